@@ -1,0 +1,43 @@
+// CoordinatorOptions: everything that `start` decided before the first worker is born.
+#ifndef CORE_COORDINATOR_COORDINATOR_OPTIONS_H_
+#define CORE_COORDINATOR_COORDINATOR_OPTIONS_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/net/address.h"
+#include "core/net/listener.h"
+#include "core/policy/supervisor.h"
+
+namespace uc::coordinator {
+
+struct CoordinatorOptions {
+  policy::SupervisorOptions supervisor;
+  // A worker whose heartbeat is older, and that is not starved of CPU, is stuck. Infinite: never.
+  absl::Duration hang_timeout = absl::Seconds(10);
+
+  std::string name;
+  std::string directory;                  // BASE/NAME, exists, is ours, mode 0700
+  std::vector<net::Address> addresses;    // at least one, at most link::kDescriptorsMax - 1
+  net::ListenOptions listen;
+
+  std::string binary;                     // absolute; exec'd for each worker, so a roll runs a new build
+  std::vector<std::string> worker_arguments;  // argv of a worker, argv[0] included
+
+  // For `list` and `describe`.
+  std::string app_text;
+  std::string command_line;
+
+  // Where stderr goes; reopened on USR1. Empty: stderr is not a file of ours.
+  std::string log_file;
+
+  // Called once, when all first workers serve, with a line for the operator.
+  std::function<void(absl::string_view line)> on_ready;
+};
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_COORDINATOR_OPTIONS_H_

@@ -1,0 +1,35 @@
+// Reply: the way back to whoever gave a command through the control pipe with a ticket.
+#ifndef CORE_COORDINATOR_REPLY_H_
+#define CORE_COORDINATOR_REPLY_H_
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "core/base/fd.h"
+#include "core/policy/action.h"
+
+namespace uc::coordinator {
+
+class Reply {
+ public:
+  // Opens the FIFO that the asker made and reads from. An empty Reply when nobody reads there, or when
+  // the path is no FIFO: its lines go nowhere. Never blocks.
+  static Reply Open(const std::string& path);
+  Reply() = default;
+
+  void Progress(absl::string_view text) { WriteLine("progress", text); }
+  // The last line; then the pipe is closed.
+  void End(policy::Outcome outcome, absl::string_view text);
+
+ private:
+  explicit Reply(Fd fd) : fd_(std::move(fd)) {}
+  void WriteLine(absl::string_view kind, absl::string_view text);
+  Fd fd_;
+};
+
+absl::string_view Name(policy::Outcome outcome);  // "done", "failed", "refused"
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_REPLY_H_

@@ -1,0 +1,125 @@
+#include "core/coordinator/run_directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/scoreboard/scoreboard.h"
+
+namespace uc::coordinator {
+namespace {
+
+absl::Status FileError(int error, const std::string& path, absl::string_view cure) {
+  return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written (", cure, ")"));
+}
+
+std::string ReadSmall(const std::string& path) {
+  char text[64];
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return "";
+  const ssize_t size = read(file.get(), text, sizeof(text));
+  return size > 0 ? std::string(absl::StripAsciiWhitespace(absl::string_view(text, size))) : "";
+}
+
+// The process is a worker of ours and not a stranger that got its number: workers carry their slot in
+// their name.
+bool IsWorker(pid_t pid, uint32_t slot) {
+  return ReadSmall(absl::StrCat("/proc/", pid, "/comm")) == absl::StrCat("uc-worker-", slot);
+}
+
+// Workers outlive their coordinator. Two generations of coordinators on one address would be two clusters.
+absl::Status CheckNoOrphans(const std::string& path) {
+  const auto board = scoreboard::Scoreboard::OpenReadOnly(path + "/scoreboard");
+  if (!board.ok()) return absl::OkStatus();  // none, or of another version: the address probe decides
+  int orphans = 0;
+  for (const scoreboard::WorkerRow& row : board->layout().workers) {
+    const pid_t pid = row.pid.load(std::memory_order_relaxed);
+    if (row.state.load(std::memory_order_acquire) == 0 || pid <= 0) continue;
+    if (IsWorker(pid, row.slot.load(std::memory_order_relaxed))) ++orphans;
+  }
+  if (orphans == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, ": ", orphans, " workers of a coordinator that died still serve here; end them",
+                   " with 'uring-cluster stop' first"));
+}
+
+absl::Status WriteSmall(const std::string& path, const std::string& text) {
+  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) return FileError(errno, path, "is the run directory writable?");
+  if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return FileError(errno, path, "is the disk full?");
+  }
+  return absl::OkStatus();
+}
+
+void RemoveEntries(const std::string& path) {
+  DIR* directory = opendir(path.c_str());
+  if (directory == nullptr) return;
+  while (const dirent* entry = readdir(directory)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") unlink(absl::StrCat(path, "/", name).c_str());
+  }
+  closedir(directory);
+}
+
+}  // namespace
+
+absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
+  RunDirectory taken(path);
+  const std::string lock_path = path + "/lock";
+  taken.lock_.Reset(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!taken.lock_.valid()) return FileError(errno, lock_path, "choose another --run-dir");
+  if (flock(taken.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    const std::string pid = ReadSmall(path + "/pid");
+    return absl::AlreadyExistsError(
+        absl::StrCat(path, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ", pid,
+                     pid.empty() ? "" : ")", "; choose another --name or stop it first"));
+  }
+  struct stat held, named;
+  if (fstat(taken.lock_.get(), &held) != 0 || stat(lock_path.c_str(), &named) != 0 ||
+      held.st_ino != named.st_ino) {
+    // The former owner was just removing it.
+    return absl::AlreadyExistsError(absl::StrCat(path, ": a cluster of this name just ends; try again"));
+  }
+  if (absl::Status status = CheckNoOrphans(path); !status.ok()) return status;
+
+  if (absl::Status status = WriteSmall(path + "/pid", absl::StrCat(getpid(), "\n")); !status.ok()) {
+    return status;
+  }
+  const std::string replies = path + "/replies";
+  if (mkdir(replies.c_str(), 0700) != 0 && errno != EEXIST) {
+    return FileError(errno, replies, "is the run directory writable?");
+  }
+  RemoveEntries(replies);
+  const std::string control_path = path + "/control";
+  unlink(control_path.c_str());
+  if (mkfifo(control_path.c_str(), 0600) != 0) {
+    return FileError(errno, control_path, "does the file system know FIFOs?");
+  }
+  // Read-write, so that the FIFO never reports the end of its last writer (fifo(7)).
+  taken.control_.Reset(open(control_path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  if (!taken.control_.valid()) return FileError(errno, control_path, "is the run directory ours?");
+  return taken;
+}
+
+void RunDirectory::Remove() {
+  RemoveEntries(path_ + "/replies");
+  rmdir((path_ + "/replies").c_str());
+  for (const char* name : {"/control", "/pid", "/scoreboard"}) unlink((path_ + name).c_str());
+  // The lock file goes while it is still held: who opened it before sees a dead inode at worst, and
+  // makes a new one on its next try. A log in the directory keeps it alive.
+  unlink((path_ + "/lock").c_str());
+  rmdir(path_.c_str());
+  lock_.Reset();
+}
+
+}  // namespace uc::coordinator

@@ -1,0 +1,39 @@
+// RunDirectory: the coordinator's files in BASE/NAME: lock, pid, control, scoreboard, replies/.
+//
+// The lock (flock, held for life, dropped by the kernel at any kind of death) says whether a coordinator
+// is there; nothing else does. Everything is made anew under it: leftovers of a dead one are no truth.
+#ifndef CORE_COORDINATOR_RUN_DIRECTORY_H_
+#define CORE_COORDINATOR_RUN_DIRECTORY_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/base/fd.h"
+
+namespace uc::coordinator {
+
+class RunDirectory {
+ public:
+  // AlreadyExists: another coordinator lives there (names its pid). FailedPrecondition: workers of a dead
+  // one still serve (names how to end them). PermissionDenied and the like for what the file system says.
+  static absl::StatusOr<RunDirectory> Take(const std::string& path);
+  RunDirectory(RunDirectory&&) = default;
+
+  // The control FIFO, open for reading and writing (so it never reports EOF), non-blocking.
+  const Fd& control() const { return control_; }
+  std::string scoreboard_path() const { return path_ + "/scoreboard"; }
+  std::string reply_path(const std::string& ticket) const { return path_ + "/replies/" + ticket; }
+
+  // Removes the files and the directory: the cluster has ended. The lock goes last.
+  void Remove();
+
+ private:
+  explicit RunDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+  Fd lock_;
+  Fd control_;
+};
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_RUN_DIRECTORY_H_

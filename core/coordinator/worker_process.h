@@ -1,0 +1,29 @@
+// WorkerProcess: one living worker as the coordinator holds it. Its numbers are ours; what it says over
+// the link is gossip.
+#ifndef CORE_COORDINATOR_WORKER_PROCESS_H_
+#define CORE_COORDINATOR_WORKER_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "core/base/fd.h"
+#include "core/coordinator/health_probe.h"
+#include "core/link/channel.h"
+#include "core/policy/event.h"
+
+namespace uc::coordinator {
+
+struct WorkerProcess {
+  policy::WorkerId id;
+  pid_t pid = 0;
+  Fd pidfd;
+  std::optional<link::Channel> channel;  // empty once the worker has closed it
+  uint32_t row = 0;                      // in the scoreboard
+  HealthProbe health;
+};
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_WORKER_PROCESS_H_

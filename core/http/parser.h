@@ -1,0 +1,74 @@
+// RequestParser: bytes of a connection in, steps of its requests out. Pure; llhttp does the grammar.
+//
+// Pull style: the caller shows bytes, the parser takes a prefix and says what it found. It never looks
+// past the end of a message, so pipelined requests come one by one. Heads are parsed in place; a head
+// that is split over several inputs is gathered in the parser's own buffer in one pass (each byte is
+// looked at once, however it is split).
+// Beyond llhttp's strict mode it refuses what lets two servers disagree about where a message ends
+// (RFC 9112 section 6.3 and 11.2): Content-Length together with Transfer-Encoding, differing or
+// malformed Content-Lengths, a Transfer-Encoding that is not exactly "chunked", obs-fold, bare CR,
+// white space before the colon, a missing or repeated Host in HTTP/1.1, bad chunk sizes.
+#ifndef CORE_HTTP_PARSER_H_
+#define CORE_HTTP_PARSER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/strings/string_view.h"
+#include "core/http/message.h"
+
+namespace uc::http {
+
+struct ParserLimits {
+  size_t target_bytes_max = 8 * 1024;   // past it: 414
+  size_t head_bytes_max = 32 * 1024;    // request line and fields, and trailers: past it: 431
+  size_t fields_max = 100;              // past it: 431
+};
+
+struct Step {
+  enum class Kind {
+    kNeedMore,  // all of the input was taken; show more
+    kHead,      // the head is complete: head() holds
+    kBody,      // `body` is the next piece of the body (never empty)
+    kComplete,  // the message has ended; the next byte begins the next request
+    kError,     // `status` says which answer it deserves; the connection ends after it
+  };
+  Kind kind = Kind::kNeedMore;
+  size_t consumed = 0;        // bytes of the input that this step took
+  absl::string_view body;     // kBody: within the input
+  int status = 0;             // kError: 400, 413 (never here), 414, 431, 501, 505
+  absl::string_view reason;   // kError: a static text for the log
+};
+
+class RequestParser {
+ public:
+  explicit RequestParser(const ParserLimits& limits);
+  RequestParser(RequestParser&&) noexcept;
+  RequestParser& operator=(RequestParser&&) noexcept;
+  ~RequestParser();
+
+  // After kComplete the next call begins a new message. After kError only Reset() helps.
+  Step Next(absl::string_view input);
+
+  // Valid from kHead on; its views point into the input of the Next() that returned kHead (or into the
+  // parser's own buffer when the head was split). Whoever needs them after that input is gone calls
+  // RetainHead() first, while it is still there.
+  const RequestHead& head() const;
+  void RetainHead();
+
+  // True while a message is begun but not complete (also: some bytes of a head were seen). Blank lines
+  // before a request line do not count (RFC 9112 2.2).
+  bool mid_message() const;
+
+  // Ready for the first message of another connection. Keeps its memory, up to a bound.
+  void Reset();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace uc::http
+
+#endif  // CORE_HTTP_PARSER_H_

@@ -1,0 +1,59 @@
+// Writer: heads and chunks of responses, appended to the caller's buffer. Pure.
+#ifndef CORE_HTTP_WRITER_H_
+#define CORE_HTTP_WRITER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "core/http/message.h"
+
+namespace uc::http {
+
+// "Mon, 23 Nov 2026 16:11:07 GMT" (IMF-fixdate, RFC 9110 5.6.7). 29 bytes.
+std::string FormatDate(absl::Time time);
+// Accepts the three forms of RFC 9110 5.6.7; nullopt for anything else.
+std::optional<absl::Time> ParseDate(absl::string_view text);
+
+// The Date field, formatted once per second. Set() is cheap when the second has not changed.
+class DateCache {
+ public:
+  void Set(absl::Time now);
+  absl::string_view text() const { return text_; }
+
+ private:
+  int64_t second_ = -1;
+  std::string text_;
+};
+
+enum class ConnectionField { kNone, kKeepAlive, kClose };
+enum class BodyFraming { kLength, kChunked, kUntilClose, kNone };  // kNone: 1xx, 204, 304
+
+struct ResponseHead {
+  int status = 200;
+  absl::Span<const Field> fields;     // names or values with CR, LF or NUL are left out (counted by the caller)
+  absl::string_view date;             // empty: no Date field
+  ConnectionField connection = ConnectionField::kNone;  // kKeepAlive is only needed for HTTP/1.0
+  BodyFraming framing = BodyFraming::kLength;
+  uint64_t content_length = 0;        // for kLength; also for HEAD
+};
+
+// Appends status line, Date, the framing and connection fields, `fields` and the empty line. Returns how
+// many fields were left out because they would have split the head.
+size_t AppendResponseHead(const ResponseHead& head, std::string* out);
+
+void AppendChunk(absl::string_view bytes, std::string* out);  // nothing for no bytes
+void AppendLastChunk(std::string* out);
+
+// A whole small error answer with a one-line text body and Connection: close.
+enum class ErrorBody { kInclude, kOmit };  // kOmit: the answer to a HEAD
+void AppendErrorResponse(int status, absl::string_view date, ErrorBody body, std::string* out);
+
+inline constexpr absl::string_view kContinueResponse = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace uc::http
+
+#endif  // CORE_HTTP_WRITER_H_

@@ -1,0 +1,69 @@
+// Event: everything that can happen to a cluster, as one type. PURE.
+//
+// What a worker says is gossip until its id is found in the own tables: events of dead generations are
+// ignored and counted.
+#ifndef CORE_POLICY_EVENT_H_
+#define CORE_POLICY_EVENT_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "core/policy/command.h"
+#include "core/policy/health.h"
+
+namespace uc::policy {
+
+using SlotIndex = uint32_t;
+using Generation = uint32_t;  // birth number, unique in the cluster's life, from 1
+using CommandId = uint64_t;   // given by the coordinator, unique, from 1
+
+struct WorkerId {
+  SlotIndex slot = 0;
+  Generation generation = 0;
+  friend bool operator==(const WorkerId&, const WorkerId&) = default;
+};
+
+// Who has to change something for it to work next time.
+enum class Fault { kOperator, kWorld };
+
+// The Spawn action failed: no process exists.
+struct SpawnFailed {
+  WorkerId worker;
+  Fault fault = Fault::kWorld;
+  std::string reason;
+};
+// The worker can serve: app started, listener bound (or inherited), accept armed.
+struct WorkerReady {
+  WorkerId worker;
+};
+// The worker says why it cannot start; its exit follows.
+struct WorkerRefused {
+  WorkerId worker;
+  Fault fault = Fault::kWorld;
+  std::string reason;
+};
+// The process has ended. `clean`: exit code 0. `reason`: "exited with code 3", "killed by SIGSEGV".
+struct WorkerExited {
+  WorkerId worker;
+  bool clean = false;
+  std::string reason;
+};
+// A look at the scoreboard and at /proc, judged by Judge() (health.h).
+struct HealthObserved {
+  WorkerId worker;
+  Health health = Health::kWell;
+};
+struct CommandGiven {
+  CommandId id = 0;
+  Command command;
+};
+// The deadline of NextDeadline() has come (or nothing at all: always harmless).
+struct Woke {};
+
+using Event = std::variant<SpawnFailed, WorkerReady, WorkerRefused, WorkerExited, HealthObserved,
+                           CommandGiven, Woke>;
+
+}  // namespace uc::policy
+
+#endif  // CORE_POLICY_EVENT_H_

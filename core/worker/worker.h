@@ -1,0 +1,20 @@
+// Worker: one process, one thread, one ring; serves the listeners of one slot until it is told to leave.
+//
+// Life: Assign comes over the link (descriptor 3) -> bind or take the inherited listeners -> ring, app
+// Start -> accept armed, listen() last -> Ready. Drain, SIGTERM or SIGINT -> app's Drain hook -> cancel the
+// accept and take every completion up to -ECANCELED -> connections finish -> app's Stop -> exit 0.
+// The coordinator's death (EOF on the link) changes nothing: a worker serves on.
+#ifndef CORE_WORKER_WORKER_H_
+#define CORE_WORKER_WORKER_H_
+
+#include "core/link/channel.h"
+#include "core/worker/worker_options.h"
+
+namespace uc::worker {
+
+// Returns the exit code: 0 after a drain, 1 when it refused to start (said over the link as well).
+int RunWorker(const WorkerOptions& options, link::Channel channel);
+
+}  // namespace uc::worker
+
+#endif  // CORE_WORKER_WORKER_H_

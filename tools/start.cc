@@ -1,0 +1,288 @@
+#include "tools/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "core/app/load.h"
+#include "core/base/check.h"
+#include "core/base/descriptor_limit.h"
+#include "core/base/fd.h"
+#include "core/base/log.h"
+#include "core/base/usable_cores.h"
+#include "core/coordinator/coordinator.h"
+#include "core/link/message.h"
+#include "tools/cluster_directory.h"
+
+namespace uc::tools {
+namespace {
+
+constexpr int kExitDone = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitOperator = 2;
+constexpr absl::Duration kDurationMax = absl::Hours(24);
+
+struct NamedDuration {
+  absl::string_view flag;
+  absl::Duration value;
+  absl::Duration least;
+};
+
+absl::Status CheckDurations(const StartRequest& request) {
+  const NamedDuration durations[] = {
+      {"--listen-timeout", request.listen_timeout, absl::Milliseconds(10)},
+      {"--kill-timeout", request.kill_timeout, absl::Milliseconds(1)},
+      {"--hang-timeout", request.hang_timeout, absl::Milliseconds(100)},
+      {"--min-uptime", request.min_uptime, absl::ZeroDuration()},
+      {"--header-timeout", request.header_timeout, absl::Milliseconds(100)},
+      {"--body-timeout", request.body_timeout, absl::Milliseconds(100)},
+      {"--idle-timeout", request.idle_timeout, absl::Milliseconds(100)},
+      {"--request-timeout", request.request_timeout, absl::Milliseconds(100)},
+  };
+  for (const NamedDuration& duration : durations) {
+    if (duration.value >= duration.least && duration.value <= kDurationMax) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        duration.flag, "=", absl::FormatDuration(duration.value), " is out of range: ",
+        absl::FormatDuration(duration.least), " to ", absl::FormatDuration(kDurationMax)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, "=", value, " is out of range: ", least, " to ", most));
+}
+
+// Where this very program is, as a path that a new build will be put at. The kernel's text for a binary
+// that was replaced meanwhile ends in " (deleted)".
+std::string OwnBinary() {
+  char path[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
+  UC_CHECK(size > 0);
+  return std::string(absl::StripSuffix(absl::string_view(path, size), " (deleted)"));
+}
+
+// A heartbeat must be able to prove itself several times within the hang time-out.
+absl::Duration HeartbeatPeriod(absl::Duration hang_timeout) {
+  return std::clamp(hang_timeout / 8, absl::Milliseconds(10), absl::Milliseconds(500));
+}
+
+std::vector<std::string> WorkerArguments(const StartRequest& request) {
+  std::vector<std::string> arguments = {"uring-cluster", "worker"};
+  arguments.insert(arguments.end(), request.command_line.begin(), request.command_line.end());
+  return arguments;
+}
+
+absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const StartRequest& request) {
+  absl::StatusOr<worker::WorkerOptions> worker = ToWorkerOptions(request);
+  if (!worker.ok()) return worker.status();
+  if (absl::Status status =
+          CheckRange("--workers", request.workers, 0, int64_t{policy::kWorkersMax});
+      !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = app::CheckApp(request.app, request.app_arguments); !status.ok()) {
+    return status;
+  }
+  coordinator::CoordinatorOptions options;
+  options.supervisor.workers =
+      request.workers > 0 ? static_cast<uint32_t>(request.workers) : static_cast<uint32_t>(UsableCores());
+  options.supervisor.workers = std::min(options.supervisor.workers, policy::kWorkersMax);
+  options.supervisor.listen_timeout = request.listen_timeout;
+  options.supervisor.kill_timeout = request.kill_timeout;
+  options.supervisor.restarts.min_uptime = request.min_uptime;
+  options.hang_timeout = request.hang_timeout;
+  options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
+  options.addresses = worker->addresses;
+  options.listen.backlog = worker->backlog;
+  options.binary = OwnBinary();
+  options.worker_arguments = WorkerArguments(request);
+  options.app_text = absl::StrCat(request.app, request.app_arguments.empty() ? "" : " ",
+                                  absl::StrJoin(request.app_arguments, " "));
+  options.command_line = absl::StrCat("start ", absl::StrJoin(request.command_line, " "));
+  return options;
+}
+
+// The child's half of --daemon: a session of its own, standard streams away from the terminal.
+absl::Status Detach(const std::string& log_file) {
+  setsid();
+  const Fd log(open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log.valid()) {
+    return absl::InvalidArgumentError(absl::StrCat("--log-file=", log_file,
+                                                   ": cannot be opened: ", strerror(errno),
+                                                   "; choose a file in a directory that you may write"));
+  }
+  const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  dup2(null.get(), STDIN_FILENO);
+  dup2(log.get(), STDOUT_FILENO);
+  dup2(log.get(), STDERR_FILENO);
+  return absl::OkStatus();
+}
+
+// What a daemon's child tells its parent, who has the terminal: one line, "CODE TEXT".
+class Verdict {
+ public:
+  explicit Verdict(Fd fd) : fd_(std::move(fd)) {}
+  void Say(int exit_code, absl::string_view text) {
+    const std::string line = absl::StrCat(exit_code, " ", text);
+    if (fd_.valid()) [[maybe_unused]] const ssize_t written = write(fd_.get(), line.data(), line.size());
+    fd_.Reset();
+  }
+
+ private:
+  Fd fd_;
+};
+
+int AwaitVerdict(const Fd& fd) {
+  std::string text;
+  char buffer[512];
+  for (ssize_t size; (size = read(fd.get(), buffer, sizeof(buffer))) != 0;) {
+    if (size < 0 && errno != EINTR) break;
+    if (size > 0) text.append(buffer, size);
+  }
+  int exit_code = kExitFailed;
+  const size_t space = text.find(' ');
+  if (space == std::string::npos || !absl::SimpleAtoi(text.substr(0, space), &exit_code)) {
+    PrintError("the coordinator ended before the cluster was ready; its log says why");
+    return kExitFailed;
+  }
+  const std::string what = text.substr(space + 1);
+  if (exit_code == kExitDone) {
+    std::printf("%s\n", what.c_str());
+  } else {
+    PrintError(what);
+  }
+  return exit_code;
+}
+
+int RunForeground(const coordinator::CoordinatorOptions& options, Verdict* verdict) {
+  SetLogIdentity("coordinator");
+  const absl::StatusOr<coordinator::Ending> ending = coordinator::RunCoordinator(options);
+  const int exit_code = ending.ok() ? ending->exit_code : kExitOperator;
+  if (exit_code == kExitDone) return exit_code;
+  const std::string text(ending.ok() ? absl::string_view(ending->text) : ending.status().message());
+  if (verdict != nullptr) verdict->Say(exit_code, text);
+  PrintError(text);
+  return exit_code;
+}
+
+int RunDaemon(coordinator::CoordinatorOptions options) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    PrintError(absl::StrCat("pipe: ", strerror(errno)));
+    return kExitFailed;
+  }
+  Fd reader(ends[0]);
+  Verdict verdict{Fd(ends[1])};
+  const pid_t child = fork();
+  if (child < 0) {
+    PrintError(absl::StrCat("no process for the coordinator: ", strerror(errno)));
+    return kExitFailed;
+  }
+  if (child > 0) {
+    verdict = Verdict(Fd());
+    return AwaitVerdict(reader);
+  }
+  reader.Reset();
+  if (absl::Status status = Detach(options.log_file); !status.ok()) {
+    verdict.Say(kExitOperator, status.message());
+    return kExitOperator;
+  }
+  options.on_ready = [&verdict](absl::string_view line) { verdict.Say(kExitDone, line); };
+  return RunForeground(options, &verdict);
+}
+
+}  // namespace
+
+void PrintError(absl::string_view text) {
+  std::string line = absl::StrCat("uring-cluster: ", text);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+std::string NameFromApp(const std::string& app) {
+  absl::string_view name = app;
+  if (const size_t slash = name.rfind('/'); slash != absl::string_view::npos) name.remove_prefix(slash + 1);
+  if (absl::ConsumeSuffix(&name, ".so")) absl::ConsumePrefix(&name, "lib");
+  return std::string(name);
+}
+
+absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& request) {
+  if (absl::Status status = CheckDurations(request); !status.ok()) return status;
+  if (absl::Status status = CheckRange("--backlog", request.backlog, 1, 1 << 20); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = CheckRange("--max-connections", request.connections_max, 0, 1 << 24);
+      !status.ok()) {
+    return status;
+  }
+  worker::WorkerOptions options;
+  options.app = request.app;
+  options.app_arguments = request.app_arguments;
+  for (const std::string& text : request.listen) {
+    const absl::StatusOr<net::Address> address = net::Address::Parse(text);
+    if (!address.ok()) return address.status();
+    if (address->port() != 0 && std::count(options.addresses.begin(), options.addresses.end(), *address)) {
+      return absl::InvalidArgumentError(absl::StrCat("--listen=", text, " is there twice"));
+    }
+    options.addresses.push_back(*address);
+  }
+  if (options.addresses.empty() || options.addresses.size() > link::kDescriptorsMax - 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--listen takes 1 to ", link::kDescriptorsMax - 1, " addresses"));
+  }
+  options.backlog = static_cast<int>(request.backlog);
+  options.header_timeout = request.header_timeout;
+  options.body_timeout = request.body_timeout;
+  options.idle_timeout = request.idle_timeout;
+  options.request_timeout = request.request_timeout;
+  options.connections_max = static_cast<uint32_t>(request.connections_max);
+  options.heartbeat_period = HeartbeatPeriod(request.hang_timeout);
+  return options;
+}
+
+int RunStart(const StartRequest& request) {
+  RaiseDescriptorLimit();
+  absl::StatusOr<coordinator::CoordinatorOptions> options = ToCoordinatorOptions(request);
+  if (!options.ok()) {
+    PrintError(options.status().message());
+    return kExitOperator;
+  }
+  const absl::StatusOr<std::string> directory =
+      PrepareClusterDirectory(request.base_directory, options->name);
+  if (!directory.ok()) {
+    PrintError(directory.status().message());
+    return kExitOperator;
+  }
+  options->directory = *directory;
+  if (request.daemon) {
+    options->log_file = request.log_file.empty() ? *directory + "/log" : request.log_file;
+    return RunDaemon(*std::move(options));
+  }
+  options->log_file = request.log_file;
+  if (!request.log_file.empty()) {
+    const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (!log.valid()) {
+      PrintError(absl::StrCat("--log-file=", request.log_file, ": cannot be opened: ", strerror(errno)));
+      return kExitOperator;
+    }
+    dup2(log.get(), STDERR_FILENO);
+  }
+  return RunForeground(*options, nullptr);
+}
+
+}  // namespace uc::tools

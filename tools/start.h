@@ -1,0 +1,48 @@
+// Start: from the words of `uring-cluster start` to a running coordinator, in the foreground or behind
+// --daemon; and from the same words, in an exec'd worker, to the worker's options.
+#ifndef TOOLS_START_H_
+#define TOOLS_START_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/worker/worker_options.h"
+
+namespace uc::tools {
+
+// The command line, taken apart but not yet checked.
+struct StartRequest {
+  std::string app;
+  std::vector<std::string> app_arguments;
+  std::vector<std::string> listen;  // "ADDR:PORT"
+  int64_t workers = 0;              // 0: as many as this machine or container may really use
+  std::string name;                 // empty: from the app
+  std::string base_directory;       // the cluster lives in BASE/NAME
+  bool daemon = false;
+  std::string log_file;             // empty: BASE/NAME/log with --daemon, else stderr stays as it is
+  int64_t backlog = 4096;
+  int64_t connections_max = 0;
+  absl::Duration listen_timeout, kill_timeout, hang_timeout, min_uptime;
+  absl::Duration header_timeout, body_timeout, idle_timeout, request_timeout;
+  std::vector<std::string> command_line;  // as given, behind the verb: what a worker is exec'd with
+};
+
+// "hello" -> "hello", "./libmyapp.so" -> "myapp".
+std::string NameFromApp(const std::string& app);
+
+// Prints the one line of an error and returns the process's exit code. `ready_fd` of a daemon's parent is
+// handled inside: the parent returns when the cluster serves or has failed.
+int RunStart(const StartRequest& request);
+
+// InvalidArgument names the flag that is wrong.
+absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& request);
+
+// "uring-cluster: TEXT" on stderr, on one line.
+void PrintError(absl::string_view text);
+
+}  // namespace uc::tools
+
+#endif  // TOOLS_START_H_
