@@ -13,8 +13,9 @@ namespace uc {
 
 }  // namespace uc
 
-#define UC_CHECK(condition)                                                      \
-  (__builtin_expect(static_cast<bool>(condition), 1) ? static_cast<void>(0)      \
-                                                     : ::uc::CheckFailed(__FILE__, __LINE__, #condition))
+#define UC_CHECK(condition)                          \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                        \
+       : ::uc::CheckFailed(__FILE__, __LINE__, #condition))
 
 #endif  // CORE_BASE_CHECK_H_

@@ -1,7 +1,9 @@
 #include "core/base/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +22,13 @@ std::string& Identity() {
 }
 
 Severity g_threshold = Severity::kInfo;
+std::atomic<int> g_lost{0};
+
+// A pipe that polls writable takes PIPE_BUF bytes without blocking (pipe(7)); files and terminals always do.
+bool StderrTakesALine() {
+  pollfd watch = {STDERR_FILENO, POLLOUT, 0};
+  return poll(&watch, 1, 0) == 1 && (watch.revents & POLLOUT) != 0;
+}
 
 absl::string_view Name(Severity severity) {
   switch (severity) {
@@ -41,9 +50,15 @@ void SetLogThreshold(Severity severity) { g_threshold = severity; }
 
 void Log(Severity severity, absl::string_view text) {
   if (severity < g_threshold) return;
+  if (!StderrTakesALine()) {
+    ++g_lost;
+    return;
+  }
   std::string line =
       absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone()), " ",
                    Name(severity), " ", Identity(), ": ");
+  if (const int lost = g_lost.exchange(0); lost > 0)
+    absl::StrAppend(&line, "(", lost, " lines lost) ");
   for (const char c : text.substr(0, kTextMax)) {
     const unsigned char byte = static_cast<unsigned char>(c);
     line.push_back(byte < 0x20 || byte == 0x7f ? '?' : c);

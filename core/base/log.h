@@ -1,7 +1,8 @@
 // One line per fact, on stderr: "2026-11-23T16:11:07.123Z info  coordinator: worker 2/7 ready".
 //
 // Each line is one write(2), so that lines of several processes do not mix. Control characters are
-// replaced: a peer cannot forge lines. A full disk or closed stderr loses the line, nothing else.
+// replaced: a peer cannot forge lines. A full disk, a closed stderr or a reader of it that has stopped
+// reading loses lines (the next one says how many), and nothing else: logging never blocks.
 #ifndef CORE_BASE_LOG_H_
 #define CORE_BASE_LOG_H_
 
