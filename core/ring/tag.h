@@ -10,15 +10,15 @@
 namespace uc::ring {
 
 enum class Op : uint8_t {
-  kIgnore = 0,    // nobody waits for it (cancellations)
-  kAccept,        // index = listener
-  kReceive,       // index = connection; multishot into the buffer ring
-  kReceiveInto,   // index = connection; one shot into memory of the connection
-  kSend,          // index = connection
-  kWritable,      // index = connection; poll for POLLOUT
-  kTick,          // the multishot timer
-  kLink,          // the coordinator's link is readable
-  kWake,          // the eventfd: work posted by other threads, signals
+  kIgnore = 0,   // nobody waits for it (cancellations)
+  kAccept,       // index = listener
+  kReceive,      // index = connection; multishot into the buffer ring
+  kReceiveInto,  // index = connection; one shot into memory of the connection
+  kSend,         // index = connection
+  kWritable,     // index = connection; poll for POLLOUT
+  kTick,         // the multishot timer
+  kLink,         // the coordinator's link is readable
+  kWake,         // the eventfd: work posted by other threads, signals
 };
 
 inline constexpr uint32_t kGenerationMask = 0xffffff;
@@ -29,8 +29,8 @@ struct Tag {
   uint32_t index = 0;
 
   constexpr uint64_t Pack() const {
-    return uint64_t{static_cast<uint8_t>(op)} << 56 |
-           uint64_t{generation & kGenerationMask} << 32 | index;
+    return uint64_t{static_cast<uint8_t>(op)} << 56 | uint64_t{generation & kGenerationMask} << 32 |
+           index;
   }
   static constexpr Tag Unpack(uint64_t packed) {
     return Tag{static_cast<Op>(packed >> 56), static_cast<uint32_t>(packed >> 32) & kGenerationMask,
