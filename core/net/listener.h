@@ -1,7 +1,7 @@
 // Listener: a slot's SO_REUSEPORT listening socket for one address.
 //
-// Bound by the first worker of the slot, held (as a duplicate) by the coordinator, inherited by every
-// later worker of that slot: the accept queue outlives the workers.
+// Bound by the first worker of the slot, held (as a duplicate) by the coordinator, inherited by
+// every later worker of that slot: the accept queue outlives the workers.
 #ifndef CORE_NET_LISTENER_H_
 #define CORE_NET_LISTENER_H_
 
@@ -14,23 +14,23 @@ namespace uc::net {
 
 struct ListenOptions {
   int backlog = 4096;  // the kernel cuts it to net.core.somaxconn
-  // The kernel holds a connection back until its first bytes came (TCP_DEFER_ACCEPT, seconds, 0 = off).
-  // Only for protocols where the client speaks first (HTTP).
+  // The kernel holds a connection back until its first bytes came (TCP_DEFER_ACCEPT, seconds, 0 =
+  // off). Only for protocols where the client speaks first (HTTP).
   int defer_accept_seconds = 0;
 };
 
-// A bound socket that does NOT listen yet: SO_REUSEPORT, TCP_NODELAY (inherited by what it accepts),
-// IPV6_V6ONLY for IPv6, non-blocking, close-on-exec. Errors name the address and the likely cure:
-// EADDRINUSE (who holds it is not ours), EACCES (privileged port: CAP_NET_BIND_SERVICE or
-// net.ipv4.ip_unprivileged_port_start), EADDRNOTAVAIL.
+// A bound socket that does NOT listen yet: SO_REUSEPORT, TCP_NODELAY (inherited by what it
+// accepts), IPV6_V6ONLY for IPv6, non-blocking, close-on-exec. Errors name the address and the
+// likely cure: EADDRINUSE (who holds it is not ours), EACCES (privileged port: CAP_NET_BIND_SERVICE
+// or net.ipv4.ip_unprivileged_port_start), EADDRNOTAVAIL.
 absl::StatusOr<Fd> Bind(const Address& address, const ListenOptions& options);
 
-// Starts the traffic: to be called last, when the worker can answer. Calling it again on a listening
-// socket only renews the backlog.
+// Starts the traffic: to be called last, when the worker can answer. Calling it again on a
+// listening socket only renews the backlog.
 absl::Status StartListening(const Fd& socket, const Address& address, const ListenOptions& options);
 
-// OK if nobody has the address: a bind WITHOUT SO_REUSEPORT, undone at once. SO_REUSEPORT removes the
-// kernel's guard against a second cluster on the same address; this is the guard's replacement.
+// OK if nobody has the address: a bind WITHOUT SO_REUSEPORT, undone at once. SO_REUSEPORT removes
+// the kernel's guard against a second cluster on the same address; this is the guard's replacement.
 // Also says EACCES for privileged ports. Port 0 is always free.
 absl::Status ProbeFree(const Address& address);
 
