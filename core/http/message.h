@@ -23,8 +23,8 @@ struct RequestHead {
   absl::Span<const Field> fields;
   std::optional<uint64_t> content_length;
   bool chunked = false;
-  bool keep_alive = true;          // what the client allows
-  bool expects_continue = false;   // Expect: 100-continue
+  bool keep_alive = true;         // what the client allows
+  bool expects_continue = false;  // Expect: 100-continue
 
   // The first field of that name (ASCII case-insensitive); empty view with null data if there is none.
   absl::string_view field(absl::string_view name) const;

@@ -1,13 +1,16 @@
 // RequestParser: bytes of a connection in, steps of its requests out. Pure; llhttp does the grammar.
 //
 // Pull style: the caller shows bytes, the parser takes a prefix and says what it found. It never looks
-// past the end of a message, so pipelined requests come one by one. Heads are parsed in place; a head
-// that is split over several inputs is gathered in the parser's own buffer in one pass (each byte is
-// looked at once, however it is split).
+// past the end of a message, so pipelined requests come one by one.
+// Invariant: the steps (pieces of bodies joined) depend on the bytes alone, never on how they were cut
+// into inputs. It holds by construction: HeadScan finds the end of the head, each byte looked at once,
+// and the grammar then reads the complete head in one call: in place, or in the parser's own buffer if
+// the head came in several inputs. Refused: feeding llhttp piecemeal, where which error comes first
+// depends on the cuts.
 // Beyond llhttp's strict mode it refuses what lets two servers disagree about where a message ends
-// (RFC 9112 section 6.3 and 11.2): Content-Length together with Transfer-Encoding, differing or
-// malformed Content-Lengths, a Transfer-Encoding that is not exactly "chunked", obs-fold, bare CR,
-// white space before the colon, a missing or repeated Host in HTTP/1.1, bad chunk sizes.
+// (RFC 9112 section 6.3 and 11.2): Content-Length together with Transfer-Encoding, repeated or
+// malformed Content-Lengths, a Transfer-Encoding that is not exactly "chunked", obs-fold, bare CR and
+// LF, white space before the colon, a missing or repeated Host in HTTP/1.1, bad chunk sizes.
 #ifndef CORE_HTTP_PARSER_H_
 #define CORE_HTTP_PARSER_H_
 
@@ -21,9 +24,9 @@
 namespace uc::http {
 
 struct ParserLimits {
-  size_t target_bytes_max = 8 * 1024;   // past it: 414
-  size_t head_bytes_max = 32 * 1024;    // request line and fields, and trailers: past it: 431
-  size_t fields_max = 100;              // past it: 431
+  size_t target_bytes_max = 8 * 1024;  // past it: 414
+  size_t head_bytes_max = 32 * 1024;   // request line and fields, and trailers: past it: 431
+  size_t fields_max = 100;             // past it: 431
 };
 
 struct Step {
@@ -35,10 +38,10 @@ struct Step {
     kError,     // `status` says which answer it deserves; the connection ends after it
   };
   Kind kind = Kind::kNeedMore;
-  size_t consumed = 0;        // bytes of the input that this step took
-  absl::string_view body;     // kBody: within the input
-  int status = 0;             // kError: 400, 413 (never here), 414, 431, 501, 505
-  absl::string_view reason;   // kError: a static text for the log
+  size_t consumed = 0;       // bytes of the input that this step took
+  absl::string_view body;    // kBody: within the input
+  int status = 0;            // kError: 400, 413 (never here), 414, 431, 501, 505
+  absl::string_view reason;  // kError: a static text for the log
 };
 
 class RequestParser {

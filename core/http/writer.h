@@ -2,7 +2,9 @@
 #ifndef CORE_HTTP_WRITER_H_
 #define CORE_HTTP_WRITER_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -13,9 +15,10 @@
 
 namespace uc::http {
 
-// "Mon, 23 Nov 2026 16:11:07 GMT" (IMF-fixdate, RFC 9110 5.6.7). 29 bytes.
+// "Mon, 23 Nov 2026 16:11:07 GMT" (IMF-fixdate, RFC 9110 5.6.7). Always 29 bytes: times outside of the
+// years 0 to 9999 become the nearest second within.
 std::string FormatDate(absl::Time time);
-// Accepts the three forms of RFC 9110 5.6.7; nullopt for anything else.
+// Accepts the three forms of RFC 9110 5.6.7, with the right day of the week; nullopt for anything else.
 std::optional<absl::Time> ParseDate(absl::string_view text);
 
 // The Date field, formatted once per second. Set() is cheap when the second has not changed.
@@ -25,7 +28,7 @@ class DateCache {
   absl::string_view text() const { return text_; }
 
  private:
-  int64_t second_ = -1;
+  int64_t second_ = std::numeric_limits<int64_t>::min();
   std::string text_;
 };
 
@@ -33,16 +36,19 @@ enum class ConnectionField { kNone, kKeepAlive, kClose };
 enum class BodyFraming { kLength, kChunked, kUntilClose, kNone };  // kNone: 1xx, 204, 304
 
 struct ResponseHead {
-  int status = 200;
-  absl::Span<const Field> fields;     // names or values with CR, LF or NUL are left out (counted by the caller)
-  absl::string_view date;             // empty: no Date field
+  int status = 200;  // 100 to 999; anything else is written as 500
+  // The app's. Left out and counted: names that are no token, values with CR, LF or NUL (they would split
+  // the head), and names that say again what is ours: Content-Length, Transfer-Encoding, Connection, and
+  // Date if `date` is set.
+  absl::Span<const Field> fields;
+  absl::string_view date;                               // empty: no Date field
   ConnectionField connection = ConnectionField::kNone;  // kKeepAlive is only needed for HTTP/1.0
   BodyFraming framing = BodyFraming::kLength;
-  uint64_t content_length = 0;        // for kLength; also for HEAD
+  uint64_t content_length = 0;  // for kLength; also for HEAD
 };
 
 // Appends status line, Date, the framing and connection fields, `fields` and the empty line. Returns how
-// many fields were left out because they would have split the head.
+// many fields were left out.
 size_t AppendResponseHead(const ResponseHead& head, std::string* out);
 
 void AppendChunk(absl::string_view bytes, std::string* out);  // nothing for no bytes

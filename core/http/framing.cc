@@ -1,0 +1,173 @@
+#include "core/http/framing.h"
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "core/http/syntax.h"
+
+namespace uc::http {
+namespace {
+
+using absl::string_view;
+
+constexpr uint64_t kLengthMax = std::numeric_limits<int64_t>::max();
+
+// RFC 9110 7.2, RFC 3986 3.2.2. Not the comma, which RFC 3986 has: it is what a proxy makes of two
+// Hosts. Not user info: there "a@b" would be two names.
+constexpr CharClass kHostChars = CharsOf(kAlphanumeric, "-._~%!$&'()*+;=");
+constexpr CharClass kLiteralChars = CharsOf(kAlphanumeric, "-._~!$&'()*+;=:");
+constexpr CharClass kDigits = CharsOf("0123456789", "");
+
+// An empty Host is right for a target without authority.
+bool IsHost(string_view host) {
+  string_view port;
+  if (!host.empty() && host.front() == '[') {
+    const size_t close = host.find(']');
+    if (close == string_view::npos || close == 1) return false;
+    port = host.substr(close + 1);
+    host = host.substr(1, close - 1);
+    if (!AllIn(kLiteralChars, host)) return false;
+  } else {
+    const size_t colon = host.find(':');
+    if (colon != string_view::npos) {
+      port = host.substr(colon);
+      host = host.substr(0, colon);
+      if (host.empty()) return false;
+    }
+    if (!AllIn(kHostChars, host)) return false;
+  }
+  return port.empty() || (port.front() == ':' && AllIn(kDigits, port.substr(1)));
+}
+
+std::optional<uint64_t> ParseLength(string_view text) {
+  if (text.empty() || !AllIn(kDigits, text)) return std::nullopt;
+  uint64_t length = 0;
+  for (char c : text) {
+    const uint64_t digit = static_cast<uint64_t>(c - '0');
+    if (length > (kLengthMax - digit) / 10) return std::nullopt;
+    length = length * 10 + digit;
+  }
+  return length;
+}
+
+// Takes the next member off a comma separated list. Empty members are members; null data: no more.
+string_view TakeMember(string_view* list) {
+  const size_t comma = list->find(',');
+  const string_view member = StripWhitespace(list->substr(0, comma));
+  *list = comma == string_view::npos ? string_view() : list->substr(comma + 1);
+  return member;
+}
+
+// Only "chunked" is understood. 501 for codings that we do not know, as long as the list is well
+// formed (RFC 9112 6.1); 400 for what cannot be framed by anyone: chunked that is not the last, or twice.
+Fault JudgeCoding(string_view value) {
+  if (IsWord(value, "chunked")) return Fault();
+  bool chunked = false;
+  while (value.data() != nullptr) {
+    const string_view coding = TakeMember(&value);
+    if (chunked || !IsToken(coding.substr(0, coding.find(';')))) {
+      return Fault{.status = 400, .reason = "malformed Transfer-Encoding"};
+    }
+    chunked = IsWord(coding, "chunked");
+  }
+  return Fault{.status = 501, .reason = "Transfer-Encoding other than chunked"};
+}
+
+// The fields seen so far that matter for framing.
+struct Seen {
+  int hosts = 0;
+  bool coded = false;
+  bool close = false;
+  bool keep_alive = false;
+};
+
+void ReadConnection(string_view value, Seen* seen) {
+  if (IsWord(value, "keep-alive")) {  // what nearly all say who say something
+    seen->keep_alive = true;
+    return;
+  }
+  while (value.data() != nullptr) {
+    const string_view option = TakeMember(&value);
+    seen->close = seen->close || IsWord(option, "close");
+    seen->keep_alive = seen->keep_alive || IsWord(option, "keep-alive");
+  }
+}
+
+Fault ReadLength(string_view value, RequestHead* head) {
+  // Two equal ones could be taken for one (RFC 9110 8.6), but no client sends them.
+  if (head->content_length.has_value()) {
+    return Fault{.status = 400, .reason = "repeated Content-Length"};
+  }
+  head->content_length = ParseLength(value);
+  if (!head->content_length) return Fault{.status = 400, .reason = "malformed Content-Length"};
+  return Fault();
+}
+
+Fault ReadCoding(string_view value, Seen* seen, RequestHead* head) {
+  if (seen->coded) return Fault{.status = 400, .reason = "repeated Transfer-Encoding"};
+  seen->coded = true;
+  // RFC 9112 6.1: faulty framing, as HTTP/1.0 has no Transfer-Encoding.
+  if (head->minor_version == 0) {
+    return Fault{.status = 400, .reason = "Transfer-Encoding in HTTP/1.0"};
+  }
+  head->chunked = true;
+  return JudgeCoding(value);
+}
+
+Fault ReadHost(string_view value, Seen* seen) {
+  if (++seen->hosts > 1) return Fault{.status = 400, .reason = "repeated Host"};
+  if (!IsHost(value)) return Fault{.status = 400, .reason = "malformed Host"};
+  return Fault();
+}
+
+// The size of the name tells the five apart from nearly all others.
+Fault ReadField(const Field& field, Seen* seen, RequestHead* head) {
+  switch (field.name.size()) {
+    case 4:
+      if (IsWord(field.name, "host")) return ReadHost(field.value, seen);
+      break;
+    case 6:
+      // RFC 9110 10.1.1: other expectations are ignored, and all those of HTTP/1.0.
+      if (IsWord(field.name, "expect") && head->minor_version == 1) {
+        head->expects_continue = head->expects_continue || IsWord(field.value, "100-continue");
+      }
+      break;
+    case 10:
+      if (IsWord(field.name, "connection")) ReadConnection(field.value, seen);
+      break;
+    case 14:
+      if (IsWord(field.name, "content-length")) return ReadLength(field.value, head);
+      break;
+    case 17:
+      if (IsWord(field.name, "transfer-encoding")) {
+        return ReadCoding(field.value, seen, head);
+      }
+      break;
+    default:
+      break;
+  }
+  return Fault();
+}
+
+}  // namespace
+
+Fault ReadFraming(RequestHead* head) {
+  head->content_length.reset();
+  head->chunked = false;
+  head->expects_continue = false;
+  Seen seen;
+  for (const Field& field : head->fields) {
+    if (const Fault fault = ReadField(field, &seen, head)) return fault;
+  }
+  if (seen.hosts == 0 && head->minor_version == 1) {
+    return Fault{.status = 400, .reason = "no Host"};
+  }
+  if (head->chunked && head->content_length.has_value()) {
+    return Fault{.status = 400, .reason = "both Content-Length and Transfer-Encoding"};
+  }
+  head->keep_alive = !seen.close && (head->minor_version == 1 || seen.keep_alive);
+  return Fault();
+}
+
+}  // namespace uc::http

@@ -1,0 +1,224 @@
+#include "core/http/parser.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/http/chunked_body.h"
+#include "core/http/fault.h"
+#include "core/http/framing.h"
+#include "core/http/head_scan.h"
+#include "core/http/read_fields.h"
+#include "core/http/request_line.h"
+
+namespace uc::http {
+namespace {
+
+// What an idle parser keeps of the memory that an unusual head once needed.
+constexpr size_t kSpillBytesKept = 16 * 1024;
+constexpr size_t kFieldsKept = 64;
+
+}  // namespace
+
+struct RequestParser::State {
+  enum class Phase {
+    kBlank,    // before a message: only blank lines were seen
+    kHead,     // some bytes of a head were seen
+    kBody,     // `body_left` bytes of a body with Content-Length are still to come; 0: no body
+    kChunked,  // in a chunked body
+    kError,
+  };
+  //  kBlank ──> kHead ──kHead──> kBody or kChunked ──kComplete──> kBlank
+  //  any ──kError──> kError ──Reset──> kBlank
+
+  explicit State(const ParserLimits& chosen) : limits(chosen) {}
+
+  Step ReadBlank(absl::string_view input);
+  Step ReadHead(absl::string_view input);
+  Fault CheckRequestLine(absl::string_view seen);
+  Fault ReadCompleteHead(absl::string_view bytes);
+  Step ReadBody(absl::string_view input);
+  Step ReadChunked(absl::string_view input);
+  Step Fail(const Fault& why);
+  void BeginBlank();
+
+  const ParserLimits limits;
+  Phase phase = Phase::kBlank;
+  BlankLines blank;
+  HeadScan scan;
+  RequestLine line;
+  std::string spill;  // the head, if it came in pieces or is retained
+  std::vector<Field> fields;
+  RequestHead head;
+  absl::string_view head_bytes;  // what the views of `head` point into
+  uint64_t body_left = 0;
+  ChunkedBody chunked;
+  Fault fault;
+};
+
+void RequestParser::State::BeginBlank() {
+  phase = Phase::kBlank;
+  blank.Begin();
+}
+
+Step RequestParser::State::Fail(const Fault& why) {
+  phase = Phase::kError;
+  fault = why;
+  return Step{.kind = Step::Kind::kError, .status = why.status, .reason = why.reason};
+}
+
+Step RequestParser::State::ReadBlank(absl::string_view input) {
+  const size_t skipped = blank.Skip(input);
+  if (blank.fault()) return Fail(blank.fault());
+  if (skipped == input.size()) return Step{.consumed = skipped};
+  phase = Phase::kHead;
+  scan.Begin();
+  line = RequestLine();
+  spill.clear();
+  Step step = ReadHead(input.substr(skipped));
+  if (step.kind != Step::Kind::kError) step.consumed += skipped;
+  return step;
+}
+
+Step RequestParser::State::ReadHead(absl::string_view input) {
+  const size_t before = scan.taken();
+  const bool line_known = scan.request_line_bytes() > 0;
+  input = input.substr(0, limits.head_bytes_max - before);
+  const HeadScan::Result result = scan.Scan(input);
+  const size_t taken = result == HeadScan::Result::kBad ? input.size() : scan.taken() - before;
+  absl::string_view seen = input.substr(0, taken);
+  if (before > 0 || result == HeadScan::Result::kNeedMore) {
+    spill.append(seen.data(), seen.size());
+    seen = spill;
+  }
+  // What comes first in the head is judged first, whatever else has arrived with it.
+  if (!line_known) {
+    if (const Fault bad = CheckRequestLine(seen)) return Fail(bad);
+  }
+  switch (result) {
+    case HeadScan::Result::kBad:
+      return Fail(scan.fault());
+    case HeadScan::Result::kNeedMore:
+      if (scan.taken() < limits.head_bytes_max) return Step{.consumed = taken};
+      return Fail(scan.request_line_bytes() > 0 ? Fault{.status = 431, .reason = "head too large"}
+                                                : JudgeEndlessLine(seen, limits.target_bytes_max));
+    case HeadScan::Result::kComplete:
+      break;
+  }
+  if (const Fault bad = ReadCompleteHead(seen)) return Fail(bad);
+  return Step{.kind = Step::Kind::kHead, .consumed = taken};
+}
+
+// Once, as soon as its end is in `seen`, which begins with it.
+Fault RequestParser::State::CheckRequestLine(absl::string_view seen) {
+  const size_t bytes = scan.request_line_bytes();
+  if (bytes == 0) return Fault();
+  return ReadRequestLine(seen.substr(0, bytes), limits.target_bytes_max, &line);
+}
+
+Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
+  SecondOpinion opinion;
+  if (const Fault bad = ReadFields(bytes, scan.lines(), limits.fields_max, &fields, &opinion)) {
+    return bad;
+  }
+  head_bytes = bytes;
+  head.method = line.method(bytes);
+  head.target = line.target(bytes);
+  head.minor_version = line.minor_version;
+  head.fields = fields;
+  if (const Fault bad = ReadFraming(&head)) return bad;
+  if (head.chunked != opinion.chunked || head.content_length != opinion.content_length) {
+    return Fault{.status = 400, .reason = "framing that others read differently"};
+  }
+  if (head.chunked) {
+    phase = Phase::kChunked;
+    chunked.Begin(limits);
+  } else {
+    phase = Phase::kBody;
+    body_left = head.content_length.value_or(0);
+  }
+  return Fault();
+}
+
+Step RequestParser::State::ReadBody(absl::string_view input) {
+  if (body_left == 0) {
+    BeginBlank();
+    return Step{.kind = Step::Kind::kComplete};
+  }
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(body_left, input.size()));
+  if (size == 0) return Step();
+  body_left -= size;
+  return Step{.kind = Step::Kind::kBody, .consumed = size, .body = input.substr(0, size)};
+}
+
+Step RequestParser::State::ReadChunked(absl::string_view input) {
+  const Step step = chunked.Next(input);
+  if (step.kind == Step::Kind::kComplete) BeginBlank();
+  if (step.kind == Step::Kind::kError) return Fail({.status = step.status, .reason = step.reason});
+  return step;
+}
+
+RequestParser::RequestParser(const ParserLimits& limits)
+    : state_(std::make_unique<State>(limits)) {}
+RequestParser::RequestParser(RequestParser&&) noexcept = default;
+RequestParser& RequestParser::operator=(RequestParser&&) noexcept = default;
+RequestParser::~RequestParser() = default;
+
+Step RequestParser::Next(absl::string_view input) {
+  State& state = *state_;
+  switch (state.phase) {
+    case State::Phase::kBlank:
+      return state.ReadBlank(input);
+    case State::Phase::kHead:
+      return state.ReadHead(input);
+    case State::Phase::kBody:
+      return state.ReadBody(input);
+    case State::Phase::kChunked:
+      return state.ReadChunked(input);
+    case State::Phase::kError:
+      break;
+  }
+  return state.Fail(state.fault);
+}
+
+const RequestHead& RequestParser::head() const { return state_->head; }
+
+void RequestParser::RetainHead() {
+  State& state = *state_;
+  if (state.head_bytes.empty() || state.head_bytes.data() == state.spill.data()) return;
+  const char* const old = state.head_bytes.data();
+  state.spill.assign(old, state.head_bytes.size());
+  const auto moved = [&](absl::string_view view) {
+    return absl::string_view(state.spill.data() + (view.data() - old), view.size());
+  };
+  state.head_bytes = state.spill;
+  state.head.method = moved(state.head.method);
+  state.head.target = moved(state.head.target);
+  for (Field& field : state.fields) field = {moved(field.name), moved(field.value)};
+}
+
+bool RequestParser::mid_message() const {
+  switch (state_->phase) {
+    case State::Phase::kHead:
+    case State::Phase::kBody:
+    case State::Phase::kChunked:
+      return true;
+    case State::Phase::kBlank:
+    case State::Phase::kError:
+      break;
+  }
+  return false;
+}
+
+void RequestParser::Reset() {
+  State& state = *state_;
+  state.BeginBlank();
+  state.head = RequestHead();
+  state.head_bytes = absl::string_view();
+  state.fault = Fault();
+  if (state.spill.capacity() > kSpillBytesKept) std::string().swap(state.spill);
+  if (state.fields.capacity() > kFieldsKept) std::vector<Field>().swap(state.fields);
+}
+
+}  // namespace uc::http

@@ -1,0 +1,71 @@
+#include "core/http/request_line.h"
+
+#include <algorithm>
+
+#include "core/http/syntax.h"
+
+namespace uc::http {
+namespace {
+
+constexpr Fault kTargetTooLong = {.status = 414, .reason = "target too long"};
+constexpr Fault kMalformed = {.status = 400, .reason = "malformed request line"};
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// RFC 9110 2.5 would have HTTP/1.2 and later read as HTTP/1.1. There is no such version and there will be
+// none (RFC 9112 is final): what claims one is a probe, and servers differ on it. llhttp refuses it too.
+Fault ReadVersion(absl::string_view version, int* minor) {
+  if (version.size() != 8 || version.substr(0, 5) != "HTTP/" || !IsDigit(version[5]) ||
+      version[6] != '.' || !IsDigit(version[7])) {
+    return Fault{.status = 400, .reason = "malformed HTTP version"};
+  }
+  if (version[5] != '1' || version[7] > '1') {
+    return Fault{.status = 505, .reason = "neither HTTP/1.0 nor HTTP/1.1"};
+  }
+  *minor = version[7] - '0';
+  return Fault();
+}
+
+// Of the four forms (RFC 9112 3.2) the authority form is CONNECT's alone, the asterisk OPTIONS's.
+Fault JudgeTarget(absl::string_view method, absl::string_view target) {
+  if (target.empty() || target.find(' ') != absl::string_view::npos) return kMalformed;
+  if (target.front() == '*' && (target.size() > 1 || method != "OPTIONS")) {
+    return Fault{.status = 400, .reason = "asterisk for a target"};
+  }
+  // A fragment never leaves the client (RFC 9110 4.2.5): some servers cut it off, some serve it.
+  if (target.find('#') != absl::string_view::npos) {
+    return Fault{.status = 400, .reason = "fragment in the target"};
+  }
+  return Fault();
+}
+
+}  // namespace
+
+Fault ReadRequestLine(absl::string_view line, size_t target_bytes_max, RequestLine* result) {
+  const size_t first = line.find(' ');
+  if (first == absl::string_view::npos || !IsToken(line.substr(0, first))) return kMalformed;
+  const size_t last = line.rfind(' ');
+  // No version: HTTP/0.9, or its target is what fills the line.
+  if (last == first) {
+    return line.size() - first - 1 > target_bytes_max ? kTargetTooLong : kMalformed;
+  }
+  const absl::string_view method = line.substr(0, first);
+  const absl::string_view target = line.substr(first + 1, last - first - 1);
+  if (target.size() > target_bytes_max) return kTargetTooLong;
+  result->method_bytes = method.size();
+  result->target_bytes = target.size();
+  if (const Fault fault = ReadVersion(line.substr(last + 1), &result->minor_version)) return fault;
+  if (method == "CONNECT") return Fault{.status = 501, .reason = "CONNECT"};
+  return JudgeTarget(method, target);
+}
+
+Fault JudgeEndlessLine(absl::string_view begin, size_t target_bytes_max) {
+  const size_t first = begin.find(' ');
+  if (first == absl::string_view::npos || !IsToken(begin.substr(0, first))) return kMalformed;
+  const absl::string_view rest = begin.substr(first + 1);
+  const size_t target_bytes = std::min(rest.find(' '), rest.size());
+  if (target_bytes > target_bytes_max) return kTargetTooLong;
+  return Fault{.status = 431, .reason = "head too large"};
+}
+
+}  // namespace uc::http

@@ -1,0 +1,227 @@
+// RequestParser's contract: steps, how long the head holds, limits, reset. The grammar is in the corpora.
+#include "core/http/parser.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/http/transcript.h"
+
+namespace uc::http {
+namespace {
+
+using Kind = Step::Kind;
+
+constexpr absl::string_view kGet = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr absl::string_view kPost = "POST /b HTTP/1.1\r\nHost: b\r\nContent-Length: 4\r\n\r\n";
+
+class ParserTest : public testing::Test {
+ protected:
+  // The next step, which must be of this kind; `rest_` is what it left.
+  Step Expect(Kind kind) {
+    const Step step = parser_.Next(rest_);
+    EXPECT_EQ(static_cast<int>(step.kind), static_cast<int>(kind)) << step.reason;
+    rest_.remove_prefix(step.consumed);
+    return step;
+  }
+  void Show(absl::string_view bytes) { rest_ = bytes; }
+  int StatusOf(absl::string_view bytes) {
+    parser_.Reset();
+    return parser_.Next(bytes).status;
+  }
+
+  RequestParser parser_{ParserLimits()};
+  absl::string_view rest_;
+};
+
+TEST_F(ParserTest, ARequestWithoutBodyIsAHeadAndACompletionOfNoBytes) {
+  Show(kGet);
+  EXPECT_EQ(Expect(Kind::kHead).consumed, kGet.size());
+  EXPECT_EQ(Expect(Kind::kComplete).consumed, 0u);
+  EXPECT_EQ(Expect(Kind::kNeedMore).consumed, 0u);
+}
+
+TEST_F(ParserTest, ABodyComesInThePiecesThatArrive) {
+  Show(kPost);
+  Expect(Kind::kHead);
+  Expect(Kind::kNeedMore);
+  Show("ab");
+  EXPECT_EQ(Expect(Kind::kBody).body, "ab");
+  Expect(Kind::kNeedMore);
+  Show("cdGET");
+  EXPECT_EQ(Expect(Kind::kBody).body, "cd");
+  Expect(Kind::kComplete);
+  EXPECT_EQ(rest_, "GET");
+}
+
+TEST_F(ParserTest, AHeadInOneInputIsNotCopied) {
+  Show(kGet);
+  Expect(Kind::kHead);
+  EXPECT_EQ(parser_.head().method.data(), kGet.data());
+  EXPECT_EQ(parser_.head().target, "/a");
+  EXPECT_EQ(parser_.head().field("HOST").data(), kGet.data() + kGet.find("a\r"));
+}
+
+TEST_F(ParserTest, ARetainedHeadOutlivesItsInput) {
+  auto input = std::make_unique<std::string>(kPost);
+  Show(*input);
+  Expect(Kind::kHead);
+  parser_.RetainHead();
+  input->assign(input->size(), '?');
+  input.reset();
+  parser_.RetainHead();
+  EXPECT_EQ(parser_.head().method, "POST");
+  EXPECT_EQ(parser_.head().target, "/b");
+  EXPECT_EQ(parser_.head().field("host"), "b");
+  Show("abcd");
+  Expect(Kind::kBody);
+  Expect(Kind::kComplete);
+  EXPECT_EQ(parser_.head().field("content-length"), "4");
+}
+
+TEST_F(ParserTest, AHeadInTwoInputsNeedsNoRetaining) {
+  std::string first(kPost.substr(0, 20)), second(kPost.substr(20));
+  Show(first);
+  Expect(Kind::kNeedMore);
+  first.assign(first.size(), '?');
+  Show(second);
+  EXPECT_EQ(Expect(Kind::kHead).consumed, second.size());
+  second.assign(second.size(), '?');
+  EXPECT_EQ(parser_.head().target, "/b");
+  EXPECT_EQ(parser_.head().field("Host"), "b");
+}
+
+TEST_F(ParserTest, RetainingWithoutAHeadDoesNothing) {
+  parser_.RetainHead();
+  Show(kGet);
+  Expect(Kind::kHead);
+}
+
+TEST_F(ParserTest, AMessageIsUnderWayFromItsFirstByteToItsCompletion) {
+  EXPECT_FALSE(parser_.mid_message());
+  Show("\r\n\r");
+  Expect(Kind::kNeedMore);
+  EXPECT_FALSE(parser_.mid_message()) << "blank lines are no message";
+  Show("\nG");
+  Expect(Kind::kNeedMore);
+  EXPECT_TRUE(parser_.mid_message());
+  Show(kGet.substr(1));
+  Expect(Kind::kHead);
+  EXPECT_TRUE(parser_.mid_message());
+  Expect(Kind::kComplete);
+  EXPECT_FALSE(parser_.mid_message());
+}
+
+TEST_F(ParserTest, EmptyInputsChangeNothing) {
+  Expect(Kind::kNeedMore);
+  EXPECT_FALSE(parser_.mid_message());
+  Show("GET /a HT");
+  Expect(Kind::kNeedMore);
+  Expect(Kind::kNeedMore);
+  Show("TP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+  Expect(Kind::kHead);
+  Expect(Kind::kNeedMore);
+  EXPECT_TRUE(parser_.mid_message());
+}
+
+TEST_F(ParserTest, AnErrorStaysUntilReset) {
+  Show("GET / HTTP/3.0\r\n");
+  EXPECT_EQ(Expect(Kind::kError).status, 505);
+  Show(kGet);
+  const Step again = Expect(Kind::kError);
+  EXPECT_EQ(again.status, 505);
+  EXPECT_EQ(again.consumed, 0u);
+  EXPECT_FALSE(parser_.mid_message());
+  parser_.Reset();
+  Expect(Kind::kHead);
+}
+
+TEST_F(ParserTest, AnErrorInABodyComesAfterWhatWasGood) {
+  Show("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabX");
+  Expect(Kind::kHead);
+  EXPECT_EQ(Expect(Kind::kBody).body, "ab");
+  EXPECT_EQ(Expect(Kind::kError).status, 400);
+}
+
+TEST_F(ParserTest, ResetForgetsAHalfHeadAndAHalfBody) {
+  Show(kGet.substr(0, 9));
+  Expect(Kind::kNeedMore);
+  parser_.Reset();
+  EXPECT_FALSE(parser_.mid_message());
+  Show(kPost);
+  Expect(Kind::kHead);
+  parser_.Reset();
+  EXPECT_TRUE(parser_.head().fields.empty());
+  Show(kGet);
+  Expect(Kind::kHead);
+  EXPECT_EQ(parser_.head().target, "/a");
+}
+
+TEST_F(ParserTest, AMovedParserGoesOn) {
+  Show(kPost.substr(0, 30));
+  Expect(Kind::kNeedMore);
+  RequestParser other(std::move(parser_));
+  parser_ = std::move(other);
+  Show(kPost.substr(30));
+  Expect(Kind::kHead);
+  EXPECT_EQ(parser_.head().target, "/b");
+}
+
+TEST_F(ParserTest, TheRequestLineIsJudgedBeforeTheRestHasArrived) {
+  EXPECT_EQ(StatusOf("GET /\r\n"), 400);
+  EXPECT_EQ(StatusOf("GET / HTTP/2.0\r\n"), 505);
+  EXPECT_EQ(StatusOf("CONNECT a:1 HTTP/1.1\r\n"), 501);
+  EXPECT_EQ(StatusOf("GET / HTTP/2.0\r\nA: \rb\r\n"), 505) << "and before what follows it";
+}
+
+TEST_F(ParserTest, TheDefaultLimitsAreExact) {
+  const std::string target(8 * 1024, '/');
+  EXPECT_EQ(StatusOf(absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: a\r\n\r\n")), 0);
+  EXPECT_EQ(StatusOf(absl::StrCat("GET /", target, " HTTP/1.1\r\nHost: a\r\n\r\n")), 414);
+  const std::string value(32 * 1024 - kGet.size() - 5, 'x');
+  const absl::string_view open = kGet.substr(0, kGet.size() - 2);
+  EXPECT_EQ(StatusOf(absl::StrCat(open, "A: ", value, "\r\n\r\n")), 0);
+  EXPECT_EQ(StatusOf(absl::StrCat(open, "A: x", value, "\r\n\r\n")), 431);
+}
+
+TEST_F(ParserTest, ALargeHeadDoesNotMakeTheNextOneLarger) {
+  const std::string large =
+      absl::StrCat("GET / HTTP/1.1\r\nHost: a\r\nA: ", std::string(30 * 1024, 'x'), "\r\n\r\n");
+  for (int i = 0; i < 3; ++i) {
+    Show(absl::string_view(large).substr(0, 20000));
+    Expect(Kind::kNeedMore);
+    Show(absl::string_view(large).substr(20000));
+    Expect(Kind::kHead);
+    Expect(Kind::kComplete);
+    parser_.Reset();
+  }
+}
+
+TEST_F(ParserTest, TheLargestLengthIsCountedDownNotReserved) {
+  Show("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775807\r\n\r\nabc");
+  Expect(Kind::kHead);
+  EXPECT_EQ(parser_.head().content_length, 9223372036854775807u);
+  EXPECT_EQ(Expect(Kind::kBody).body, "abc");
+  Expect(Kind::kNeedMore);
+}
+
+TEST(ParserLimitsTest, HoldHoweverSmallTheyAre) {
+  const ParserLimits limits = {.target_bytes_max = 4, .head_bytes_max = 64, .fields_max = 2};
+  const std::string fits = "GET /abc HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n";
+  const std::string long_target = "GET /abcd HTTP/1.1\r\nHost: a\r\n\r\n";
+  const std::string many = "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\n\r\n";
+  const std::string large = absl::StrCat("GET / HTTP/1.1\r\nHost: a\r\nA: ", std::string(40, 'x'));
+  for (size_t cut = 0; cut < 30; ++cut) {
+    EXPECT_EQ(TranscriptOfTwo(fits, cut, limits),
+              "GET /abc HTTP/1.1, keep-alive\n  Host: a\n  A: b\ncomplete\n");
+    EXPECT_EQ(TranscriptOfTwo(long_target, cut, limits), "error 414 target too long\n");
+    EXPECT_EQ(TranscriptOfTwo(many, cut, limits), "error 431 too many fields\n");
+    EXPECT_EQ(TranscriptOfTwo(large, cut, limits), "error 431 head too large\n");
+  }
+}
+
+}  // namespace
+}  // namespace uc::http
