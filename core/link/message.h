@@ -19,16 +19,16 @@
 namespace uc::link {
 
 inline constexpr uint32_t kVersion = 1;
-inline constexpr int kWorkerLinkFd = 3;           // where an exec'd worker finds its end
+inline constexpr int kWorkerLinkFd = 3;  // where an exec'd worker finds its end
 inline constexpr size_t kMessageBytesMax = 4096;
-inline constexpr size_t kDescriptorsMax = 64;     // per message; so also listen addresses per cluster
+inline constexpr size_t kDescriptorsMax = 64;  // per message; so also listen addresses per cluster
 
 // Coordinator to worker; the first message, sent before the worker runs. Descriptors: the scoreboard,
 // then the slot's listeners in the order of the listen addresses, or none: bind yourself.
 struct Assign {
   uint32_t slot = 0;
   uint32_t generation = 0;
-  uint32_t row = 0;              // in the scoreboard
+  uint32_t row = 0;  // in the scoreboard
   // The cluster's addresses with port 0 resolved by an earlier worker; empty: use the command line's.
   std::vector<std::string> addresses;
 };
@@ -40,6 +40,10 @@ struct Drain {
 // Coordinator to worker: reopen log files (workers log to the inherited stderr: nothing to do yet).
 struct Reopen {};
 
+// Coordinator to worker: take connections from these listeners, too. They are the sockets of a slot that was
+// retired: closing them would reset what is queued and half-open there.
+struct Adopt {};
+
 // Worker to coordinator, after it bound: its listeners as descriptors, for the slot to keep.
 struct Bound {};
 // Worker to coordinator: serving from now on.
@@ -50,7 +54,7 @@ struct Refused {
   std::string reason;  // cut to 1,000 bytes
 };
 
-using Message = std::variant<Assign, Drain, Reopen, Bound, Ready, Refused>;
+using Message = std::variant<Assign, Drain, Reopen, Adopt, Bound, Ready, Refused>;
 
 // Fixed-width little-endian fields behind {version, type}. Never larger than kMessageBytesMax.
 std::string Encode(const Message& message);

@@ -35,62 +35,62 @@ enum class RowState : uint32_t {
 
 // What workers count. Only ever added to, by one writer: relaxed load + store, no locked instruction.
 struct Counters {
-  std::atomic<uint64_t> accepted;         // connections taken
-  std::atomic<uint64_t> closed;           // connections ended
-  std::atomic<uint64_t> requests;         // responses handed to the kernel completely
+  std::atomic<uint64_t> accepted;  // connections taken
+  std::atomic<uint64_t> closed;    // connections ended
+  std::atomic<uint64_t> requests;  // responses handed to the kernel completely
   std::atomic<uint64_t> bytes_in;
   std::atomic<uint64_t> bytes_out;
   std::atomic<uint64_t> responses_5xx;
-  std::atomic<uint64_t> bad_requests;     // answered 4xx by ourselves: malformed, too large, too slow
-  std::atomic<uint64_t> accept_errors;    // EMFILE and the like
+  std::atomic<uint64_t> bad_requests;   // answered 4xx by ourselves: malformed, too large, too slow
+  std::atomic<uint64_t> accept_errors;  // EMFILE and the like
   std::atomic<uint64_t> latency[kLatencyBuckets];  // requests per bucket, see histogram.h
 };
 
 struct alignas(64) WorkerRow {
   // The coordinator's part.
-  std::atomic<uint32_t> state;            // RowState
+  std::atomic<uint32_t> state;  // RowState
   std::atomic<uint32_t> slot;
   std::atomic<uint32_t> generation;
   std::atomic<int32_t> pid;
-  std::atomic<int64_t> state_since_ns;    // CLOCK_MONOTONIC
-  std::atomic<int64_t> started_ns;        // CLOCK_MONOTONIC, of the process
+  std::atomic<int64_t> state_since_ns;  // CLOCK_MONOTONIC
+  std::atomic<int64_t> started_ns;      // CLOCK_MONOTONIC, of the process
   // The worker's part.
   alignas(64) std::atomic<int64_t> heartbeat_ns;  // CLOCK_MONOTONIC of the last turn of its loop
-  std::atomic<uint32_t> in_flight;        // requests begun and not answered
-  std::atomic<uint32_t> idle;             // keep-alive connections between requests
+  std::atomic<uint32_t> in_flight;                // requests begun and not answered
+  std::atomic<uint32_t> idle;                     // keep-alive connections between requests
   alignas(64) Counters counters;
 };
 
 struct alignas(64) SlotRow {
-  std::atomic<uint32_t> wanted;           // 0: the slot does not exist (any more)
+  std::atomic<uint32_t> wanted;  // 0: the slot does not exist (any more)
   std::atomic<uint32_t> live;
-  std::atomic<uint64_t> restarts;         // workers started in the place of one that ended unasked
-  std::atomic<uint32_t> quick_deaths;     // in a row
-  std::atomic<int64_t> next_spawn_ns;     // CLOCK_MONOTONIC when backing off, else 0
+  std::atomic<uint64_t> restarts;      // workers started in the place of one that ended unasked
+  std::atomic<uint32_t> quick_deaths;  // in a row
+  std::atomic<int64_t> next_spawn_ns;  // CLOCK_MONOTONIC when backing off, else 0
 };
 
 inline constexpr uint32_t kNameBytes = 64;
 inline constexpr uint32_t kTextBytes = 2048;
 
 struct Header {
-  std::atomic<uint64_t> magic;            // stored last, when all else is set
+  std::atomic<uint64_t> magic;  // stored last, when all else is set
   uint32_t version;
   uint32_t header_bytes;
   uint64_t file_bytes;
   std::atomic<int32_t> coordinator_pid;
   std::atomic<uint32_t> workers_wanted;
-  int64_t started_unix_ns;                // wall clock, for "up since"
-  int64_t started_ns;                     // CLOCK_MONOTONIC
+  int64_t started_unix_ns;  // wall clock, for "up since"
+  int64_t started_ns;       // CLOCK_MONOTONIC
   std::atomic<uint32_t> fold_sequence;
   std::atomic<uint32_t> rolling;
   std::atomic<uint32_t> stopping;
-  std::atomic<uint64_t> events_ignored;   // gossip of dead workers, malformed messages
-  char name[kNameBytes];                  // NUL-terminated text
-  char app[kTextBytes];                   // "static /srv/www"
-  char addresses[kTextBytes];             // "127.0.0.1:8080 [::1]:8080", resolved; written once bound
-  char mode[kTextBytes];                  // "plain: ..." which mode is in force and why
-  char binary[kTextBytes];                // the path that workers are exec'd from
-  char command_line[2 * kTextBytes];      // what `start` was called with
+  std::atomic<uint64_t> events_ignored;  // gossip of dead workers, malformed messages
+  char name[kNameBytes];                 // NUL-terminated text
+  char app[kTextBytes];                  // "static /srv/www"
+  char addresses[kTextBytes];         // "127.0.0.1:8080 [::1]:8080", resolved; written once bound
+  char mode[kTextBytes];              // "plain: ..." which mode is in force and why
+  char binary[kTextBytes];            // the path that workers are exec'd from
+  char command_line[2 * kTextBytes];  // what `start` was called with
 };
 
 struct Layout {

@@ -1,0 +1,112 @@
+#include "core/link/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
+
+namespace uc::link {
+namespace {
+
+constexpr size_t kControlBytes = CMSG_SPACE(kDescriptorsMax * sizeof(int));
+
+std::vector<Fd> TakeDescriptors(msghdr& header) {
+  std::vector<Fd> descriptors;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(fd));
+      descriptors.emplace_back(fd);
+    }
+  }
+  return descriptors;
+}
+
+}  // namespace
+
+absl::StatusOr<std::pair<Channel, Channel>> Channel::Pair() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+    return absl::ErrnoToStatus(errno, "no link for a worker");
+  }
+  return std::make_pair(Channel(Fd(ends[0])), Channel(Fd(ends[1])));
+}
+
+absl::Status Channel::Send(const Message& message, absl::Span<const int> descriptors) {
+  UC_CHECK(descriptors.size() <= kDescriptorsMax);
+  std::string bytes = Encode(message);
+  UC_CHECK(bytes.size() <= kMessageBytesMax);
+  iovec part = {bytes.data(), bytes.size()};
+  alignas(cmsghdr) char control[kControlBytes] = {};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    header.msg_control = control;
+    header.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
+    memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
+  }
+  while (sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == ENOBUFS) {
+      return absl::ResourceExhaustedError("the link's queue is full: the other end does not read");
+    }
+    if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) {
+      return absl::UnavailableError("the other end of the link is gone");
+    }
+    return absl::ErrnoToStatus(errno, "link");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Received>> Channel::Receive() {
+  char bytes[kMessageBytesMax];
+  iovec part = {bytes, sizeof(bytes)};
+  alignas(cmsghdr) char control[kControlBytes];
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  ssize_t size;
+  bool reset = false;
+  do {
+    size = recvmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    // An end that left with something unread is reported once, before its last words (unix(7): ECONNRESET):
+    // they are still in the queue.
+    const bool again = size < 0 && errno == ECONNRESET && !reset;
+    reset = reset || again;
+    if (again) continue;
+    if (size >= 0 || errno != EINTR) break;
+  } while (true);
+  if (size < 0 && errno == EAGAIN) return std::optional<Received>();
+  if (size < 0) return absl::UnavailableError("the other end of the link is gone");
+
+  Received received;
+  received.descriptors = TakeDescriptors(header);
+  // 0 is the end of the peer (unix(7)), or an empty packet, which our protocol does not have: nothing but
+  // descriptors tells them apart, and they must not stay open.
+  if (size == 0 && !received.descriptors.empty()) {
+    return absl::InvalidArgumentError("link message without a byte");
+  }
+  if (size == 0) return absl::UnavailableError("the other end of the link is gone");
+  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    return absl::InvalidArgumentError("link message too large, or no descriptors left to take it");
+  }
+  absl::StatusOr<Message> message = Decode(absl::string_view(bytes, size));
+  if (!message.ok()) return absl::InvalidArgumentError(message.status().message());
+  received.message = *std::move(message);
+  return std::optional<Received>(std::move(received));
+}
+
+}  // namespace uc::link

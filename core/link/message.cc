@@ -1,0 +1,171 @@
+#include "core/link/message.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace uc::link {
+namespace {
+
+enum class Type : uint16_t {
+  kAssign = 1,
+  kDrain = 2,
+  kReopen = 3,
+  kBound = 4,
+  kReady = 5,
+  kRefused = 6,
+  kAdopt = 7,
+};
+
+constexpr size_t kReasonBytesMax = 1000;
+
+class Writer {
+ public:
+  Writer(Type type) {
+    Number<uint32_t>(kVersion);
+    Number<uint16_t>(static_cast<uint16_t>(type));
+  }
+  template <typename T>
+  void Number(T value) {
+    for (size_t i = 0; i < sizeof(T); ++i) bytes_.push_back(static_cast<char>(value >> (8 * i)));
+  }
+  void Text(absl::string_view text) {
+    Number<uint16_t>(static_cast<uint16_t>(text.size()));
+    bytes_.append(text.data(), text.size());
+  }
+  std::string Take() { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+// Every read past the end leaves zeroes and makes complete() false: one check at the end is enough.
+class Reader {
+ public:
+  explicit Reader(absl::string_view bytes) : rest_(bytes) {}
+  template <typename T>
+  T Number() {
+    if (rest_.size() < sizeof(T)) return Fail<T>();
+    uint64_t value = 0;
+    for (size_t i = 0; i < sizeof(T); ++i) {
+      value |= uint64_t{static_cast<unsigned char>(rest_[i])} << (8 * i);
+    }
+    rest_.remove_prefix(sizeof(T));
+    return static_cast<T>(value);
+  }
+  std::string Text() {
+    const uint16_t size = Number<uint16_t>();
+    if (rest_.size() < size) return Fail<std::string>();
+    std::string text(rest_.substr(0, size));
+    rest_.remove_prefix(size);
+    return text;
+  }
+  bool complete() const { return !short_ && rest_.empty(); }
+
+ private:
+  template <typename T>
+  T Fail() {
+    short_ = true;
+    rest_ = {};
+    return T{};
+  }
+  absl::string_view rest_;
+  bool short_ = false;
+};
+
+struct Encoder {
+  std::string operator()(const Assign& assign) const {
+    Writer writer(Type::kAssign);
+    writer.Number<uint32_t>(assign.slot);
+    writer.Number<uint32_t>(assign.generation);
+    writer.Number<uint32_t>(assign.row);
+    const size_t count = std::min(assign.addresses.size(), kDescriptorsMax);
+    writer.Number<uint16_t>(static_cast<uint16_t>(count));
+    for (size_t i = 0; i < count; ++i) writer.Text(assign.addresses[i]);
+    return writer.Take();
+  }
+  std::string operator()(const Drain& drain) const {
+    Writer writer(Type::kDrain);
+    writer.Number<uint8_t>(static_cast<uint8_t>(drain.kind));
+    writer.Number<uint32_t>(drain.within_ms);
+    return writer.Take();
+  }
+  std::string operator()(const Reopen&) const { return Writer(Type::kReopen).Take(); }
+  std::string operator()(const Adopt&) const { return Writer(Type::kAdopt).Take(); }
+  std::string operator()(const Bound&) const { return Writer(Type::kBound).Take(); }
+  std::string operator()(const Ready&) const { return Writer(Type::kReady).Take(); }
+  std::string operator()(const Refused& refused) const {
+    Writer writer(Type::kRefused);
+    writer.Number<uint8_t>(refused.operator_fault);
+    writer.Text(absl::string_view(refused.reason).substr(0, kReasonBytesMax));
+    return writer.Take();
+  }
+};
+
+}  // namespace
+
+std::string Encode(const Message& message) { return std::visit(Encoder{}, message); }
+
+absl::StatusOr<Message> Decode(absl::string_view bytes) {
+  Reader reader(bytes);
+  if (const uint32_t version = reader.Number<uint32_t>(); version != kVersion) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("link message of version ", version, ", this is ", kVersion));
+  }
+  const uint16_t type = reader.Number<uint16_t>();
+  Message message;
+  switch (static_cast<Type>(type)) {
+    case Type::kAssign: {
+      Assign assign;
+      assign.slot = reader.Number<uint32_t>();
+      assign.generation = reader.Number<uint32_t>();
+      assign.row = reader.Number<uint32_t>();
+      const uint16_t count = reader.Number<uint16_t>();
+      if (count > kDescriptorsMax) return absl::InvalidArgumentError("link: too many addresses");
+      for (uint16_t i = 0; i < count; ++i) assign.addresses.push_back(reader.Text());
+      message = std::move(assign);
+      break;
+    }
+    case Type::kDrain: {
+      Drain drain;
+      const uint8_t kind = reader.Number<uint8_t>();
+      if (kind < 1 || kind > 3) return absl::InvalidArgumentError("link: unknown kind of drain");
+      drain.kind = static_cast<DrainKind>(kind);
+      drain.within_ms = reader.Number<uint32_t>();
+      message = drain;
+      break;
+    }
+    case Type::kReopen:
+      message = Reopen{};
+      break;
+    case Type::kAdopt:
+      message = Adopt{};
+      break;
+    case Type::kBound:
+      message = Bound{};
+      break;
+    case Type::kReady:
+      message = Ready{};
+      break;
+    case Type::kRefused: {
+      Refused refused;
+      const uint8_t operator_fault = reader.Number<uint8_t>();
+      refused.operator_fault = operator_fault != 0;
+      refused.reason = reader.Text();
+      if (operator_fault > 1 || refused.reason.size() > kReasonBytesMax) {
+        return absl::InvalidArgumentError("link: malformed refusal");
+      }
+      message = std::move(refused);
+      break;
+    }
+    default:
+      return absl::InvalidArgumentError(absl::StrCat("link message of unknown type ", type));
+  }
+  if (!reader.complete()) return absl::InvalidArgumentError("link message of wrong length");
+  return message;
+}
+
+}  // namespace uc::link

@@ -1,0 +1,193 @@
+#include "core/link/message.h"
+
+#include <random>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace uc::link {
+namespace {
+
+using testing::HasSubstr;
+
+// What comes out at the other end; a failure if it does not come through.
+template <typename T>
+T Through(const T& message) {
+  const absl::StatusOr<Message> decoded = Decode(Encode(message));
+  if (!decoded.ok() || !std::holds_alternative<T>(*decoded)) {
+    ADD_FAILURE() << "does not round-trip: " << decoded.status();
+    return T{};
+  }
+  return std::get<T>(*decoded);
+}
+
+const std::vector<Message>& OneOfEach() {
+  static const auto* messages =
+      new std::vector<Message>{Assign{7, 9, 2047, {"127.0.0.1:8080", "[::1]:8081"}},
+                               Drain{DrainKind::kRetire, 1600},
+                               Reopen{},
+                               Bound{},
+                               Ready{},
+                               Refused{true, "no such app"}};
+  return *messages;
+}
+
+std::string RandomBytes(std::mt19937_64& random, size_t size_max) {
+  std::string bytes(random() % (size_max + 1), '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  return bytes;
+}
+
+void ExpectRefused(const std::string& bytes, const std::string& because) {
+  const absl::StatusOr<Message> message = Decode(bytes);
+  EXPECT_EQ(message.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(message.status().message()), HasSubstr(because));
+}
+
+// Decoded, if at all, to something that has exactly these bytes.
+void ExpectExactOrRefused(const std::string& bytes) {
+  const absl::StatusOr<Message> message = Decode(bytes);
+  EXPECT_TRUE(!message.ok() || Encode(*message) == bytes);
+}
+
+TEST(MessageTest, AssignRoundTrips) {
+  const Assign assign = Through(Assign{7, 0xffffffff, 2047, {"127.0.0.1:8080", "[::1]:8081", ""}});
+  EXPECT_EQ(assign.slot, 7u);
+  EXPECT_EQ(assign.generation, 0xffffffffu);
+  EXPECT_EQ(assign.row, 2047u);
+  EXPECT_THAT(assign.addresses, testing::ElementsAre("127.0.0.1:8080", "[::1]:8081", ""));
+}
+
+TEST(MessageTest, AssignWithoutAddressesRoundTrips) {
+  EXPECT_TRUE(Through(Assign{1, 2, 3, {}}).addresses.empty());
+}
+
+TEST(MessageTest, EachKindOfDrainRoundTrips) {
+  for (const DrainKind kind : {DrainKind::kHandOver, DrainKind::kRetire, DrainKind::kPrompt}) {
+    const Drain drain = Through(Drain{kind, 123456});
+    EXPECT_EQ(drain.kind, kind);
+    EXPECT_EQ(drain.within_ms, 123456u);
+  }
+}
+
+TEST(MessageTest, MessagesWithoutFieldsRoundTrip) {
+  Through(Reopen{});
+  Through(Adopt{});
+  Through(Bound{});
+  Through(Ready{});
+}
+
+TEST(MessageTest, RefusedRoundTripsWithBothFaults) {
+  EXPECT_TRUE(Through(Refused{true, "port"}).operator_fault);
+  const Refused refused = Through(Refused{false, std::string("a\0\xff\n", 4)});
+  EXPECT_FALSE(refused.operator_fault);
+  EXPECT_EQ(refused.reason, std::string("a\0\xff\n", 4));
+}
+
+TEST(MessageTest, ReasonIsCutToThousandBytes) {
+  EXPECT_EQ(Through(Refused{false, std::string(1000, 'r')}).reason, std::string(1000, 'r'));
+  EXPECT_EQ(Through(Refused{false, std::string(70'000, 'r')}).reason, std::string(1000, 'r'));
+}
+
+TEST(MessageTest, MostAndLongestAddressesFitIntoOneMessage) {
+  const std::string longest = "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535";
+  const Assign assign{1, 1, 1, std::vector<std::string>(kDescriptorsMax, longest)};
+  EXPECT_LE(Encode(assign).size(), kMessageBytesMax);
+  EXPECT_EQ(Through(assign).addresses, assign.addresses);
+}
+
+TEST(MessageTest, FieldsAreLittleEndianBehindVersionAndType) {
+  EXPECT_EQ(Encode(Drain{DrainKind::kPrompt, 0x01020304}),
+            std::string("\x01\0\0\0\x02\0\x03\x04\x03\x02\x01", 11));
+}
+
+TEST(MessageTest, OtherVersionIsRefusedByItsNumber) {
+  for (std::string bytes : {Encode(Ready{}), Encode(Assign{})}) {
+    bytes[0] = 2;
+    ExpectRefused(bytes, "version 2, this is 1");
+  }
+}
+
+TEST(MessageTest, UnknownTypeIsRefusedByItsNumber) {
+  for (const char type : {0, 99, 100}) {
+    std::string bytes = Encode(Ready{});
+    bytes[4] = type;
+    ExpectRefused(bytes, absl::StrCat("unknown type ", static_cast<int>(type)));
+  }
+}
+
+TEST(MessageTest, TypeIsTwoBytesWide) {
+  std::string bytes = Encode(Ready{});
+  bytes[5] = 1;
+  ExpectRefused(bytes, "unknown type 261");
+}
+
+TEST(MessageTest, EmptyPacketIsRefused) { ExpectRefused("", "version 0"); }
+
+TEST(MessageTest, TornMessageIsRefused) {
+  for (const Message& message : OneOfEach()) {
+    const std::string bytes = Encode(message);
+    for (size_t size = 0; size < bytes.size(); ++size) ExpectRefused(bytes.substr(0, size), "link");
+  }
+}
+
+TEST(MessageTest, TrailingByteIsRefused) {
+  for (const Message& message : OneOfEach()) ExpectRefused(Encode(message) + '\0', "wrong length");
+}
+
+TEST(MessageTest, UnknownKindOfDrainIsRefused) {
+  for (const char kind : {0, 4, 127}) {
+    std::string bytes = Encode(Drain{});
+    bytes[6] = kind;
+    ExpectRefused(bytes, "unknown kind of drain");
+  }
+}
+
+TEST(MessageTest, TooManyAddressesAreRefused) {
+  std::string bytes = Encode(Assign{});
+  bytes[18] = static_cast<char>(kDescriptorsMax + 1);
+  ExpectRefused(bytes + std::string(2 * (kDescriptorsMax + 1), '\0'), "too many addresses");
+}
+
+TEST(MessageTest, FlagOtherThanZeroAndOneIsRefused) {
+  std::string bytes = Encode(Refused{true, "reason"});
+  bytes[6] = 2;
+  ExpectExactOrRefused(bytes);
+}
+
+TEST(MessageTest, ReasonPastThousandBytesIsRefused) {
+  std::string bytes = Encode(Refused{true, std::string(1000, 'r')});
+  ++bytes[7];
+  ExpectExactOrRefused(bytes + 'r');
+}
+
+TEST(MessageTest, TenThousandRandomPacketsAreExactOrRefused) {
+  std::mt19937_64 random(20260101);
+  for (int i = 0; i < 10'000; ++i) ExpectExactOrRefused(RandomBytes(random, 200));
+}
+
+TEST(MessageTest, TenThousandRandomBodiesAreExactOrRefused) {
+  std::mt19937_64 random(20260102);
+  for (int i = 0; i < 10'000; ++i) {
+    const char type = static_cast<char>(random() % 9);
+    const std::string body = RandomBytes(random, 40);
+    ExpectExactOrRefused(std::string("\x01\0\0\0", 4) + type + '\0' + body);
+  }
+}
+
+TEST(MessageTest, TenThousandFlippedMessagesAreExactOrRefused) {
+  std::mt19937_64 random(20260103);
+  for (int i = 0; i < 10'000; ++i) {
+    std::string bytes = Encode(OneOfEach()[random() % OneOfEach().size()]);
+    bytes[random() % bytes.size()] ^= static_cast<char>(1 << (random() % 8));
+    ExpectExactOrRefused(bytes);
+  }
+}
+
+}  // namespace
+}  // namespace uc::link

@@ -1,0 +1,218 @@
+#include "core/scoreboard/scoreboard.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/fd.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace uc::scoreboard {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class ScoreboardTest : public testing::Test {
+ protected:
+  ScoreboardTest() {
+    std::string pattern = absl::StrCat(testing::TempDir(), "/scoreboard-XXXXXX");
+    directory_ = mkdtemp(pattern.data());
+    path_ = directory_ + "/scoreboard";
+  }
+  ~ScoreboardTest() override {
+    unlink(path_.c_str());
+    unlink((path_ + ".new").c_str());
+    rmdir(directory_.c_str());
+  }
+
+  Scoreboard Create() { return Scoreboard::Create(path_).value(); }
+  void WriteFile(const std::string& bytes) {
+    const Fd file(open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    ASSERT_EQ(write(file.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  }
+  bool Exists(const std::string& path) const { return access(path.c_str(), F_OK) == 0; }
+  Fd OpenFile() const { return Fd(open(path_.c_str(), O_RDWR | O_CLOEXEC)); }
+
+  // Refused for readers with a text that names the file, and for workers too.
+  void ExpectRefused(const std::string& because) {
+    const absl::Status reader = Scoreboard::OpenReadOnly(path_).status();
+    EXPECT_EQ(reader.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(reader.message()), AllOf(HasSubstr(path_), HasSubstr(because)));
+    const absl::Status worker = Scoreboard::Attach(OpenFile()).status();
+    EXPECT_EQ(worker.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(worker.message()), HasSubstr(because));
+  }
+
+  std::string directory_;
+  std::string path_;
+};
+
+TEST_F(ScoreboardTest, ReaderSeesWhatTheCoordinatorWrites) {
+  Scoreboard board = Create();
+  const auto reader = Scoreboard::OpenReadOnly(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  board.layout().header.workers_wanted = 7;
+  board.layout().slots[kSlotsMax - 1].wanted = 1;
+  EXPECT_EQ(reader->layout().header.workers_wanted, 7u);
+  EXPECT_EQ(reader->layout().slots[kSlotsMax - 1].wanted, 1u);
+}
+
+TEST_F(ScoreboardTest, CoordinatorSeesWhatAWorkerCounts) {
+  const Scoreboard board = Create();
+  auto worker = Scoreboard::Attach(board.fd().Duplicate());
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  Add(worker->layout().workers[kWorkerRows - 1].counters.requests, 3);
+  EXPECT_EQ(board.layout().workers[kWorkerRows - 1].counters.requests, 3u);
+}
+
+TEST_F(ScoreboardTest, NewOneIsZeroAndSaysWhatItIs) {
+  const Scoreboard board = Create();
+  const Header& header = board.layout().header;
+  EXPECT_EQ(header.magic, kMagic);
+  EXPECT_EQ(header.version, kLayoutVersion);
+  EXPECT_EQ(header.header_bytes, sizeof(Header));
+  EXPECT_EQ(header.file_bytes, sizeof(Layout));
+  EXPECT_EQ(ReadTotals(board.layout()).accepted, 0u);
+}
+
+TEST_F(ScoreboardTest, FileIsPrivateReservedAndHasNoDraftLeft) {
+  const Scoreboard board = Create();
+  struct stat status;
+  ASSERT_EQ(stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  EXPECT_EQ(static_cast<size_t>(status.st_size), sizeof(Layout));
+  EXPECT_GE(static_cast<size_t>(status.st_blocks) * 512, sizeof(Layout));
+  EXPECT_FALSE(Exists(path_ + ".new"));
+}
+
+TEST_F(ScoreboardTest, CreateReplacesTheOldOneUnderItsReaders) {
+  Scoreboard old = Create();
+  old.layout().header.workers_wanted = 5;
+  const auto reader = Scoreboard::OpenReadOnly(path_);
+  const Scoreboard fresh = Create();
+  EXPECT_EQ(reader->layout().header.workers_wanted, 5u);
+  EXPECT_EQ(Scoreboard::OpenReadOnly(path_)->layout().header.workers_wanted, 0u);
+}
+
+TEST_F(ScoreboardTest, DraftLeftByACrashIsNoObstacle) {
+  const Fd draft(open((path_ + ".new").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0400));
+  EXPECT_TRUE(Scoreboard::Create(path_).ok());
+}
+
+TEST_F(ScoreboardTest, MovedOneStaysMapped) {
+  Scoreboard board = Create();
+  Scoreboard moved = std::move(board);
+  moved.layout().header.rolling = 1;
+  moved = Create();
+  EXPECT_EQ(moved.layout().header.rolling, 0u);
+}
+
+TEST_F(ScoreboardTest, NoFileIsNotFound) {
+  const absl::Status status = Scoreboard::OpenReadOnly(path_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
+}
+
+TEST_F(ScoreboardTest, EmptyFileIsRefused) {
+  WriteFile("");
+  ExpectRefused("is not a scoreboard");
+}
+
+TEST_F(ScoreboardTest, ForeignFilesAreRefused) {
+  WriteFile("#!/bin/sh\n");
+  ExpectRefused("is not a scoreboard");
+  WriteFile(std::string(sizeof(Layout), 'x'));
+  ExpectRefused("is not a scoreboard");
+}
+
+TEST_F(ScoreboardTest, DirectoryIsRefused) {
+  const absl::Status status = Scoreboard::OpenReadOnly(directory_).status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr(directory_));
+}
+
+TEST_F(ScoreboardTest, TruncatedFileIsRefused) {
+  Create();
+  for (const off_t size : {off_t{sizeof(Layout)} - 1, off_t{sizeof(Header)}, off_t{16}}) {
+    ASSERT_EQ(truncate(path_.c_str(), size), 0);
+    ExpectRefused("is cut short");
+  }
+  ASSERT_EQ(truncate(path_.c_str(), 15), 0);
+  ExpectRefused("is not a scoreboard");
+}
+
+TEST_F(ScoreboardTest, OtherVersionIsRefusedByItsNumber) {
+  Create().layout().header.version = kLayoutVersion + 1;
+  ExpectRefused(absl::StrCat("version ", kLayoutVersion + 1));
+}
+
+TEST_F(ScoreboardTest, NoRoomIsAnErrorAtCreateAndLeavesNoFile) {
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit = {1 << 20, 1 << 20};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const absl::Status status = Scoreboard::Create(path_).status();
+    _exit(!status.ok() && status.message().find(path_) != std::string::npos ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(Exists(path_));
+  EXPECT_FALSE(Exists(path_ + ".new"));
+}
+
+TEST_F(ScoreboardTest, NoFolderIsAnErrorThatNamesThePath) {
+  const std::string path = directory_ + "/missing/scoreboard";
+  EXPECT_THAT(std::string(Scoreboard::Create(path).status().message()), HasSubstr(path));
+}
+
+TEST_F(ScoreboardTest, FileThatCannotBeReplacedLeavesNoDraft) {
+  ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
+  EXPECT_FALSE(Scoreboard::Create(path_).ok());
+  EXPECT_FALSE(Exists(path_ + ".new"));
+  rmdir(path_.c_str());
+}
+
+class TextTest : public testing::Test {
+ protected:
+  std::string Through(const std::string& text) {
+    SetText(field_, sizeof(field_), text);
+    return std::string(GetText(field_, sizeof(field_)));
+  }
+  char field_[8] = {'#', '#', '#', '#', '#', '#', '#', '#'};
+};
+
+TEST_F(TextTest, TextThatFitsComesBack) {
+  EXPECT_EQ(Through("1234567"), "1234567");
+  EXPECT_EQ(Through(""), "");
+}
+
+TEST_F(TextTest, LongTextIsCutToFitWithItsNul) {
+  EXPECT_EQ(Through("12345678"), "1234567");
+  EXPECT_EQ(field_[7], '\0');
+}
+
+TEST_F(TextTest, ShorterTextLeavesNothingOfTheOldOne) {
+  Through("1234567");
+  EXPECT_EQ(Through("ab"), "ab");
+  EXPECT_EQ(std::string(field_, sizeof(field_)), std::string("ab\0\0\0\0\0\0", 8));
+}
+
+TEST_F(TextTest, FieldWithoutNulIsReadToItsEnd) {
+  EXPECT_EQ(GetText(field_, sizeof(field_)), "########");
+}
+
+}  // namespace
+}  // namespace uc::scoreboard
