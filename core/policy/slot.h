@@ -41,9 +41,9 @@ struct Worker {
 
 struct Slot {
   SlotIndex index = 0;
-  bool wanted = true;               // false: retiring
-  bool live = false;                // new connections may reach it
-  bool closed = false;              // CloseSlot was sent: a worker that is born now binds afresh
+  bool wanted = true;  // false: retiring
+  bool live = false;   // new connections may reach it
+  bool closed = true;  // nobody keeps listeners of it: a worker that is born binds afresh
   std::optional<Worker> incumbent;  // serves, or is meant to
   std::optional<Worker> successor;  // during a roll: starting beside the incumbent
   std::optional<Worker> leaving;    // a former incumbent that drains beside its successor

@@ -1,0 +1,166 @@
+// What each command sets going, and when it is answered. Reload: roll.cc. Stop: ending.cc.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/policy/supervisor_state.h"
+
+namespace uc::policy {
+
+void Supervisor::State::On(const CommandGiven& event) {
+  const bool stop = std::holds_alternative<Stop>(event.command);
+  if (!stop && (ending.has_value() || ledger.full())) {
+    Refuse(event.id, ending.has_value()
+                         ? "the cluster is stopping"
+                         : absl::StrCat(kCommandsMax, " commands wait already; try again later"));
+    return;
+  }
+  std::visit([&](const auto& command) { Begin(event.id, command); }, event.command);
+}
+
+void Supervisor::State::Refuse(CommandId id, const std::string& text) {
+  actions.push_back(Acknowledge{id, Outcome::kRefused, text});
+}
+
+void Supervisor::State::Begin(CommandId id, const ReopenLogs&) {
+  actions.push_back(ReopenLogFiles{});
+  actions.push_back(Acknowledge{id, Outcome::kDone, "log files are reopened"});
+}
+
+void Supervisor::State::Begin(CommandId id, const Ping&) {
+  actions.push_back(Acknowledge{id, Outcome::kDone, absl::StrCat("pong: ", Strength())});
+}
+
+std::string Supervisor::State::Strength() const {
+  return absl::StrCat(crew.Serving(), " of ", Counted(wanted, "worker"), " serving");
+}
+
+// --- Scale ---
+
+void Supervisor::State::Begin(CommandId id, const Scale& scale) {
+  const std::string asked = ToString(scale);
+  constexpr int64_t kFar = int64_t{1} << 32;  // the sum below cannot overflow
+  const int64_t count = std::clamp(scale.count, -kFar, kFar);
+  const int64_t target =
+      scale.kind == Scale::Kind::kRelative ? static_cast<int64_t>(wanted) + count : count;
+  if (target < 1) {
+    const std::string present =
+        target == count ? "" : absl::StrCat(" of the ", Counted(wanted, "worker"));
+    Refuse(id,
+           absl::StrCat(asked, ": at least 1", present, " must stay; to end the cluster use stop"));
+    return;
+  }
+  if (target > static_cast<int64_t>(kWorkersMax)) {
+    Refuse(id, absl::StrCat(asked, ": a cluster has at most ", kWorkersMax, " workers"));
+    return;
+  }
+  ledger.Open(id);
+  Scaling next;
+  if (scaling.has_value()) {
+    ledger.Answer(scaling->command, Outcome::kFailed, absl::StrCat("superseded by ", asked));
+    next.rising = std::move(scaling->rising);
+  }
+  next.command = id;
+  Resize(static_cast<uint32_t>(target), &next.rising);
+  scaling = std::move(next);
+}
+
+void Supervisor::State::Resize(uint32_t count, std::vector<SlotIndex>* rising) {
+  for (SlotIndex index = wanted; index < count; ++index) {
+    Slot& slot = crew.FindOrAdd(index);
+    slot.wanted = true;
+    if (Serves(slot)) continue;  // it was not retired yet
+    slot.restarts = RestartPolicy();
+    slot.spawn_at = absl::InfinitePast();
+    rising->push_back(index);
+  }
+  for (Slot& slot : crew.slots()) slot.wanted = slot.index < count;
+  std::erase_if(*rising, [count](SlotIndex index) { return index >= count; });
+  wanted = count;
+}
+
+void Supervisor::State::AnswerScaling() {
+  if (!scaling.has_value()) return;
+  std::erase_if(scaling->rising, [this](SlotIndex index) { return Serves(*crew.Find(index)); });
+  if (!scaling->rising.empty() || crew.slots().size() != wanted) return;
+  ledger.Answer(scaling->command, Outcome::kDone, Strength());
+  scaling.reset();
+}
+
+// --- Restart ---
+
+void Supervisor::State::Begin(CommandId id, const Restart& restart) {
+  if (restart.slot.has_value() && *restart.slot >= wanted) {
+    Refuse(id, absl::StrCat(
+                   ToString(restart), ": no such slot; there ",
+                   wanted == 1 ? "is only slot 0" : absl::StrCat("are slots 0 to ", wanted - 1)));
+    return;
+  }
+  if (roll.has_value() || !queued_reloads.empty()) {
+    Refuse(id, absl::StrCat(ToString(restart),
+                            ": a roll is under way and renews every worker; wait for its end"));
+    return;
+  }
+  ledger.Open(id);
+  Restarting next;
+  next.command = id;
+  next.first_generation = crew.next_generation();
+  for (Slot& slot : crew.slots()) {
+    if (!slot.wanted || slot.index != restart.slot.value_or(slot.index)) continue;
+    next.waiting.push_back(slot.index);
+    RestartSlot(slot);
+  }
+  next.total = next.waiting.size();
+  restarts.push_back(std::move(next));
+}
+
+void Supervisor::State::RestartSlot(Slot& slot) {
+  slot.spawn_at = std::min(slot.spawn_at, now);
+  if (!slot.incumbent.has_value()) return;
+  Worker& worker = *slot.incumbent;
+  if (worker.state == WorkerState::kServing) {
+    crew.SetLive(slot, false);
+    crew.Drain(now, worker, DrainKind::kPrompt, now + options.kill_timeout);
+  } else if (worker.state == WorkerState::kStarting) {
+    crew.Kill(now, worker, KillReason::kAborted);
+  }
+  worker.dismissed = true;
+}
+
+void Supervisor::State::AnswerRestarts() {
+  for (Restarting& restart : restarts) {
+    std::erase_if(restart.waiting, [&](SlotIndex index) {
+      const Slot* const slot = crew.Find(index);
+      return slot == nullptr || !slot->wanted ||
+             (Serves(*slot) && slot->incumbent->id.generation >= restart.first_generation);
+    });
+    if (!restart.waiting.empty()) continue;
+    ledger.Answer(restart.command, Outcome::kDone,
+                  absl::StrCat("restarted ", Counted(restart.total, "slot"), "; ", Strength()));
+  }
+  std::erase_if(restarts, [](const Restarting& restart) { return restart.waiting.empty(); });
+}
+
+// --- Failure ---
+
+void Supervisor::State::FailWaiting(const Worker& worker, const std::string& reason) {
+  const SlotIndex index = worker.id.slot;
+  const auto waits = [&](const std::vector<SlotIndex>& slots) {
+    return std::find(slots.begin(), slots.end(), index) != slots.end();
+  };
+  const bool held = LastLiveIsUnwanted();
+  const std::string text = absl::StrCat("slot ", index, " failed to start: ", reason,
+                                        "; the cluster goes on trying with back-off",
+                                        held ? ", and a slot to be retired serves until then" : "");
+  if (scaling.has_value() && (held || waits(scaling->rising))) {
+    ledger.Answer(scaling->command, Outcome::kFailed, text);
+    scaling.reset();
+  }
+  std::erase_if(restarts, [&](const Restarting& restart) {
+    if (worker.id.generation < restart.first_generation || !waits(restart.waiting)) return false;
+    ledger.Answer(restart.command, Outcome::kFailed, text);
+    return true;
+  });
+}
+
+}  // namespace uc::policy

@@ -1,0 +1,136 @@
+#include "core/policy/crew.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
+
+namespace uc::policy {
+
+int WorkerCount(const Slot& slot) {
+  return slot.incumbent.has_value() + slot.successor.has_value() + slot.leaving.has_value();
+}
+
+bool Serves(const Slot& slot) {
+  return slot.incumbent.has_value() && slot.incumbent->state == WorkerState::kServing;
+}
+
+std::string Name(const WorkerId& id) {
+  return absl::StrCat("slot ", id.slot, ", generation ", id.generation);
+}
+
+Crew::Crew(const SupervisorOptions& options, Actions* actions)
+    : options_(options), actions_(*actions) {}
+
+Slot* Crew::Find(SlotIndex index) {
+  const auto slot = std::lower_bound(slots_.begin(), slots_.end(), index,
+                                     [](const Slot& a, SlotIndex b) { return a.index < b; });
+  return slot != slots_.end() && slot->index == index ? &*slot : nullptr;
+}
+
+Place Crew::Find(const WorkerId& id) {
+  Slot* const slot = Find(id.slot);
+  if (slot == nullptr) return {};
+  for (const Seat seat : kSeats) {
+    if ((slot->*seat).has_value() && (slot->*seat)->id == id) return {slot, seat};
+  }
+  return {};
+}
+
+Slot& Crew::FindOrAdd(SlotIndex index) {
+  const auto slot = std::lower_bound(slots_.begin(), slots_.end(), index,
+                                     [](const Slot& a, SlotIndex b) { return a.index < b; });
+  if (slot != slots_.end() && slot->index == index) return *slot;
+  Slot added;
+  added.index = index;
+  return *slots_.insert(slot, std::move(added));
+}
+
+void Crew::SweepEmptySlots() {
+  const auto gone = [](const Slot& slot) { return !slot.wanted && WorkerCount(slot) == 0; };
+  slots_.erase(std::remove_if(slots_.begin(), slots_.end(), gone), slots_.end());
+}
+
+bool Crew::Empty() const {
+  return std::all_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return WorkerCount(slot) == 0; });
+}
+
+int Crew::Serving() const {
+  return static_cast<int>(std::count_if(slots_.begin(), slots_.end(), Serves));
+}
+
+bool Crew::MayStart() const {
+  uint32_t starting = 0;
+  for (const Slot& slot : slots_) {
+    for (const Seat seat : kSeats) {
+      const std::optional<Worker>& worker = slot.*seat;
+      starting += worker.has_value() && worker->state == WorkerState::kStarting;
+    }
+  }
+  return starting < options_.starting_max;
+}
+
+bool Crew::HasRoom(const Slot& slot) { return WorkerCount(slot) < 2; }
+
+void Crew::Spawn(absl::Time now, Slot& slot, Seat seat) {
+  UC_CHECK(!(slot.*seat).has_value() && HasRoom(slot) && slot.wanted && next_generation_ != 0);
+  Worker worker;
+  worker.id = {slot.index, next_generation_++};
+  worker.since = now;
+  worker.deadline = now + options_.listen_timeout;
+  slot.*seat = worker;
+  slot.closed = false;
+  actions_.push_back(policy::Spawn{worker.id});
+}
+
+void Crew::Ready(absl::Time now, Worker& worker) {
+  UC_CHECK(worker.state == WorkerState::kStarting);
+  worker.state = WorkerState::kServing;
+  worker.since = worker.ready_at = now;
+  worker.deadline = absl::InfiniteFuture();
+}
+
+void Crew::Promote(Slot& slot) {
+  UC_CHECK(slot.successor.has_value());
+  if (slot.incumbent.has_value()) {
+    UC_CHECK(!slot.leaving.has_value());
+    slot.leaving = std::exchange(slot.incumbent, std::nullopt);
+  }
+  slot.incumbent = std::exchange(slot.successor, std::nullopt);
+}
+
+void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline) {
+  UC_CHECK(worker.state == WorkerState::kServing || worker.state == WorkerState::kDraining);
+  if (worker.state == WorkerState::kServing) worker.since = now;
+  worker.state = WorkerState::kDraining;
+  worker.deadline = deadline;
+  worker.dismissed = true;
+  worker.prompt = kind == DrainKind::kPrompt;
+  actions_.push_back(policy::Drain{worker.id, kind, deadline - now});
+}
+
+void Crew::Kill(absl::Time now, Worker& worker, KillReason reason) {
+  if (worker.state == WorkerState::kKilled) return;
+  worker.state = WorkerState::kKilled;
+  worker.since = now;
+  worker.deadline = absl::InfiniteFuture();
+  actions_.push_back(policy::Kill{worker.id, reason});
+}
+
+void Crew::SetLive(Slot& slot, bool live) {
+  if (slot.live == live) return;
+  UC_CHECK(!live || Serves(slot));
+  slot.live = live;
+  actions_.push_back(policy::SetLive{slot.index, live});
+}
+
+void Crew::Close(Slot& slot) {
+  UC_CHECK(!slot.closed && !slot.live && !slot.wanted);
+  slot.closed = true;
+  actions_.push_back(CloseSlot{slot.index});
+  if (!slot.leaving.has_value()) slot.leaving = std::exchange(slot.incumbent, std::nullopt);
+}
+
+}  // namespace uc::policy

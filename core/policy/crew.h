@@ -1,0 +1,84 @@
+// Crew: the slots, the workers in them, and every act upon them. PURE.
+//
+// An act changes the table and asks for the Action in one go, so that the table and what was asked for
+// can never differ. What to do, and when, is the Supervisor's affair.
+//
+// Invariants: slots are in index order; at most two workers in a slot; a live slot's incumbent serves;
+// no act names a worker that has gone or was killed.
+#ifndef CORE_POLICY_CREW_H_
+#define CORE_POLICY_CREW_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "core/policy/action.h"
+#include "core/policy/slot.h"
+#include "core/policy/supervisor.h"
+
+namespace uc::policy {
+
+// Where in its slot a worker sits.
+using Seat = std::optional<Worker> Slot::*;
+inline constexpr Seat kSeats[] = {&Slot::incumbent, &Slot::successor, &Slot::leaving};
+
+struct Place {
+  Slot* slot = nullptr;  // nullptr: the worker is not (or no longer) known
+  Seat seat = nullptr;
+  Worker& worker() const { return *(slot->*seat); }
+};
+
+int WorkerCount(const Slot& slot);
+// The incumbent is READY and was not asked to leave.
+bool Serves(const Slot& slot);
+// "slot 2, generation 9".
+std::string Name(const WorkerId& id);
+
+class Crew {
+ public:
+  // Actions are appended to `actions`, which must outlive this.
+  Crew(const SupervisorOptions& options, Actions* actions);
+
+  absl::Span<Slot> slots() { return absl::MakeSpan(slots_); }
+  absl::Span<const Slot> slots() const { return slots_; }
+  Slot* Find(SlotIndex index);
+  Place Find(const WorkerId& id);
+  // Makes it if it does not exist. Invalidates all Slot pointers.
+  Slot& FindOrAdd(SlotIndex index);
+  // Unwanted slots that hold no worker any more cease to exist. Invalidates all Slot pointers.
+  void SweepEmptySlots();
+
+  bool Empty() const;  // no worker is left
+  int Serving() const;
+  // One more worker may start now: in the whole cluster, and in this slot.
+  bool MayStart() const;
+  static bool HasRoom(const Slot& slot);
+  // What the next worker will be called; all those of before are older.
+  Generation next_generation() const { return next_generation_; }
+
+  void Spawn(absl::Time now, Slot& slot, Seat seat);
+  void Ready(absl::Time now, Worker& worker);
+  // The successor becomes the incumbent; the incumbent, if there is one, goes on the leaving seat.
+  void Promote(Slot& slot);
+  // `deadline` is when it is killed.
+  void Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline);
+  // Not twice: nothing happens to a worker that was killed already.
+  void Kill(absl::Time now, Worker& worker, KillReason reason);
+  void SetLive(Slot& slot, bool live);
+  // The slot's listeners go; its incumbent leaves the seat if there is another, so that a new one can be
+  // born beside it.
+  void Close(Slot& slot);
+
+ private:
+  const SupervisorOptions options_;
+  Actions& actions_;
+  std::vector<Slot> slots_;
+  Generation next_generation_ = 1;
+};
+
+}  // namespace uc::policy
+
+#endif  // CORE_POLICY_CREW_H_

@@ -1,0 +1,112 @@
+// Supervisor::State: the tables of a Supervisor and the steps it is made of. PURE.
+//
+// supervisor.cc    events in, the order of the steps, and what the end of a worker means
+// commands.cc      what each command sets going, and when it is answered
+// roll.cc          the roll, slot by slot
+// ending.cc        stop and giving up
+#ifndef CORE_POLICY_SUPERVISOR_STATE_H_
+#define CORE_POLICY_SUPERVISOR_STATE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/policy/command_ledger.h"
+#include "core/policy/crew.h"
+#include "core/policy/supervisor.h"
+#include "core/policy/under_way.h"
+
+namespace uc::policy {
+
+// Milliseconds are enough for a reader: "340ms", "1.5s".
+std::string Shown(absl::Duration duration);
+// "1 worker", "3 workers".
+std::string Counted(size_t count, absl::string_view noun);
+
+struct Supervisor::State {
+  explicit State(const SupervisorOptions& chosen);
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  // --- Events: supervisor.cc ---
+  void On(const SpawnFailed& event);
+  void On(const WorkerReady& event);
+  void On(const WorkerRefused& event);
+  void On(const WorkerExited& event);
+  void On(const HealthObserved& event);
+  void On(const CommandGiven& event);
+  void On(const Woke&) {}
+  // Compares what is wanted with what is, and asks for the difference.
+  void Settle();
+
+  // --- Workers: supervisor.cc ---
+  // Said once for each worker that could not start, as soon as it is known.
+  void StartFailed(const Worker& worker, Fault fault, const std::string& reason);
+  // The process has ended and its seat is empty.
+  void Departed(Slot& slot, Seat seat, const Worker& worker, const std::string& reason);
+  void DepartedUnasked(Slot& slot, const Worker& worker, const std::string& reason);
+  void KillTheLate();
+  void KillLateLeaver(Slot& slot, Worker& worker);
+  void RetireUnwanted();
+  // A slot that must serve on, though unwanted, since no other one is live.
+  bool IsLastLive(const Slot& slot) const;
+  bool LastLiveIsUnwanted() const;
+  void SpawnDue();
+  void Say(Report::Level level, std::string text);
+  // To every command that waits for this slot.
+  void TellWaiting(const Slot& slot, const std::string& text);
+
+  // --- Commands: commands.cc ---
+  void Begin(CommandId id, const Scale& scale);
+  void Begin(CommandId id, const Reload&);
+  void Begin(CommandId id, const Restart& restart);
+  void Begin(CommandId id, const Stop& stop);  // ending.cc
+  void Begin(CommandId id, const ReopenLogs&);
+  void Begin(CommandId id, const Ping&);
+  void Refuse(CommandId id, const std::string& text);
+  void Resize(uint32_t count, std::vector<SlotIndex>* rising);
+  void RestartSlot(Slot& slot);
+  // Scale and restart commands that wait for this worker's slot fail.
+  void FailWaiting(const Worker& worker, const std::string& reason);
+  void AnswerRestarts();
+  void AnswerScaling();
+  std::string Strength() const;  // "3 of 4 workers serve"
+
+  // --- Roll: roll.cc ---
+  void AdvanceRoll();
+  bool BeginRoll();    // false: none is queued, or it has to wait
+  bool StepCurrent();  // true: the current slot is over
+  void FinishRoll();
+  void AbortRoll(const std::string& reason);
+  void PromoteSuccessor(Slot& slot);
+
+  // --- End: ending.cc ---
+  void BeginEnding(const std::string& reason);  // all open commands fail with it
+  void GiveUp(int exit_code, const std::string& reason);
+  // Asks everybody to leave, more pressingly than before.
+  void Press(StopKind kind);
+  void FinishIfGone();
+
+  const SupervisorOptions options;
+  absl::Time now = absl::InfinitePast();
+  Actions actions;  // of this step
+  Crew crew;
+  CommandLedger ledger;
+  uint32_t wanted;  // slots 0 .. wanted-1
+  bool ever_ready = false;
+  bool finished = false;
+  uint64_t events_ignored = 0;
+
+  std::optional<Roll> roll;
+  std::vector<CommandId> queued_reloads;  // they share the next roll
+  std::optional<Scaling> scaling;
+  std::vector<Restarting> restarts;
+  std::optional<Ending> ending;
+};
+
+}  // namespace uc::policy
+
+#endif  // CORE_POLICY_SUPERVISOR_STATE_H_

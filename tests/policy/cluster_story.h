@@ -1,0 +1,73 @@
+// ClusterStory: a small language for stories about a cluster. A test tells what happens and looks at
+// what the supervisor then asks for; time passes only when the test says so.
+#ifndef TESTS_POLICY_CLUSTER_STORY_H_
+#define TESTS_POLICY_CLUSTER_STORY_H_
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/policy/supervisor.h"
+
+namespace uc::policy {
+
+class ClusterStory : public ::testing::Test {
+ protected:
+  // Spawned, nobody READY.
+  void Start(uint32_t workers);
+  // Spawned and READY.
+  void Boot(uint32_t workers);
+
+  // What happens.
+  CommandId Give(absl::string_view line);
+  void Ready(WorkerId worker);
+  void Dies(WorkerId worker, absl::string_view reason = "killed by SIGSEGV");
+  void Leaves(WorkerId worker);  // exit code 0
+  void Refuses(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);
+  void CannotSpawn(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);
+  void Observed(WorkerId worker, Health health);
+  // Wakes the supervisor at each of its deadlines on the way.
+  void Pass(absl::Duration duration);
+
+  // Who is there.
+  const Slot& At(SlotIndex slot) const;
+  WorkerId Incumbent(SlotIndex slot) const;
+  WorkerId Successor(SlotIndex slot) const;
+  WorkerId Leaving(SlotIndex slot) const;
+  bool Serving(SlotIndex slot) const;
+  std::vector<SlotIndex> Live() const;
+  int Starting() const;
+
+  // What was asked for since the last thing that happened; tells and reports are left out of Asked().
+  const std::vector<std::string>& Asked() const { return asked_; }
+  const std::vector<std::string>& Told() const { return told_; }  // progress
+  const std::vector<std::string>& Reported() const { return reported_; }
+  // "" while it is open, else "done: TEXT".
+  std::string Answer(CommandId command) const;
+  std::string LastAnswer() const { return Answer(next_command_ - 1); }
+  std::optional<Finish> finish() const { return finish_; }
+
+  SupervisorOptions options_;
+  absl::Time now_ = absl::FromUnixSeconds(1000);
+  std::optional<Supervisor> supervisor_;
+
+ private:
+  void Happens(const Event& event);
+  void Forget();
+  void Hear(const Actions& actions);
+  static WorkerId IdOf(const std::optional<Worker>& worker);
+
+  CommandId next_command_ = 1;
+  std::vector<std::string> asked_, told_, reported_;
+  std::vector<Acknowledge> answers_;
+  std::optional<Finish> finish_;
+};
+
+}  // namespace uc::policy
+
+#endif  // TESTS_POLICY_CLUSTER_STORY_H_

@@ -1,0 +1,118 @@
+#include "tests/policy/policy_text.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace uc::policy {
+namespace {
+
+const char* ToText(DrainKind kind) {
+  switch (kind) {
+    case DrainKind::kHandOver:
+      return "hand-over";
+    case DrainKind::kRetire:
+      return "retire";
+    case DrainKind::kPrompt:
+      return "prompt";
+  }
+  return "?";
+}
+
+const char* ToText(KillReason reason) {
+  switch (reason) {
+    case KillReason::kStuck:
+      return "stuck";
+    case KillReason::kLateReady:
+      return "late-ready";
+    case KillReason::kLateExit:
+      return "late-exit";
+    case KillReason::kAborted:
+      return "aborted";
+    case KillReason::kStopNow:
+      return "stop-now";
+  }
+  return "?";
+}
+
+const char* ToText(Health health) {
+  switch (health) {
+    case Health::kWell:
+      return "well";
+    case Health::kStarved:
+      return "starved";
+    case Health::kStuck:
+      return "stuck";
+  }
+  return "?";
+}
+
+const char* ToText(Fault fault) { return fault == Fault::kOperator ? "operator" : "world"; }
+
+struct ActionText {
+  std::string operator()(const Spawn& a) const { return absl::StrCat("spawn ", ToText(a.worker)); }
+  std::string operator()(const Drain& a) const {
+    return absl::StrCat("drain ", ToText(a.worker), " ", ToText(a.kind));
+  }
+  std::string operator()(const Kill& a) const {
+    return absl::StrCat("kill ", ToText(a.worker), " ", ToText(a.reason));
+  }
+  std::string operator()(const SetLive& a) const {
+    return absl::StrCat("live ", a.slot, a.live ? " on" : " off");
+  }
+  std::string operator()(const CloseSlot& a) const { return absl::StrCat("close ", a.slot); }
+  std::string operator()(const Progress& a) const {
+    return absl::StrCat("tell ", a.command, ": ", a.text);
+  }
+  std::string operator()(const Acknowledge& a) const {
+    return absl::StrCat("ack ", a.command, " ", ToText(a.outcome), ": ", a.text);
+  }
+  std::string operator()(const ReopenLogFiles&) const { return "reopen"; }
+  std::string operator()(const Report& a) const {
+    return absl::StrCat(a.level == Report::Level::kWarning ? "warn: " : "say: ", a.text);
+  }
+  std::string operator()(const Finish& a) const {
+    return absl::StrCat("finish ", a.exit_code, ": ", a.text);
+  }
+};
+
+struct EventText {
+  std::string operator()(const SpawnFailed& e) const {
+    return absl::StrCat("spawn failed ", ToText(e.worker), " by ", ToText(e.fault), ": ", e.reason);
+  }
+  std::string operator()(const WorkerReady& e) const { return "ready " + ToText(e.worker); }
+  std::string operator()(const WorkerRefused& e) const {
+    return absl::StrCat("refused ", ToText(e.worker), " by ", ToText(e.fault), ": ", e.reason);
+  }
+  std::string operator()(const WorkerExited& e) const {
+    return absl::StrCat("exited ", ToText(e.worker), ": ", e.reason);
+  }
+  std::string operator()(const HealthObserved& e) const {
+    return absl::StrCat("health ", ToText(e.worker), " ", ToText(e.health));
+  }
+  std::string operator()(const CommandGiven& e) const {
+    return absl::StrCat("command ", e.id, ": ", ToString(e.command));
+  }
+  std::string operator()(const Woke&) const { return "woke"; }
+};
+
+}  // namespace
+
+std::string ToText(const WorkerId& worker) {
+  return absl::StrCat(worker.slot, "/", worker.generation);
+}
+
+std::string ToText(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kDone:
+      return "done";
+    case Outcome::kFailed:
+      return "failed";
+    case Outcome::kRefused:
+      return "refused";
+  }
+  return "?";
+}
+
+std::string ToText(const Action& action) { return std::visit(ActionText{}, action); }
+std::string ToText(const Event& event) { return std::visit(EventText{}, event); }
+
+}  // namespace uc::policy

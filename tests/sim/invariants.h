@@ -1,0 +1,86 @@
+// The invariants of a cluster (DESIGN.md, section 11), each one a named function with its own message.
+//
+// A rule about an action is asked before the action is entered in the chronicle; a rule about a step
+// after all its actions. "" means that the rule holds.
+#ifndef TESTS_SIM_INVARIANTS_H_
+#define TESTS_SIM_INVARIANTS_H_
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "core/policy/supervisor.h"
+#include "tests/sim/chronicle.h"
+
+namespace uc::sim {
+
+// What the supervisor shows of itself.
+struct View {
+  absl::Span<const policy::Slot> slots;
+  uint32_t wanted = 0;
+  bool rolling = false;
+  bool stopping = false;
+  absl::Time next_deadline = absl::InfiniteFuture();
+};
+View ViewOf(const policy::Supervisor& supervisor);
+
+// One step: the event, and what was known before and after its actions.
+struct Moment {
+  absl::Time now;
+  policy::Event event;
+  const policy::SupervisorOptions& options;
+  const Chronicle& chronicle;
+  const View& view;
+  int serving_before = 0;  // of the wanted slots, with the event but before the actions
+  bool rolling_before = false;
+  int live_before = 0;
+};
+
+// --- Rules about an action ---
+std::string ActionNamesALivingWorker(const Moment& moment, const policy::Action& action);
+std::string GenerationsAreNew(const Moment& moment, const policy::Action& action);
+std::string ServingWorkersAreNotKilled(const Moment& moment, const policy::Action& action);
+std::string HandOverHasASuccessor(const Moment& moment, const policy::Action& action);
+std::string RetireComesAfterClose(const Moment& moment, const policy::Action& action);
+std::string CommandsAreAnsweredOnce(const Moment& moment, const policy::Action& action);
+std::string QuickDeathsBackOff(const Moment& moment, const policy::Action& action);
+std::string NothingComesAfterFinish(const Moment& moment, const policy::Action& action);
+std::string FinishIsAskedForOrAFailedBoot(const Moment& moment, const policy::Action& action);
+
+// --- Rules about a step ---
+std::string AtMostTwoWorkersInASlot(const Moment& moment);
+std::string StartingIsBounded(const Moment& moment);
+std::string LiveSlotsServe(const Moment& moment);
+std::string LiveSetIsNotEmptyWhileASlotServes(const Moment& moment);
+std::string LiveSetIsNotEmptiedByChoice(const Moment& moment);
+std::string ServingFallsOnlyForAReason(const Moment& moment);
+std::string RollHasWidthOne(const Moment& moment);
+std::string WantedSlotsAreContiguous(const Moment& moment);
+std::string TablesAreTrue(const Moment& moment);
+std::string DeadlinesAreAhead(const Moment& moment);
+std::string NoTerminalState(const Moment& moment);
+std::string OpenCommandsAreBounded(const Moment& moment);
+
+// --- When faults have stopped for as long as is named in simulation.h ---
+std::string AllWantedSlotsServe(const Moment& moment);
+std::string AllCommandsAreAnswered(const Moment& moment);
+
+// Keeps the chronicle and asks every rule. "" or "NameOfTheRule: what is wrong".
+class Invariants {
+ public:
+  explicit Invariants(const policy::SupervisorOptions& options);
+
+  std::string Step(absl::Time now, const policy::Event& event, const policy::Actions& actions,
+                   const View& view);
+  std::string Recovered(absl::Time now, const View& view) const;
+  const Chronicle& chronicle() const { return chronicle_; }
+
+ private:
+  const policy::SupervisorOptions options_;
+  Chronicle chronicle_;
+  bool rolling_ = false;
+};
+
+}  // namespace uc::sim
+
+#endif  // TESTS_SIM_INVARIANTS_H_

@@ -1,0 +1,186 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/policy/policy_text.h"
+
+namespace uc::sim {
+
+constexpr size_t kTraced = 40;
+constexpr uint32_t kWorkersFirstMax = 8;
+
+absl::Duration RecoveryMax(const policy::SupervisorOptions& options, uint32_t slots) {
+  // The last bad things that were under way: a hang that is yet unseen, a late start, a drain that
+  // never ends, a slow kill after each; then a back-off.
+  const absl::Duration last_faults = kHangTimeout + absl::Seconds(1) + options.listen_timeout +
+                                     options.kill_timeout + 3 * kKillMax +
+                                     options.restarts.backoff_max;
+  const uint32_t rounds = slots / options.starting_max + 1;
+  const absl::Duration boots = rounds * (kBootMax + kKillMax);
+  // The roll under way and the queued one. Each old worker may yet be hung.
+  const absl::Duration rolls =
+      2 * slots * (kBootMax + kExitMax) + slots * (options.kill_timeout + kKillMax);
+  return last_faults + boots + rolls;
+}
+
+absl::Duration StopMax(const policy::SupervisorOptions& options) {
+  return absl::Seconds(1) + options.kill_timeout + 2 * kKillMax;
+}
+
+Simulation::Simulation(uint64_t seed, Tamper tamper)
+    : seed_(seed), tamper_(std::move(tamper)), random_(seed) {}
+
+std::string Simulation::Run(uint64_t steps) {
+  steps_ = steps;
+  while (step_ < steps_ && failure_.empty()) LiveOneLife();
+  return failure_;
+}
+
+void Simulation::BeginLife() {
+  ++tally_.lives;
+  options_ = {};
+  options_.workers = static_cast<uint32_t>(random_.Between(1, kWorkersFirstMax));
+  options_.starting_max = static_cast<uint32_t>(random_.Between(1, 6));
+  options_.listen_timeout = random_.Milliseconds(600, 12'000);
+  options_.kill_timeout = random_.Milliseconds(400, 12'000);
+  options_.restarts.min_uptime = random_.Milliseconds(0, 3000);
+  supervisor_.emplace(options_);
+  world_.emplace(random_.Next(), now_, options_);
+  invariants_.emplace(options_);
+  trace_.clear();
+}
+
+bool Simulation::LiveOneLife() {
+  BeginLife();
+  const Weather first[] = {Weather::kQuiet, Weather::kCalm, Weather::kStorm, Weather::kBadBuild};
+  world_->SetWeather(first[random_.Below(4)]);
+  if (!Process(now_, policy::Woke{}, supervisor_->Start(now_))) return false;
+  const uint64_t acts = random_.Below(8) + 1;
+  for (uint64_t act = 0; act < acts; ++act) {
+    if (!Act(first[random_.Below(3) + 1], random_.Below(600))) break;
+    if (random_.Percent(60) && !Recover()) break;
+  }
+  if (invariants_->chronicle().finished) {
+    tally_.failed_boots += !invariants_->chronicle().ever_ready;
+    return true;
+  }
+  return !Ended() && Stop();
+}
+
+bool Simulation::Act(Weather weather, uint64_t steps) {
+  world_->SetWeather(weather);
+  for (uint64_t step = 0; step < steps; ++step) {
+    if (!Advance()) return false;
+  }
+  return true;
+}
+
+bool Simulation::Recover() {
+  world_->SetWeather(Weather::kQuiet);
+  const uint32_t slots = static_cast<uint32_t>(supervisor_->slots().size());
+  const absl::Time due = now_ + RecoveryMax(options_, slots);
+  while (std::min(world_->NextTime(), supervisor_->NextDeadline()) <= due) {
+    if (!Advance()) return false;
+  }
+  now_ = due;
+  const std::string wrong = invariants_->Recovered(now_, ViewOf(*supervisor_));
+  if (!wrong.empty()) return Fail(wrong);
+  ++tally_.recoveries;
+  return true;
+}
+
+bool Simulation::Stop() {
+  world_->SetWeather(random_.Percent(50) ? Weather::kStorm : Weather::kCalm);
+  const policy::StopKind kinds[] = {policy::StopKind::kPrompt, policy::StopKind::kGraceful,
+                                    policy::StopKind::kAtOnce};
+  for (uint64_t stop = random_.Below(3) + 1; stop > 0; --stop) {
+    world_->Plan(policy::Stop{kinds[random_.Below(3)]});
+  }
+  const absl::Time due = now_ + StopMax(options_);
+  while (Advance()) {
+    if (now_ > due) return Fail("StopEnds: workers are left long after the last kill");
+  }
+  return true;
+}
+
+bool Simulation::Advance() {
+  if (Ended()) return false;
+  // Nobody has to wake the supervisor at the very moment.
+  const absl::Time deadline = supervisor_->NextDeadline();
+  if (deadline <= world_->NextTime()) {
+    now_ = std::max(
+        now_, deadline + (random_.Percent(50) ? absl::ZeroDuration() : random_.Milliseconds(0, 5)));
+    return Take(now_, policy::Woke{});
+  }
+  now_ = std::max(now_, world_->NextTime());
+  policy::Event event;
+  if (world_->Next(&event)) return Take(now_, event);
+  return true;
+}
+
+bool Simulation::Take(absl::Time now, const policy::Event& event) {
+  ++step_;
+  return Process(now, event, supervisor_->Step(now, event));
+}
+
+bool Simulation::Process(absl::Time now, const policy::Event& event, policy::Actions actions) {
+  if (tamper_) tamper_(*supervisor_, &actions);
+  Count(actions);
+  if (trace_.size() == kTraced) trace_.pop_front();
+  trace_.push_back({now, event, std::move(actions)});
+  const std::string wrong =
+      invariants_->Step(now, event, trace_.back().actions, ViewOf(*supervisor_));
+  if (!wrong.empty()) return Fail(wrong);
+  for (const policy::Action& action : trace_.back().actions) {
+    const std::string impossible = world_->CarryOut(now, action);
+    if (!impossible.empty()) return Fail("WorldCanCarryItOut: " + impossible);
+  }
+  return !Ended();
+}
+
+void Simulation::Count(const policy::Actions& actions) {
+  for (const policy::Action& action : actions) {
+    fingerprint_ = (fingerprint_ ^ action.index()) * 0x100000001b3u;
+    tally_.spawns += std::holds_alternative<policy::Spawn>(action);
+    tally_.kills += std::holds_alternative<policy::Kill>(action);
+    if (const auto* spawn = std::get_if<policy::Spawn>(&action)) {
+      fingerprint_ = (fingerprint_ ^ spawn->worker.generation) * 0x100000001b3u;
+    }
+    const auto* answer = std::get_if<policy::Acknowledge>(&action);
+    if (answer == nullptr) continue;
+    tally_.done += answer->outcome == policy::Outcome::kDone;
+    tally_.failed += answer->outcome == policy::Outcome::kFailed;
+    tally_.refused += answer->outcome == policy::Outcome::kRefused;
+    tally_.rolls_done += absl::StartsWith(answer->text, "rolled");
+    tally_.rolls_aborted += absl::StartsWith(answer->text, "roll aborted");
+  }
+}
+
+bool Simulation::Fail(const std::string& what) {
+  failure_ = absl::StrCat(
+      what, "\nseed ", seed_, ", life ", tally_.lives, ", step ", step_, ", slots wanted ",
+      supervisor_->workers_wanted(), "\nthe last steps were:\n", Trace(),
+      "replay: bazel test //tests/sim:simulation_test --test_output=all --test_env=UC_SIM_SEED=",
+      seed_, " --test_env=UC_SIM_STEPS=", step_ + 1, "\n");
+  return false;
+}
+
+std::string Simulation::Trace() const {
+  std::string text;
+  const absl::Time first = trace_.empty() ? now_ : trace_.front().now;
+  for (const Record& record : trace_) {
+    absl::StrAppend(&text, "  +", absl::FormatDuration(record.now - first), " ",
+                    policy::ToText(record.event), "\n");
+    for (const policy::Action& action : record.actions) {
+      absl::StrAppend(&text, "      -> ", policy::ToText(action), "\n");
+    }
+  }
+  absl::StrAppend(&text, "  +", absl::FormatDuration(now_ - first), " now\n");
+  return text;
+}
+
+}  // namespace uc::sim
