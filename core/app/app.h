@@ -33,13 +33,13 @@ struct Header {
 
 // A request's head, and its body if the app takes bodies whole (BodyMode::kWhole).
 struct Request {
-  std::string_view method;      // "GET"
-  std::string_view target;      // as sent: "/a%20b?c=d"
-  std::string_view path;        // the target up to '?', not decoded
-  std::string_view query;       // after '?', or empty
-  int minor_version = 1;        // HTTP/1.<minor>
+  std::string_view method;  // "GET"
+  std::string_view target;  // as sent: "/a%20b?c=d"
+  std::string_view path;    // the target up to '?', not decoded
+  std::string_view query;   // after '?', or empty
+  int minor_version = 1;    // HTTP/1.<minor>
   std::span<const Header> headers;
-  std::string_view body;        // BodyMode::kWhole only
+  std::string_view body;  // BodyMode::kWhole only
 
   // The first header of that name in any case; a view with null data() if there is none.
   std::string_view header(std::string_view name) const;
@@ -48,8 +48,9 @@ struct Request {
 struct Response {
   int status = 200;
   std::string_view content_type = "text/plain; charset=utf-8";  // empty: none is sent
-  std::span<const Header> headers;  // besides: Date, Content-Length, Connection, Transfer-Encoding are ours
-  std::string_view body;
+  std::span<const Header> headers =
+      {};  // besides: Date, Content-Length, Connection, Transfer-Encoding are ours
+  std::string_view body = {};
 };
 
 // Names one exchange for later; a plain value that may outlive it and may cross threads.
@@ -79,9 +80,9 @@ class Exchange {
   virtual void OnWritable(std::function<void(Exchange&)> writable) = 0;
   virtual void End() = 0;
 
-  // Answer later: keeps the exchange (request views included) alive after the handler's return, until it
-  // is answered, the client has gone or the request's time is over (then 504 is sent for you).
-  // Find it again with Context::Find.
+  // Answer later: keeps the exchange alive after the handler's return, until it is answered, the client
+  // has gone or the request's time is over (then 504 is sent for you). Find it again with Context::Find,
+  // and read request() anew: views that you took before this call are gone when the handler returns.
   virtual ExchangeId Defer() = 0;
 
   // BodyMode::kStreamed: called for each piece of the body, `last` with the final (maybe empty) one.
@@ -125,7 +126,8 @@ class Context {
  public:
   virtual std::uint32_t slot() const = 0;
   virtual std::uint32_t generation() const = 0;
-  virtual std::span<const std::string> arguments() const = 0;  // after the app's name on the command line
+  virtual std::span<const std::string> arguments()
+      const = 0;  // after the app's name on the command line
   // Runs `work` on the worker's thread, soon. Thread-safe.
   virtual void Post(std::function<void()> work) = 0;
   // Runs `work` once, not earlier than after `delay` (resolution: about 100 ms).
@@ -179,7 +181,9 @@ inline std::string_view Request::header(std::string_view name) const {
     if (header.name.size() != name.size()) continue;
     bool same = true;
     for (std::size_t i = 0; i < name.size() && same; ++i) {
-      const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+      const auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+      };
       same = lower(header.name[i]) == lower(name[i]);
     }
     if (same) return header.value;
@@ -193,7 +197,7 @@ inline std::string_view Request::header(std::string_view name) const {
 #define URING_CLUSTER_APP(Type)                                                                   \
   extern "C" __attribute__((visibility("default"), used)) const std::uint32_t uring_cluster_abi = \
       ::uc::app::kAbiVersion;                                                                     \
-  extern "C" __attribute__((visibility("default"), used))::uc::app::App* uring_cluster_app() {    \
+  extern "C" __attribute__((visibility("default"), used)) ::uc::app::App* uring_cluster_app() {   \
     return new Type;                                                                              \
   }
 

@@ -1,0 +1,61 @@
+// DocumentRoot: a directory whose files are served; opens names below it and nothing outside of it.
+//
+// Invariant: what Open() gives lies below the root, whatever symbolic links the tree holds and however it
+// changes meanwhile: the kernel resolves the name in one step (openat2 with RESOLVE_BENEATH, Linux 5.6).
+// A relative link that stays inside works; one that leads out, and any absolute one, names nothing.
+// Refused: realpath() and a comparison of prefixes: the tree may change between check and use.
+#ifndef CORE_APP_DOCUMENT_ROOT_H_
+#define CORE_APP_DOCUMENT_ROOT_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/fd.h"
+
+namespace uc::app {
+
+struct Document {
+  enum class Found {
+    kFile,       // a regular file: `fd` is open for reading
+    kDirectory,  // a directory
+    kMissing,    // nothing that we serve: no such name, out of the root, a FIFO, a device
+    kForbidden,  // there, but not for this process
+    kExhausted,  // no descriptors or memory left: try again
+    kFailed,     // the disk or the file system says no
+  };
+  Found found = Found::kMissing;
+  Fd fd;
+  uint64_t size = 0;
+  absl::Time modified;  // as fine as the file system has it
+};
+
+class DocumentRoot {
+ public:
+  enum class Resolution {
+    kBeneath,  // openat2
+    kWalk,     // where a sandbox forbids openat2: segment by segment, no symbolic links at all
+  };
+
+  // NotFound, InvalidArgument (not a directory), PermissionDenied: one line each. The directory is held
+  // open: when its name comes to mean another one, the next worker serves that.
+  static absl::StatusOr<DocumentRoot> Open(const std::string& directory);
+
+  // `relative` as ResolvePath() gives it; empty for the root itself. Never blocks on a FIFO.
+  Document Find(const std::string& relative) const;
+
+  Resolution resolution() const { return resolution_; }
+  void set_resolution(Resolution resolution) { resolution_ = resolution; }
+
+ private:
+  DocumentRoot(Fd root, Resolution resolution) : root_(std::move(root)), resolution_(resolution) {}
+
+  Fd root_;
+  Resolution resolution_;
+};
+
+}  // namespace uc::app
+
+#endif  // CORE_APP_DOCUMENT_ROOT_H_

@@ -1,0 +1,147 @@
+#include "core/app/static_files.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "core/app/conditional.h"
+#include "core/app/methods.h"
+#include "core/app/mime.h"
+#include "core/app/path.h"
+#include "core/app/range.h"
+#include "core/http/message.h"
+
+namespace uc::app {
+namespace {
+
+constexpr Header kNoSniff = {"X-Content-Type-Options", "nosniff"};
+constexpr Header kOnlyNoSniff[] = {kNoSniff};
+
+void Refuse(Exchange& exchange, int status, std::span<const Header> headers = kOnlyNoSniff) {
+  const std::string body = absl::StrCat(status, " ", http::ReasonPhrase(status), "\n");
+  exchange.Send({.status = status, .headers = headers, .body = body});
+}
+
+// The directory's own URL. Made from the resolved name, never from the client's bytes: "//other.host"
+// and "/\other.host" must not leave this server.
+void RedirectToDirectory(Exchange& exchange, std::string_view relative) {
+  std::string location = EncodePath(relative) + "/";
+  const std::string_view query = exchange.request().query;
+  if (!query.empty()) location.append("?").append(query);
+  const Header headers[] = {{"Location", location}, kNoSniff};
+  Refuse(exchange, 301, headers);
+}
+
+std::string EntityTag(const Document& document) {
+  return absl::StrCat("\"", absl::Hex(absl::ToUnixNanos(document.modified)), "-",
+                      absl::Hex(document.size), "\"");
+}
+
+// Whole seconds, and never later than the Date of the response (RFC 9110 8.8.2.1).
+absl::Time LastModified(const Document& document) {
+  return absl::FromUnixSeconds(absl::ToUnixSeconds(std::min(document.modified, absl::Now())));
+}
+
+std::string ContentRange(const ByteRange& range, uint64_t size) {
+  switch (range.kind) {
+    case ByteRange::Kind::kWhole:
+      return {};
+    case ByteRange::Kind::kUnsatisfiable:
+      return absl::StrCat("bytes */", size);
+    case ByteRange::Kind::kPart:
+      return absl::StrCat("bytes ", range.offset, "-", range.offset + range.length - 1, "/", size);
+  }
+  return {};
+}
+
+}  // namespace
+
+void StaticFiles::Start(Context& context) {
+  auto root = DocumentRoot::Open(directory_);
+  if (!root.ok()) throw std::runtime_error(std::string(root.status().message()));
+  root_.emplace(*std::move(root));
+  if (root_->resolution() == DocumentRoot::Resolution::kWalk) {
+    context.Log("static: openat2 is not allowed here: symbolic links are not followed");
+  }
+}
+
+void StaticFiles::Handle(Exchange& exchange) {
+  const Request& request = exchange.request();
+  if (!IsGetOrHead(request.method)) return SendMethodNotAllowed(exchange);
+  ResolvedPath path = ResolvePath(request.path);
+  switch (path.kind) {
+    case ResolvedPath::Kind::kMalformed:
+      return Refuse(exchange, 400);
+    case ResolvedPath::Kind::kNowhere:
+      return Refuse(exchange, 404);
+    case ResolvedPath::Kind::kDirectory:
+      path.relative += path.relative.empty() ? "index.html" : "/index.html";
+      break;
+    case ResolvedPath::Kind::kName:
+      break;
+  }
+  Document document = root_->Find(path.relative);
+  switch (document.found) {
+    case Document::Found::kFile:
+      return Serve(exchange, path.relative, std::move(document));
+    case Document::Found::kDirectory:
+      // A directory named index.html is no page.
+      if (path.kind == ResolvedPath::Kind::kDirectory) return Refuse(exchange, 404);
+      return RedirectToDirectory(exchange, path.relative);
+    case Document::Found::kMissing:
+      return Refuse(exchange, 404);
+    case Document::Found::kForbidden:
+      return Refuse(exchange, 403);
+    case Document::Found::kExhausted: {
+      constexpr Header kSoon[] = {{"Retry-After", "1"}, kNoSniff};
+      return Refuse(exchange, 503, kSoon);
+    }
+    case Document::Found::kFailed:
+      return Refuse(exchange, 500);
+  }
+}
+
+void StaticFiles::Serve(Exchange& exchange, std::string_view relative, Document document) {
+  const Request& request = exchange.request();
+  const std::string etag = EntityTag(document);
+  const absl::Time modified = LastModified(document);
+  const Condition condition = Evaluate(request.headers, {.etag = etag, .modified = modified});
+  const Header tag = {"ETag", etag};
+  switch (condition.verdict) {
+    case Verdict::kServe:
+      break;
+    case Verdict::kNotModified:
+      return exchange.Send({.status = 304, .content_type = {}, .headers = {&tag, 1}});
+    case Verdict::kPreconditionFailed:
+      return Refuse(exchange, 412);
+  }
+  // Range is defined for GET only (RFC 9110 14.2).
+  const ByteRange range =
+      request.method == "GET" ? ChooseRange(condition.range, document.size) : ByteRange();
+  last_modified_.Set(modified);
+  const std::string_view date(last_modified_.text().data(), last_modified_.text().size());
+  const std::string content_range = ContentRange(range, document.size);
+  const Header headers[] = {{"Content-Range", content_range},
+                            kNoSniff,
+                            tag,
+                            {"Last-Modified", date},
+                            {"Accept-Ranges", "bytes"}};
+  const std::span<const Header> all(headers);
+  const std::string_view type = MediaTypeOf(relative);
+  switch (range.kind) {
+    case ByteRange::Kind::kWhole:
+      return exchange.SendFile({.content_type = type, .headers = all.subspan(1)},
+                               document.fd.Release(), 0, document.size);
+    case ByteRange::Kind::kPart:
+      return exchange.SendFile({.status = 206, .content_type = type, .headers = all},
+                               document.fd.Release(), range.offset, range.length);
+    case ByteRange::Kind::kUnsatisfiable:
+      return Refuse(exchange, 416, all.first(2));
+  }
+}
+
+}  // namespace uc::app

@@ -1,0 +1,42 @@
+// StaticFiles: GET and HEAD of the files below one directory, in constant memory, bytes by sendfile.
+//
+// One request = openat2 + fstat; nothing is cached, so a change is seen by the next request.
+// Entity-tags are strong and made of the modification time (ns) and the size: both survive copying the
+// tree to another machine (rsync -a), so hosts behind one name agree; an inode number would not. Two
+// changes of equal length within one clock tick of the file system go unseen: replace files by rename.
+// A directory is served by its index.html; there are no listings. Refused: precompressed variants and
+// multipart ranges; types beyond the fixed table of mime.h.
+#ifndef CORE_APP_STATIC_FILES_H_
+#define CORE_APP_STATIC_FILES_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/app/app.h"
+#include "core/app/document_root.h"
+#include "core/http/writer.h"
+
+namespace uc::app {
+
+class StaticFiles final : public App {
+ public:
+  explicit StaticFiles(std::string directory) : directory_(std::move(directory)) {}
+
+  Options options() const override { return {.body_mode = BodyMode::kStreamed}; }
+  // Throws if the directory cannot be served.
+  void Start(Context& context) override;
+  void Handle(Exchange& exchange) override;
+
+ private:
+  void Serve(Exchange& exchange, std::string_view relative, Document document);
+
+  const std::string directory_;
+  std::optional<DocumentRoot> root_;  // from Start on
+  http::DateCache last_modified_;
+};
+
+}  // namespace uc::app
+
+#endif  // CORE_APP_STATIC_FILES_H_
