@@ -7,6 +7,11 @@
 #ifndef CORE_WORKER_WORKER_H_
 #define CORE_WORKER_WORKER_H_
 
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "core/app/app.h"
 #include "core/link/channel.h"
 #include "core/worker/worker_options.h"
 
@@ -14,6 +19,12 @@ namespace uc::worker {
 
 // Returns the exit code: 0 after a drain, 1 when it refused to start (said over the link as well).
 int RunWorker(const WorkerOptions& options, link::Channel channel);
+
+// The same with an app of the caller's, made in the worker: a program can be its own cluster, and tests
+// bring theirs.
+using AppFactory = std::function<absl::StatusOr<std::unique_ptr<app::App>>()>;
+int RunWorkerWithApp(const WorkerOptions& options, link::Channel channel,
+                     const AppFactory& make_app);
 
 }  // namespace uc::worker
 

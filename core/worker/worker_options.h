@@ -13,22 +13,25 @@
 namespace uc::worker {
 
 struct WorkerOptions {
-  std::string app;                          // "hello", "echo", "static", "./libmyapp.so"
-  std::vector<std::string> app_arguments;   // "static" + DIR; for a shared object: what stood after it
-  std::vector<net::Address> addresses;      // at least one
+  std::string app;  // "hello", "echo", "static", "./libmyapp.so"
+  std::vector<std::string>
+      app_arguments;                    // "static" + DIR; for a shared object: what stood after it
+  std::vector<net::Address> addresses;  // at least one
   int backlog = 4096;
 
   // Deadlines of a connection.
-  absl::Duration header_timeout = absl::Seconds(10);   // from a head's first byte to its end; then 408
-  absl::Duration body_timeout = absl::Seconds(30);     // between two pieces of a body; then 408
-  absl::Duration idle_timeout = absl::Seconds(75);     // keep-alive, between requests; then FIN
-  absl::Duration request_timeout = absl::Seconds(60);  // until a deferred response is complete; then 504
-  absl::Duration send_timeout = absl::Seconds(30);     // without any progress of a peer that reads
-  absl::Duration linger_timeout = absl::Seconds(2);    // after our FIN, waiting for the peer's
+  absl::Duration header_timeout =
+      absl::Seconds(10);                            // from a head's first byte to its end; then 408
+  absl::Duration body_timeout = absl::Seconds(30);  // between two pieces of a body; then 408
+  absl::Duration idle_timeout = absl::Seconds(75);  // keep-alive, between requests; then FIN
+  absl::Duration request_timeout =
+      absl::Seconds(60);  // until a deferred response is complete; then 504
+  absl::Duration send_timeout = absl::Seconds(30);   // without any progress of a peer that reads
+  absl::Duration linger_timeout = absl::Seconds(2);  // after our FIN, waiting for the peer's
 
-  uint32_t connections_max = 0;             // 0: what RLIMIT_NOFILE allows, less a reserve
+  uint32_t connections_max = 0;  // 0: what RLIMIT_NOFILE allows, less a reserve
   http::ParserLimits parser;
-  size_t output_bytes_max = 256 * 1024;     // queued per connection before Write() says false
+  size_t output_bytes_max = 256 * 1024;  // queued per connection before Write() says false
   absl::Duration heartbeat_period = absl::Milliseconds(500);
 };
 

@@ -1,0 +1,220 @@
+#include "core/worker/connection.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "core/net/listener.h"
+#include "core/scoreboard/scoreboard.h"
+
+namespace uc::worker {
+namespace {
+
+constexpr size_t kTailBytesKept = 4 * 1024;  // per connection, between turns
+constexpr int kFlushesMax = 16;              // of an app that writes whenever it may
+
+}  // namespace
+
+void Connection::Open(Fd fd, uint32_t index, uint32_t generation) {
+  fd_ = std::move(fd);
+  index_ = index;
+  generation_ = generation;
+  state_ = State::kOpen;
+  receive_armed_ = receive_cancelled_ = writable_armed_ = false;
+  peer_ended_ = finishing_ = holding_ = false;
+  OnOpened();
+  if (!open()) return;
+  ArmReceive();
+  Flush();
+}
+
+void Connection::OnReceive(int32_t result, bool more, absl::string_view bytes) {
+  receive_armed_ = more;
+  if (!more) receive_cancelled_ = false;
+  if (result > 0) {
+    scoreboard::Add(service_.row.counters.bytes_in, static_cast<uint64_t>(result));
+    if (!lingering()) Receive(bytes);
+  } else if (result == 0) {
+    peer_ended_ = true;
+    if (lingering()) {
+      Abandon();
+    } else if (!holding()) {
+      OnEnd();
+      Flush();
+    }
+  } else if (result != -ECANCELED && result != -ENOBUFS && result != -EINTR && result != -EAGAIN) {
+    Abandon();  // reset by the peer, or timed out
+  }
+  if (open()) ArmReceive();
+}
+
+void Connection::Receive(absl::string_view bytes) {
+  if (holding() || !AcceptsBytes()) {
+    Hold(bytes);
+    Advance();
+    return;
+  }
+  const bool borrowed = output_.empty();
+  if (borrowed) output_.SwapTail(service_.scratch);
+  receiving_ = true;
+  OnBytes(bytes);
+  receiving_ = false;
+  Flush();
+  if (open() && holding()) Schedule();
+  if (borrowed && output_.empty()) output_.SwapTail(service_.scratch);
+}
+
+// Goes on with what was held, as far as it is welcome now.
+void Connection::Advance() {
+  while (open() && !lingering() && holding() && AcceptsBytes()) {
+    const std::string held = std::exchange(held_, std::string());
+    holding_ = false;
+    OnBytes(held);
+    if (held_.size() == held.size()) break;
+  }
+  if (open() && peer_ended_ && !lingering() && !holding()) OnEnd();
+  Flush();
+}
+
+void Connection::OnWritable() {
+  writable_armed_ = false;
+  Flush();
+  if (open()) Advance();
+  if (!open()) return;
+  if (output_.empty()) output_.Release();
+  ArmReceive();  // reading may have stopped for want of room
+}
+
+void Connection::Schedule() {
+  if (scheduled_) return;
+  scheduled_ = true;
+  service_.scheduled.push_back(this);
+}
+
+void Connection::OnScheduled() {
+  scheduled_ = false;
+  if (!open()) return;
+  Proceed();
+  Advance();
+  if (open()) ArmReceive();
+}
+
+void Connection::Flush() {
+  uint64_t sent = 0;
+  Output::Result result = Output::Result::kEmpty;
+  for (int flushes = 0; open(); ++flushes) {
+    result = output_.Flush(fd_.get(), &sent);
+    if (result != Output::Result::kEmpty) break;
+    OnSent();
+    if (output_.empty()) break;
+    if (flushes == kFlushesMax) {
+      result = Output::Result::kYield;
+      break;
+    }
+  }
+  if (sent > 0) scoreboard::Add(service_.row.counters.bytes_out, sent);
+  if (!open()) return;
+  switch (result) {
+    case Output::Result::kEmpty:
+      if (finishing_) {
+        SendFin();
+        if (!open()) return;
+      }
+      break;
+    case Output::Result::kBlocked:
+    case Output::Result::kYield:
+      if (!writable_armed_) {
+        writable_armed_ = true;
+        service_.ring.PollOnce(fd_.get(), POLLOUT, TagOf(ring::Op::kWritable));
+      }
+      break;
+    case Output::Result::kBroken:
+      Abandon();
+      return;
+  }
+  UpdateDeadline(sent > 0 ? Progress::kSome : Progress::kNone);
+}
+
+void Connection::ArmReceive() {
+  if (receive_armed_) {
+    if (held_.size() >= kHeldBytesMax && !receive_cancelled_) {
+      receive_cancelled_ = true;
+      service_.ring.Cancel(TagOf(ring::Op::kReceive));
+    }
+    return;
+  }
+  if (peer_ended_ || held_.size() >= kHeldBytesMax) return;
+  receive_armed_ = true;
+  service_.ring.ReceiveMultishot(fd_.get(), TagOf(ring::Op::kReceive));
+}
+
+void Connection::UpdateDeadline(Progress progress) {
+  const DeadlineKind next = lingering()        ? DeadlineKind::kLinger
+                            : !output_.empty() ? DeadlineKind::kSend
+                                               : Deadline();
+  // These count from their beginning, not from the last byte.
+  const bool from_start = next == DeadlineKind::kHeader || next == DeadlineKind::kLinger ||
+                          next == DeadlineKind::kRequest ||
+                          (next == DeadlineKind::kSend && progress == Progress::kNone);
+  if (from_start && kind == next) return;
+  service_.deadlines.Set(*this, next, service_.now_ns);
+}
+
+void Connection::OnDeadline(DeadlineKind kind) {
+  if (!open()) return;
+  if (kind == DeadlineKind::kLinger || kind == DeadlineKind::kSend) {
+    Abandon();
+    return;
+  }
+  OnTimeout(kind);
+  Flush();
+}
+
+void Connection::FinishWriting() { finishing_ = true; }
+
+void Connection::SendFin() {
+  finishing_ = false;
+  state_ = State::kLingering;
+  holding_ = false;
+  held_.clear();
+  if (peer_ended_) {
+    Abandon();
+    return;
+  }
+  shutdown(fd_.get(), SHUT_WR);
+  ArmReceive();
+}
+
+bool Connection::InputWaits() const {
+  char byte;
+  return holding() || recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+std::string Connection::PeerText() const {
+  const auto peer = net::PeerAddress(fd_.get());
+  return peer.ok() ? peer->ToString() : "";
+}
+
+void Connection::Abandon() {
+  if (!open()) return;
+  if (receive_armed_) service_.ring.Cancel(TagOf(ring::Op::kReceive));
+  if (writable_armed_) service_.ring.Cancel(TagOf(ring::Op::kWritable));
+  // The descriptor itself is closed after the next submission; the peer is told now. When both sides have
+  // said their FIN there is nothing left to tell.
+  if (!(lingering() && peer_ended_)) shutdown(fd_.get(), SHUT_RDWR);
+  service_.closing.push_back(std::move(fd_));
+  service_.deadlines.Set(*this, DeadlineKind::kNone, service_.now_ns);
+  output_.Clear();
+  if (output_.tail().capacity() > kTailBytesKept && service_.scratch.capacity() > 0) {
+    std::string().swap(output_.tail());
+  }
+  holding_ = false;
+  std::string().swap(held_);
+  scoreboard::Add(service_.row.counters.closed, 1);
+  OnGone();
+  service_.departed.push_back(index_);
+}
+
+}  // namespace uc::worker

@@ -1,0 +1,121 @@
+// Connection: one accepted socket: its receive, its output, its deadline and its end. What the bytes mean
+// is its heirs' affair (HttpConnection, TcpConnection).
+//
+//   kOpen ──FIN from us──> kLingering ──peer's FIN, error or linger time-out──> (gone)
+//     └────────────────── error, reset ──────────────────────────────────────> (gone)
+//
+// Lingering reads and drops what still comes, so that the peer can read our last answer instead of
+// getting a reset for bytes that nobody took (RFC 9112 9.6).
+#ifndef CORE_WORKER_CONNECTION_H_
+#define CORE_WORKER_CONNECTION_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "core/base/fd.h"
+#include "core/worker/deadlines.h"
+#include "core/worker/output.h"
+#include "core/worker/service.h"
+
+namespace uc::worker {
+
+class Connection : public DeadlineNode {
+ public:
+  explicit Connection(Service& service) : service_(service) {}
+  virtual ~Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // A new tenant. `index` and `generation` name it in completions.
+  void Open(Fd fd, uint32_t index, uint32_t generation);
+  bool open() const { return fd_.valid(); }
+  bool lingering() const { return state_ == State::kLingering; }
+  uint32_t index() const { return index_; }
+  uint32_t generation() const { return generation_; }
+
+  // Completions.
+  void OnReceive(int32_t result, bool more, absl::string_view bytes);
+  void OnWritable();
+  // From the ready list: sends what was written outside of a receive, and goes on with held bytes.
+  void OnScheduled();
+  void OnDeadline(DeadlineKind kind);
+
+  // Drain begins for this connection / its time is nearly over.
+  virtual void BeginDrain(DrainStyle style) = 0;
+  virtual void EndIdle() = 0;
+
+  // Asks for OnScheduled() at the end of this turn.
+  void Schedule();
+  // Gone at once: no more callbacks, completions that still come are stale.
+  void Abandon();
+
+ protected:
+  virtual void OnOpened() = 0;
+  // Bytes of the peer; held bytes come first (see Hold).
+  virtual void OnBytes(absl::string_view bytes) = 0;
+  // The peer has sent its FIN. The connection stays open for answers.
+  virtual void OnEnd() = 0;
+  // Comes first in a scheduled visit: what was done outside of a receive takes effect.
+  virtual void Proceed() = 0;
+  // Everything queued has been sent.
+  virtual void OnSent() = 0;
+  // May more bytes be taken now? If not, they are held and reading stops.
+  virtual bool AcceptsBytes() const = 0;
+  virtual void OnTimeout(DeadlineKind kind) = 0;
+  // Which deadline fits the present state, when nothing is queued and we do not linger.
+  virtual DeadlineKind Deadline() const = 0;
+  // The last call: the socket is gone.
+  virtual void OnGone() = 0;
+
+  // Keeps bytes for later: they come through OnBytes again when AcceptsBytes() is true.
+  // No bytes can be held, too: whoever reads them wants to be asked again (a body may be complete).
+  void Hold(absl::string_view bytes) {
+    holding_ = true;
+    held_.append(bytes.data(), bytes.size());
+  }
+  bool holding() const { return holding_; }
+  // True within OnBytes of a receive: what waits behind it is seen to at its end.
+  bool receiving() const { return receiving_; }
+  bool peer_ended() const { return peer_ended_; }
+  // Our FIN, once the output is empty; then linger.
+  void FinishWriting();
+  bool finishing() const { return finishing_; }
+  // True if bytes of the peer wait in the socket.
+  bool InputWaits() const;
+  std::string PeerText() const;
+
+  Service& service_;
+  Output output_;
+  Fd fd_;
+
+ private:
+  enum class State { kOpen, kLingering };
+  static constexpr size_t kHeldBytesMax = 64 * 1024;  // then reading stops
+
+  void Receive(absl::string_view bytes);
+  void Advance();
+  void Flush();
+  void ArmReceive();
+  enum class Progress { kNone, kSome };
+  void UpdateDeadline(Progress progress);
+  void SendFin();
+  ring::Tag TagOf(ring::Op op) const { return {op, generation_, index_}; }
+
+  uint32_t index_ = 0;
+  uint32_t generation_ = 0;
+  State state_ = State::kOpen;
+  bool receive_armed_ = false;
+  bool receive_cancelled_ = false;
+  bool writable_armed_ = false;
+  bool peer_ended_ = false;
+  bool finishing_ = false;
+  bool scheduled_ = false;
+  bool receiving_ = false;
+  bool holding_ = false;
+  std::string held_;
+};
+
+}  // namespace uc::worker
+
+#endif  // CORE_WORKER_CONNECTION_H_

@@ -1,0 +1,68 @@
+// Deadlines: one per connection, of a few kinds with one duration each. PURE.
+//
+// Lazy: activity is one store; only Expire() looks, at the oldest of each kind, and re-queues those that
+// were active meanwhile. So a deadline fires at its time or up to a tick late, never early.
+#ifndef CORE_WORKER_DEADLINES_H_
+#define CORE_WORKER_DEADLINES_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace uc::worker {
+
+enum class DeadlineKind : uint8_t {
+  kNone,
+  kIdle,     // keep-alive, between requests
+  kHeader,   // a head has begun
+  kBody,     // between two pieces of a body
+  kRequest,  // the app works on a response
+  kSend,     // the peer does not read
+  kLinger,   // after our FIN
+};
+inline constexpr size_t kDeadlineKinds = 7;
+
+// Part of each connection; belongs to at most one Deadlines.
+struct DeadlineNode {
+  DeadlineNode* previous = nullptr;
+  DeadlineNode* next = nullptr;
+  DeadlineKind kind = DeadlineKind::kNone;
+  int64_t since_ns = 0;         // last activity
+  int64_t queued_since_ns = 0;  // what its place in the list stands for
+};
+
+class Deadlines {
+ public:
+  // Durations in ns, by kind; kNone is not looked at.
+  explicit Deadlines(const std::array<int64_t, kDeadlineKinds>& durations_ns);
+  Deadlines(const Deadlines&) = delete;
+  Deadlines& operator=(const Deadlines&) = delete;
+
+  // Starts, restarts or (kNone) ends the node's deadline.
+  void Set(DeadlineNode& node, DeadlineKind kind, int64_t now_ns) {
+    node.since_ns = now_ns;
+    if (node.kind != kind) Move(node, kind);
+  }
+  // A node whose deadline is over, taken off its list (kind kNone, *was its former kind); nullptr if
+  // there is none. Call again until then.
+  DeadlineNode* Expire(int64_t now_ns, DeadlineKind* was);
+  // Nodes of kinds other than kIdle: those that want a quicker tick.
+  size_t urgent() const { return urgent_; }
+
+ private:
+  struct List {
+    DeadlineNode* head = nullptr;
+    DeadlineNode* tail = nullptr;
+  };
+  void Move(DeadlineNode& node, DeadlineKind kind);
+  void Unlink(DeadlineNode& node);
+  void Append(DeadlineNode& node, DeadlineKind kind);
+
+  std::array<int64_t, kDeadlineKinds> durations_ns_;
+  std::array<List, kDeadlineKinds> lists_;
+  size_t urgent_ = 0;
+};
+
+}  // namespace uc::worker
+
+#endif  // CORE_WORKER_DEADLINES_H_

@@ -1,0 +1,511 @@
+#include "core/worker/http_connection.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/scoreboard/histogram.h"
+#include "core/scoreboard/scoreboard.h"
+
+namespace uc::worker {
+namespace {
+
+constexpr uint64_t kDiscardBytesMax =
+    256 * 1024;                      // of a body that nobody reads; then the connection ends
+constexpr size_t kSegmentsMax = 16;  // queued files of pipelined requests: each holds a descriptor
+constexpr size_t kBodyBytesKept = 64 * 1024;  // capacity of body_ between requests
+
+absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view ToStd(absl::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+void HttpConnection::OnOpened() {
+  parser_.Reset();
+  reading_ = Reading::kIdle;
+  answer_ = Answer::kNone;
+  close_after_ = false;
+  NextExchange();
+}
+
+void HttpConnection::NextExchange() {
+  on_body_ = nullptr;
+  on_writable_ = nullptr;
+  abort_ = nullptr;
+  body_paused_ = wants_writable_ = continue_due_ = false;
+  if (body_.capacity() > kBodyBytesKept) {
+    std::string().swap(body_);
+  } else {
+    body_.clear();
+  }
+}
+
+bool HttpConnection::IsIdle() const {
+  return reading_ == Reading::kIdle && !Pending() && !parser_.mid_message() && !holding() &&
+         output_.empty();
+}
+
+bool HttpConnection::AcceptsBytes() const {
+  if (output_.memory_bytes() > service_.options.output_bytes_max) return false;
+  if (output_.segments() >= kSegmentsMax) return false;
+  if (reading_ == Reading::kBody) return !body_paused_;
+  return !Pending();
+}
+
+void HttpConnection::OnBytes(absl::string_view bytes) {
+  while (open() && !finishing()) {
+    // A message completes without further bytes; none begins without.
+    if (bytes.empty() && reading_ == Reading::kIdle) return;
+    if (!AcceptsBytes()) {
+      Hold(bytes);
+      return;
+    }
+    const http::Step step = parser_.Next(bytes);
+    bytes.remove_prefix(step.consumed);
+    switch (step.kind) {
+      case http::Step::Kind::kNeedMore:
+        return;
+      case http::Step::Kind::kHead:
+        OnHead();
+        break;
+      case http::Step::Kind::kBody:
+        OnPiece(step.body);
+        break;
+      case http::Step::Kind::kComplete:
+        OnComplete();
+        break;
+      case http::Step::Kind::kError:
+        OnParseError(step);
+        return;
+    }
+  }
+}
+
+void HttpConnection::OnHead() {
+  const http::RequestHead& head = parser_.head();
+  NextExchange();
+  // The time of the next head, whose beginning may be here already, begins now.
+  if (kind == DeadlineKind::kHeader) service_.deadlines.Set(*this, kind, service_.now_ns);
+  begun_ns_ = service_.now_ns;
+  reading_ = Reading::kBody;
+  answer_ = Answer::kNone;
+  body_bytes_ = 0;
+  head_only_ = head.method == "HEAD";
+  close_after_ = !head.keep_alive;
+  if (head.content_length.value_or(0) > service_.app_options.body_bytes_max) {
+    Refuse(413);
+    return;
+  }
+  const bool has_body = head.chunked || head.content_length.value_or(0) > 0;
+  if (!has_body) return;
+  parser_.RetainHead();
+  continue_due_ = head.expects_continue;
+  if (service_.app_options.body_mode == app::BodyMode::kStreamed) {
+    CallHandler();
+    return;
+  }
+  if (std::exchange(continue_due_, false)) {
+    output_.tail().append(http::kContinueResponse.data(), http::kContinueResponse.size());
+  }
+}
+
+void HttpConnection::OnPiece(absl::string_view piece) {
+  body_bytes_ += piece.size();
+  if (reading_ == Reading::kDiscard) {
+    if (body_bytes_ > kDiscardBytesMax) {
+      close_after_ = true;
+      FinishWriting();
+    }
+    return;
+  }
+  if (body_bytes_ > service_.app_options.body_bytes_max) {
+    Reject(413);
+    return;
+  }
+  if (service_.app_options.body_mode == app::BodyMode::kWhole) {
+    body_.append(piece.data(), piece.size());
+  } else if (on_body_) {
+    const uint32_t serial = exchange_;
+    CallOnBody(ToStd(piece), false);
+    if (open() && exchange_ == serial && answer_ == Answer::kDone) Answered();
+  }
+}
+
+void HttpConnection::OnComplete() {
+  const bool discarded = reading_ == Reading::kDiscard;
+  reading_ = Reading::kIdle;
+  if (discarded) {
+    answer_ = Answer::kNone;
+    return;
+  }
+  if (answer_ == Answer::kNone) CallHandler();
+  if (open() && Pending() && on_body_) CallOnBody({}, true);
+  if (open() && answer_ == Answer::kHandling) Unanswered();
+  if (open() && answer_ == Answer::kDone) Answered();
+}
+
+void HttpConnection::OnParseError(const http::Step& step) {
+  if (reading_ == Reading::kIdle) head_only_ = false;  // the former request's
+  Reject(step.status);
+}
+
+// The request cannot go on: its answer if none is under way, and the end of the connection.
+void HttpConnection::Reject(int status) {
+  switch (answer_) {
+    case Answer::kNone:
+    case Answer::kHandling:
+    case Answer::kDeferred:
+      Refuse(status);
+      return;
+    case Answer::kStreaming:
+      BreakOff();
+      return;
+    case Answer::kBroken:
+    case Answer::kDone:
+      FinishWriting();
+      return;
+  }
+}
+
+// The response will not be completed. Earlier ones are still sent, and what there is of this one; an end
+// before the promised length or the last chunk tells the client. The rest waits for Proceed(): the app
+// may be on the stack.
+void HttpConnection::BreakOff() {
+  answer_ = Answer::kBroken;
+  FinishWriting();
+  Schedule();
+}
+
+// The exchange is over without a response of the app.
+void HttpConnection::Forsake() {
+  if (!Pending()) return;
+  --service_.in_flight;
+  answer_ = Answer::kNone;
+  if (!abort_) return;
+  const auto abort = std::exchange(abort_, nullptr);
+  Guarded([&] { abort(); });
+}
+
+void HttpConnection::Proceed() {
+  if (answer_ == Answer::kBroken) Forsake();
+  Answered();
+}
+
+// An answer of ours, and the end of the connection.
+void HttpConnection::Refuse(int status) {
+  Forsake();
+  scoreboard::Add(service_.row.counters.bad_requests, 1);
+  http::AppendErrorResponse(status, service_.date,
+                            head_only_ ? http::ErrorBody::kOmit : http::ErrorBody::kInclude,
+                            &output_.tail());
+  answer_ = Answer::kNone;
+  FinishWriting();
+}
+
+template <typename Callback>
+void HttpConnection::Guarded(const Callback& callback) {
+  try {
+    callback();
+  } catch (const std::exception& error) {
+    HandlerFailed(error.what());
+  } catch (...) {
+    HandlerFailed("an exception of unknown type");
+  }
+}
+
+void HttpConnection::HandlerFailed(std::string_view what) {
+  LogWarning(absl::StrCat("the app threw while handling ", ToAbsl(request_.method), " ",
+                          ToAbsl(request_.target.substr(0, 200)), ": ", ToAbsl(what)));
+  if (!open()) return;
+  if (answer_ == Answer::kHandling || answer_ == Answer::kDeferred) {
+    Send({.status = 500, .body = "500 Internal Server Error\n"});
+  } else if (answer_ == Answer::kStreaming) {
+    BreakOff();
+  }
+}
+
+// The callback is not in its place while it runs: it may put another one there.
+void HttpConnection::CallOnBody(std::string_view piece, bool last) {
+  auto body = std::exchange(on_body_, nullptr);
+  body_rebound_ = false;
+  Guarded([&] { body(*this, piece, last); });
+  if (open() && !body_rebound_) on_body_ = std::move(body);
+}
+
+void HttpConnection::Unanswered() {
+  LogWarning(absl::StrCat("the app returned without an answer to ", ToAbsl(request_.method), " ",
+                          ToAbsl(request_.target.substr(0, 200))));
+  Send({.status = 500, .body = "500 Internal Server Error\n"});
+}
+
+void HttpConnection::FillRequest() {
+  const http::RequestHead& head = parser_.head();
+  headers_.clear();
+  for (const http::Field& field : head.fields) {
+    headers_.push_back({ToStd(field.name), ToStd(field.value)});
+  }
+  request_.method = ToStd(head.method);
+  request_.target = ToStd(head.target);
+  const size_t mark = request_.target.find('?');
+  request_.path = request_.target.substr(0, mark);
+  request_.query =
+      mark == std::string_view::npos ? std::string_view() : request_.target.substr(mark + 1);
+  request_.minor_version = head.minor_version;
+  request_.headers = headers_;
+  request_.body = body_;
+}
+
+void HttpConnection::RetainRequest() {
+  parser_.RetainHead();
+  FillRequest();
+}
+
+void HttpConnection::CallHandler() {
+  FillRequest();
+  answer_ = Answer::kHandling;
+  exchange_ = ++service_.last_exchange;
+  ++service_.in_flight;
+  Guarded([&] { service_.app.Handle(*this); });
+  if (!open()) return;
+  if (answer_ == Answer::kHandling && !on_body_) Unanswered();
+  if (Pending()) {
+    RetainRequest();
+    if (on_body_ && std::exchange(continue_due_, false)) {
+      output_.tail().append(http::kContinueResponse.data(), http::kContinueResponse.size());
+    }
+    // Its time begins now, also when the exchange before it was deferred as well.
+    if (kind == DeadlineKind::kRequest) {
+      service_.deadlines.Set(*this, DeadlineKind::kRequest, service_.now_ns);
+    }
+  } else if (reading_ == Reading::kBody) {
+    Answered();
+  }
+}
+
+// The response is complete: account for it and make way for the next request.
+void HttpConnection::Answered() {
+  if (answer_ != Answer::kDone) return;
+  if (reading_ == Reading::kBody) {
+    // The body has not come to its end. Who waits for 100 Continue may never send it.
+    reading_ = Reading::kDiscard;
+    if (continue_due_) close_after_ = true;
+  } else {
+    answer_ = Answer::kNone;
+  }
+  if (close_after_) FinishWriting();
+}
+
+void HttpConnection::AppendHead(const app::Response& response, http::BodyFraming framing,
+                                uint64_t length) {
+  absl::InlinedVector<http::Field, 8> fields;
+  if (!response.content_type.empty())
+    fields.push_back({"Content-Type", ToAbsl(response.content_type)});
+  for (const app::Header& header : response.headers) {
+    fields.push_back({ToAbsl(header.name), ToAbsl(header.value)});
+  }
+  if (service_.draining || peer_ended() || continue_due_) close_after_ = true;
+  if (framing == http::BodyFraming::kUntilClose) close_after_ = true;
+  status_ = response.status >= 200 && response.status <= 999 ? response.status : 500;
+  http::ResponseHead head;
+  head.status = status_;
+  head.fields = fields;
+  head.date = service_.date;
+  head.framing = Bodiless(status_) ? http::BodyFraming::kNone : framing;
+  head.content_length = length;
+  head.connection = close_after_                  ? http::ConnectionField::kClose
+                    : request_.minor_version == 0 ? http::ConnectionField::kKeepAlive
+                                                  : http::ConnectionField::kNone;
+  http::AppendResponseHead(head, &output_.tail());
+}
+
+void HttpConnection::End() {
+  if (answer_ != Answer::kStreaming) return;
+  if (promised_ > 0 && !chunked_ && !head_only_ && promised_ != app::Exchange::kUnknownLength) {
+    BreakOff();  // fewer bytes than were promised
+    return;
+  }
+  if (chunked_ && !head_only_) http::AppendLastChunk(&output_.tail());
+  answer_ = Answer::kDone;
+  --service_.in_flight;
+  scoreboard::Counters& counters = service_.row.counters;
+  scoreboard::Add(counters.requests, 1);
+  if (status_ >= 500) scoreboard::Add(counters.responses_5xx, 1);
+  const int64_t now_ns = MonotonicNanos();
+  // Many slow handlers of one turn are work, not a hang.
+  service_.row.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
+  const uint64_t micros = static_cast<uint64_t>(std::max<int64_t>(now_ns - begun_ns_, 0)) / 1000;
+  scoreboard::Add(counters.latency[scoreboard::BucketOf(micros)], 1);
+  abort_ = nullptr;
+  // An answer from outside of a receive: what waits behind it goes on at the turn's end.
+  if (!receiving()) Schedule();
+}
+
+void HttpConnection::Send(const app::Response& response) {
+  if (answer_ != Answer::kHandling && answer_ != Answer::kDeferred) return;
+  AppendHead(response, http::BodyFraming::kLength, response.body.size());
+  if (!head_only_ && !Bodiless(status_)) output_.tail().append(response.body);
+  answer_ = Answer::kStreaming;
+  chunked_ = false;
+  promised_ = 0;
+  End();
+}
+
+void HttpConnection::SendFile(const app::Response& response, int fd, uint64_t offset,
+                              uint64_t length) {
+  Fd file(fd);
+  if (answer_ != Answer::kHandling && answer_ != Answer::kDeferred) return;
+  AppendHead(response, http::BodyFraming::kLength, length);
+  if (!head_only_ && !Bodiless(status_)) output_.AddFile(std::move(file), offset, length);
+  answer_ = Answer::kStreaming;
+  chunked_ = false;
+  promised_ = 0;
+  End();
+}
+
+void HttpConnection::Begin(const app::Response& head, uint64_t length) {
+  if (answer_ != Answer::kHandling && answer_ != Answer::kDeferred) return;
+  const bool known = length != kUnknownLength;
+  const http::BodyFraming framing = known                         ? http::BodyFraming::kLength
+                                    : request_.minor_version == 0 ? http::BodyFraming::kUntilClose
+                                                                  : http::BodyFraming::kChunked;
+  AppendHead(head, framing, known ? length : 0);
+  answer_ = Answer::kStreaming;
+  chunked_ = framing == http::BodyFraming::kChunked && !Bodiless(status_);
+  promised_ = Bodiless(status_) ? 0 : length;
+  Schedule();
+}
+
+bool HttpConnection::Write(std::string_view bytes) {
+  if (answer_ != Answer::kStreaming) return false;
+  if (output_.memory_bytes() > kUnheededBytes * service_.options.output_bytes_max) {
+    LogWarning(absl::StrCat("the app does not heed Write() == false in its answer to ",
+                            ToAbsl(request_.target.substr(0, 200)), ", which is broken off"));
+    BreakOff();
+    return false;
+  }
+  if (promised_ != kUnknownLength) {
+    bytes = bytes.substr(0, static_cast<size_t>(std::min<uint64_t>(bytes.size(), promised_)));
+    promised_ -= bytes.size();
+  }
+  if (!head_only_ && !Bodiless(status_)) {
+    if (chunked_) {
+      http::AppendChunk(ToAbsl(bytes), &output_.tail());
+    } else {
+      output_.tail().append(bytes);
+    }
+  }
+  // Progress of the app; of the peer it would be none.
+  if (kind != DeadlineKind::kSend) service_.deadlines.Set(*this, kind, service_.now_ns);
+  Schedule();
+  const bool full = output_.memory_bytes() >= service_.options.output_bytes_max;
+  wants_writable_ = wants_writable_ || full;
+  return !full;
+}
+
+void HttpConnection::OnWritable(std::function<void(app::Exchange&)> writable) {
+  on_writable_ = std::move(writable);
+  wants_writable_ = true;
+  Schedule();
+}
+
+void HttpConnection::OnSent() {
+  if (!wants_writable_ || !on_writable_ || answer_ != Answer::kStreaming) return;
+  wants_writable_ = false;
+  // Not in its place while it runs: it may put another one there.
+  auto writable = std::exchange(on_writable_, nullptr);
+  Guarded([&] { writable(*this); });
+  if (open() && !on_writable_) on_writable_ = std::move(writable);
+  if (open() && answer_ == Answer::kDone) Answered();
+}
+
+app::ExchangeId HttpConnection::Defer() {
+  if (answer_ == Answer::kHandling) {
+    answer_ = Answer::kDeferred;
+    RetainRequest();
+  }
+  return uint64_t{index()} << 32 | exchange_;
+}
+
+void HttpConnection::OnBody(std::function<void(app::Exchange&, std::string_view, bool)> body) {
+  on_body_ = std::move(body);
+  body_rebound_ = true;
+}
+
+void HttpConnection::ResumeBody() {
+  body_paused_ = false;
+  Schedule();
+}
+
+void HttpConnection::OnEnd() {
+  if (Pending()) {
+    close_after_ = true;
+    if (reading_ == Reading::kBody) BreakOff();  // the body will never be complete
+    return;
+  }
+  if (output_.empty() && !finishing()) {
+    Abandon();
+  } else {
+    FinishWriting();
+  }
+}
+
+void HttpConnection::OnGone() {
+  Forsake();
+  NextExchange();
+}
+
+DeadlineKind HttpConnection::Deadline() const {
+  if (reading_ == Reading::kBody && !body_paused_) return DeadlineKind::kBody;
+  if (reading_ == Reading::kDiscard) return DeadlineKind::kBody;
+  if (Pending()) return DeadlineKind::kRequest;
+  if (parser_.mid_message()) return DeadlineKind::kHeader;
+  return DeadlineKind::kIdle;
+}
+
+void HttpConnection::OnTimeout(DeadlineKind kind) {
+  switch (kind) {
+    case DeadlineKind::kHeader:
+      head_only_ = false;
+      Refuse(408);
+      return;
+    case DeadlineKind::kBody:
+      Reject(408);
+      return;
+    case DeadlineKind::kRequest:
+      if (answer_ == Answer::kStreaming || answer_ == Answer::kBroken) {
+        Reject(504);
+        return;
+      }
+      LogWarning(absl::StrCat("no answer from the app in time to ", ToAbsl(request_.method), " ",
+                              ToAbsl(request_.target.substr(0, 200))));
+      close_after_ = true;
+      Send({.status = 504, .body = "504 Gateway Timeout\n"});
+      Answered();
+      return;
+    case DeadlineKind::kIdle:
+      EndIdle();
+      return;
+    case DeadlineKind::kSend:
+    case DeadlineKind::kLinger:
+    case DeadlineKind::kNone:
+      Abandon();
+      return;
+  }
+}
+
+void HttpConnection::BeginDrain(DrainStyle style) {
+  if (style == DrainStyle::kPrompt) EndIdle();
+}
+
+void HttpConnection::EndIdle() {
+  // A request that is already here is answered, with Connection: close, when its completion comes.
+  if (!IsIdle() || finishing() || lingering() || InputWaits()) return;
+  FinishWriting();
+  Schedule();
+}
+
+}  // namespace uc::worker

@@ -1,0 +1,123 @@
+// HttpConnection: HTTP/1.1 on one connection: requests in, one exchange at a time, responses in order.
+//
+//   kIdle ──head──> kBody ──complete──> (handler) ──answered──> kIdle
+//     (no body: at once)   └─ answered before its end ─> kDiscard ─> kIdle
+//   the handler may leave the exchange open (Defer, Begin): kAnswering until End
+//
+// All responses of one read are written into one buffer and leave in one send. While a response is
+// pending, later requests are held, and past a bound the peer is not read from.
+#ifndef CORE_WORKER_HTTP_CONNECTION_H_
+#define CORE_WORKER_HTTP_CONNECTION_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/app/app.h"
+#include "core/http/parser.h"
+#include "core/http/writer.h"
+#include "core/worker/connection.h"
+
+namespace uc::worker {
+
+class HttpConnection final : public Connection, public app::Exchange {
+ public:
+  explicit HttpConnection(Service& service)
+      : Connection(service), parser_(service.options.parser) {}
+
+  // The exchange with this serial number, if it still waits for its response.
+  app::Exchange* FindExchange(uint32_t serial) {
+    return open() && exchange_ == serial && Pending() && answer_ != Answer::kBroken ? this
+                                                                                    : nullptr;
+  }
+
+  // app::Exchange
+  const app::Request& request() const override { return request_; }
+  void Send(const app::Response& response) override;
+  void SendFile(const app::Response& response, int fd, uint64_t offset, uint64_t length) override;
+  void Begin(const app::Response& head, uint64_t length) override;
+  bool Write(std::string_view bytes) override;
+  void OnWritable(std::function<void(app::Exchange&)> writable) override;
+  void End() override;
+  app::ExchangeId Defer() override;
+  void OnBody(std::function<void(app::Exchange&, std::string_view, bool)> body) override;
+  void PauseBody() override { body_paused_ = true; }
+  void ResumeBody() override;
+  void OnAbort(std::function<void()> abort) override { abort_ = std::move(abort); }
+  std::string peer() const override { return PeerText(); }
+
+  // Connection
+  void BeginDrain(DrainStyle style) override;
+  void EndIdle() override;
+
+ private:
+  enum class Reading { kIdle, kBody, kDiscard };
+  // kBroken: begun, and never to be completed; the end of the connection says so.
+  enum class Answer { kNone, kHandling, kDeferred, kStreaming, kBroken, kDone };
+
+  void OnOpened() override;
+  void OnBytes(absl::string_view bytes) override;
+  void OnEnd() override;
+  void Proceed() override;
+  void OnSent() override;
+  bool AcceptsBytes() const override;
+  void OnTimeout(DeadlineKind kind) override;
+  DeadlineKind Deadline() const override;
+  void OnGone() override;
+
+  // True while a begun exchange has no complete response.
+  bool Pending() const {
+    return answer_ == Answer::kHandling || answer_ == Answer::kDeferred ||
+           answer_ == Answer::kStreaming || answer_ == Answer::kBroken;
+  }
+  void OnHead();
+  void OnPiece(absl::string_view piece);
+  void OnComplete();
+  void OnParseError(const http::Step& step);
+  void Refuse(int status);
+  void Reject(int status);
+  void BreakOff();
+  void Forsake();
+  void CallOnBody(std::string_view piece, bool last);
+  void Unanswered();
+  void CallHandler();
+  void FillRequest();
+  // The bytes of the head go with this turn; the exchange stays.
+  void RetainRequest();
+  template <typename Callback>
+  void Guarded(const Callback& callback);
+  void HandlerFailed(std::string_view what);
+  void AppendHead(const app::Response& response, http::BodyFraming framing, uint64_t length);
+  void Answered();
+  void NextExchange();
+  bool IsIdle() const;
+  bool Bodiless(int status) const { return status == 204 || status == 304 || status < 200; }
+
+  http::RequestParser parser_;
+  app::Request request_;
+  std::vector<app::Header> headers_;
+  std::string body_;
+  Reading reading_ = Reading::kIdle;
+  Answer answer_ = Answer::kNone;
+  uint32_t exchange_ = 0;
+  int64_t begun_ns_ = 0;     // the turn in which the head was complete
+  uint64_t body_bytes_ = 0;  // received of the present body
+  uint64_t promised_ = 0;    // kStreaming with a length: bytes still to come
+  int status_ = 0;
+  bool head_only_ = false;  // HEAD
+  bool chunked_ = false;    // the response being streamed
+  bool close_after_ = false;
+  bool continue_due_ = false;  // the client waits for 100 Continue
+  bool body_paused_ = false;
+  bool body_rebound_ = false;  // OnBody was called from within a body callback
+  bool wants_writable_ = false;
+  std::function<void(app::Exchange&, std::string_view, bool)> on_body_;
+  std::function<void(app::Exchange&)> on_writable_;
+  std::function<void()> abort_;
+};
+
+}  // namespace uc::worker
+
+#endif  // CORE_WORKER_HTTP_CONNECTION_H_

@@ -1,0 +1,87 @@
+// Server: the loop of a worker: turns of the ring, completions to connections, ticks, drain.
+#ifndef CORE_WORKER_SERVER_H_
+#define CORE_WORKER_SERVER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/app/app.h"
+#include "core/http/writer.h"
+#include "core/link/channel.h"
+#include "core/ring/ring.h"
+#include "core/scoreboard/layout.h"
+#include "core/worker/acceptor.h"
+#include "core/worker/app_context.h"
+#include "core/worker/connection_table.h"
+#include "core/worker/deadlines.h"
+#include "core/worker/service.h"
+
+namespace uc::worker {
+
+// Everything that a server is made of; made by RunWorker.
+struct ServerParts {
+  const WorkerOptions& options;
+  link::Channel& channel;
+  scoreboard::WorkerRow& row;
+  std::unique_ptr<ring::Ring> ring;
+  std::unique_ptr<app::App> app;
+  std::vector<Fd> listeners;
+  Fd signals;  // a signalfd for SIGTERM and SIGINT
+  Fd wake;     // an eventfd
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  uint32_t connections_max = 0;
+};
+
+class Server {
+ public:
+  explicit Server(ServerParts parts);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The app's Start hook; throws what it throws.
+  void StartApp();
+  // Everything that must be in the ring before READY.
+  void Arm();
+  const std::vector<Fd>& listeners() const { return acceptor_.listeners(); }
+  // Until the drain is complete; then the app's Stop hook.
+  void Run();
+
+ private:
+  void Dispatch(const ring::Completion& completion);
+  void OnTick(const ring::Completion& completion);
+  void OnLink();
+  void OnSignal();
+  void OpenConnection(Fd fd);
+  void ArmAccepts();
+  void BeginDrain(link::DrainKind kind, int64_t within_ns);
+  void EndIdleConnections();
+  void EndLingeringConnections();
+  void FinishTurn();
+  void ChooseTick();
+  void ReadClock();
+  uint32_t Room() const { return parts_.connections_max - table_.open(); }
+
+  ServerParts parts_;
+  Deadlines deadlines_;
+  Service service_;
+  AppContext context_;
+  ConnectionTable table_;
+  Acceptor acceptor_;
+  http::DateCache date_;
+
+  int64_t wall_offset_ns_ = 0;  // wall clock less monotonic clock, renewed at each tick
+  uint32_t tick_generation_ = 0;
+  int64_t tick_ns_ = 0;  // period of the armed tick
+  bool linked_ = true;
+  bool leave_now_ = false;
+  int signals_ = 0;  // that asked us to leave
+  std::vector<Connection*> visiting_;
+  int64_t end_idle_at_ns_ = 0;
+  int64_t end_linger_at_ns_ = 0;
+};
+
+}  // namespace uc::worker
+
+#endif  // CORE_WORKER_SERVER_H_

@@ -1,0 +1,56 @@
+// Service: what a connection needs of its worker. One thread; no locks.
+#ifndef CORE_WORKER_SERVICE_H_
+#define CORE_WORKER_SERVICE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "core/app/app.h"
+#include "core/base/fd.h"
+#include "core/ring/ring.h"
+#include "core/scoreboard/layout.h"
+#include "core/worker/deadlines.h"
+#include "core/worker/worker_options.h"
+
+namespace uc::worker {
+
+class Connection;
+
+// An app that goes on writing after Write() has said false loses its connection at so many times
+// output_bytes_max.
+inline constexpr size_t kUnheededBytes = 64;
+
+enum class DrainStyle {
+  kOneMore,  // idle connections may send one more request
+  kPrompt,   // idle connections end now
+};
+
+struct Service {
+  ring::Ring& ring;
+  Deadlines& deadlines;
+  app::App& app;
+  const app::Options app_options;
+  const WorkerOptions& options;
+  scoreboard::WorkerRow& row;
+
+  int64_t now_ns = 0;      // of this turn
+  absl::string_view date;  // of this second
+  bool draining = false;
+  std::string scratch;         // output of one turn, lent to one connection at a time
+  uint32_t last_exchange = 0;  // serial number of exchanges
+  uint32_t in_flight = 0;      // exchanges begun and not answered
+
+  // Connections that wrote, or can go on, outside of a receive; visited at the end of the turn.
+  std::vector<Connection*> scheduled;
+  // Descriptors to be closed after the next submission: a queued operation may still name them.
+  std::vector<Fd> closing;
+  // Called by a connection as its last deed: its place is free again.
+  std::vector<uint32_t> departed;
+};
+
+}  // namespace uc::worker
+
+#endif  // CORE_WORKER_SERVICE_H_

@@ -1,0 +1,200 @@
+#include "core/worker/worker.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/app/load.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "core/net/listener.h"
+#include "core/scoreboard/scoreboard.h"
+#include "core/worker/server.h"
+
+namespace uc::worker {
+namespace {
+
+constexpr int kAssignTimeoutMs = 10'000;
+constexpr rlim_t kDescriptorReserve =
+    64;  // ring, listeners, files being sent, whatever the app opens
+constexpr int kDeferAcceptSeconds = 1;
+
+absl::StatusOr<link::Received> AwaitAssign(link::Channel& channel) {
+  pollfd watch = {channel.fd(), POLLIN, 0};
+  if (poll(&watch, 1, kAssignTimeoutMs) != 1) {
+    return absl::DeadlineExceededError("no word from the coordinator");
+  }
+  absl::StatusOr<std::optional<link::Received>> received = channel.Receive();
+  if (!received.ok()) return received.status();
+  if (!received->has_value() || !std::holds_alternative<link::Assign>((*received)->message) ||
+      (*received)->descriptors.empty()) {
+    return absl::FailedPreconditionError("the coordinator's first word is no assignment");
+  }
+  return std::move(**received);
+}
+
+// SIGTERM and SIGINT come through the ring; the coordinator's own signals mean nothing to a worker.
+Fd TakeSignals() {
+  for (const int ignored : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGTTIN, SIGTTOU}) {
+    signal(ignored, SIG_IGN);
+  }
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  UC_CHECK(sigprocmask(SIG_BLOCK, &set, nullptr) == 0);
+  return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+uint32_t ConnectionsMax(const WorkerOptions& options) {
+  rlimit limit;
+  UC_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const rlim_t room = limit.rlim_cur > 2 * kDescriptorReserve ? limit.rlim_cur - kDescriptorReserve
+                                                              : limit.rlim_cur / 2;
+  const uint32_t possible = static_cast<uint32_t>(std::clamp<rlim_t>(room, 1, 1u << 24));
+  return options.connections_max == 0 ? possible : std::min(options.connections_max, possible);
+}
+
+absl::StatusOr<std::vector<Fd>> TakeListeners(const std::vector<net::Address>& addresses,
+                                              const net::ListenOptions& listen,
+                                              std::vector<Fd> inherited, link::Channel& channel) {
+  if (inherited.size() == addresses.size()) return inherited;
+  std::vector<Fd> bound;
+  std::vector<int> descriptors;
+  for (const net::Address& address : addresses) {
+    absl::StatusOr<Fd> listener = net::Bind(address, listen);
+    if (!listener.ok()) return listener.status();
+    descriptors.push_back(listener->get());
+    bound.push_back(*std::move(listener));
+  }
+  if (absl::Status status = channel.Send(link::Bound{}, descriptors); !status.ok()) return status;
+  return bound;
+}
+
+// The world's fault is what may be otherwise at the next try without anybody doing anything.
+bool IsOperatorFault(const absl::Status& status) {
+  return !absl::IsResourceExhausted(status) && !absl::IsUnavailable(status) &&
+         !absl::IsDeadlineExceeded(status);
+}
+
+int Refuse(link::Channel& channel, const absl::Status& status) {
+  channel.Send(link::Refused{IsOperatorFault(status), std::string(status.message())}).IgnoreError();
+  return 1;
+}
+
+absl::StatusOr<std::unique_ptr<app::App>> MakeApp(const AppFactory& make_app) {
+  try {
+    absl::StatusOr<std::unique_ptr<app::App>> app = make_app();
+    if (app.ok()) (*app)->options();
+    return app;
+  } catch (const std::exception& error) {
+    return absl::FailedPreconditionError(absl::StrCat("the app cannot be made: ", error.what()));
+  } catch (...) {
+    return absl::FailedPreconditionError("the app cannot be made");
+  }
+}
+
+absl::Status StartApp(Server& server) {
+  try {
+    server.StartApp();
+    return absl::OkStatus();
+  } catch (const std::exception& error) {
+    return absl::FailedPreconditionError(absl::StrCat("the app refuses to start: ", error.what()));
+  } catch (...) {
+    return absl::FailedPreconditionError("the app refuses to start");
+  }
+}
+
+absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::Received first,
+                   std::unique_ptr<app::App> app) {
+  const link::Assign& assign = std::get<link::Assign>(first.message);
+  absl::StatusOr<scoreboard::Scoreboard> board =
+      scoreboard::Scoreboard::Attach(std::move(first.descriptors[0]));
+  if (!board.ok()) return board.status();
+  if (assign.row >= scoreboard::kWorkerRows) return absl::InternalError("no such scoreboard row");
+  first.descriptors.erase(first.descriptors.begin());
+
+  std::vector<net::Address> addresses;
+  for (const std::string& text : assign.addresses) {
+    absl::StatusOr<net::Address> address = net::Address::Parse(text);
+    if (!address.ok()) return address.status();
+    addresses.push_back(*address);
+  }
+  if (addresses.empty()) addresses = options.addresses;
+  net::ListenOptions listen;
+  listen.backlog = options.backlog;
+  if (app->options().protocol == app::Protocol::kHttp)
+    listen.defer_accept_seconds = kDeferAcceptSeconds;
+  absl::StatusOr<std::vector<Fd>> listeners =
+      TakeListeners(addresses, listen, std::move(first.descriptors), channel);
+  if (!listeners.ok()) return listeners.status();
+
+  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::RingOptions{});
+  if (!ring.ok()) return ring.status();
+  Fd signals = TakeSignals();
+  Fd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!signals.valid() || !wake.valid()) {
+    return absl::ResourceExhaustedError("no file descriptors left for a worker; raise ulimit -n");
+  }
+  const std::string ring_text = (*ring)->description();
+  Server server(ServerParts{.options = options,
+                            .channel = channel,
+                            .row = board->layout().workers[assign.row],
+                            .ring = *std::move(ring),
+                            .app = std::move(app),
+                            .listeners = *std::move(listeners),
+                            .signals = std::move(signals),
+                            .wake = std::move(wake),
+                            .slot = assign.slot,
+                            .generation = assign.generation,
+                            .connections_max = ConnectionsMax(options)});
+  if (absl::Status status = StartApp(server); !status.ok()) return status;
+  server.Arm();
+  // Last: listen is what starts the traffic. (The polls that Arm() has queued are submitted later.)
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (absl::Status status = net::StartListening(server.listeners()[i], addresses[i], listen);
+        !status.ok()) {
+      return status;
+    }
+  }
+  if (absl::Status status = channel.Send(link::Ready{}); !status.ok()) return status;
+  LogInfo(absl::StrCat("serves (ring: ", ring_text, ")"));
+  server.Run();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int RunWorker(const WorkerOptions& options, link::Channel channel) {
+  return RunWorkerWithApp(options, std::move(channel),
+                          [&options] { return app::LoadApp(options.app, options.app_arguments); });
+}
+
+int RunWorkerWithApp(const WorkerOptions& options, link::Channel channel,
+                     const AppFactory& make_app) {
+  absl::StatusOr<link::Received> first = AwaitAssign(channel);
+  if (!first.ok()) {
+    LogError(absl::StrCat("worker without an assignment: ", first.status().message()));
+    return 1;
+  }
+  const link::Assign& assign = std::get<link::Assign>(first->message);
+  SetLogIdentity(absl::StrCat("worker ", assign.slot, "/", assign.generation));
+  prctl(PR_SET_NAME, absl::StrCat("uc-worker-", assign.slot).c_str());
+  absl::StatusOr<std::unique_ptr<app::App>> app = MakeApp(make_app);
+  if (!app.ok()) return Refuse(channel, app.status());
+  const absl::Status status = Serve(options, channel, *std::move(first), *std::move(app));
+  return status.ok() ? 0 : Refuse(channel, status);
+}
+
+}  // namespace uc::worker
