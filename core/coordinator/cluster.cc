@@ -68,11 +68,14 @@ scoreboard::RowState ToRow(policy::WorkerState state) {
   return scoreboard::RowState::kFree;
 }
 
-bool IsSocket(const Fd& fd) {
-  int type = 0;
-  socklen_t size = sizeof(type);
-  return getsockopt(fd.get(), SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+int SocketOption(const Fd& fd, int option) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  return getsockopt(fd.get(), SOL_SOCKET, option, &value, &size) == 0 ? value : 0;
 }
+
+bool IsSocket(const Fd& fd) { return SocketOption(fd, SO_TYPE) == SOCK_STREAM; }
+bool IsListening(const Fd& fd) { return SocketOption(fd, SO_ACCEPTCONN) != 0; }
 
 }  // namespace
 
@@ -97,6 +100,7 @@ void Cluster::Handle(absl::Time now, policy::Event event) {
     for (const policy::Action& action : supervisor_.Step(now, next)) CarryOut(action);
   }
   if (!stopping && supervisor_.stopping()) NotifyService("STOPPING=1");
+  AdoptHeldListeners();
   Publish(now);
   AnnounceWhenReady();
 }
@@ -168,8 +172,8 @@ void Cluster::CarryOut(const policy::Action& action) {
 void Cluster::CarryOut(const policy::Spawn& spawn) {
   const absl::Status status = StartProcess(spawn.worker);
   if (status.ok()) return;
-  const policy::Fault fault = absl::IsFailedPrecondition(status) ? policy::Fault::kOperator
-                                                                 : policy::Fault::kWorld;
+  const policy::Fault fault =
+      absl::IsFailedPrecondition(status) ? policy::Fault::kOperator : policy::Fault::kWorld;
   events_.push_back(policy::SpawnFailed{spawn.worker, fault, std::string(status.message())});
 }
 
@@ -183,6 +187,7 @@ absl::Status Cluster::StartProcess(policy::WorkerId id) {
   for (const net::Address& address : addresses_) assign.addresses.push_back(address.ToString());
   std::vector<int> descriptors = {board_.fd().get()};
   for (const Fd& listener : listeners_[id.slot]) descriptors.push_back(listener.get());
+  held_.erase(id.slot);  // the slot is back, and its own worker serves it
   // Into the pair's buffer, before its reader exists: no hand-shake, nothing to wait for.
   if (absl::Status status = ends->first.Send(assign, descriptors); !status.ok()) return status;
 
@@ -216,7 +221,12 @@ void Cluster::CarryOut(const policy::Drain& drain) {
   LogInfo(absl::StrCat(ToText(drain.worker), " (pid ", process->pid, ") drains"));
   const int64_t within_ms =
       std::clamp<int64_t>(absl::ToInt64Milliseconds(drain.within), 0, int64_t{UINT32_MAX});
-  const link::Drain message{ToLink(drain.kind), static_cast<uint32_t>(within_ms)};
+  // The sockets of a retired slot are held and adopted: for its worker it is a hand-over.
+  const policy::DrainKind kind =
+      held_.count(drain.worker.slot) > 0 && drain.kind == policy::DrainKind::kRetire
+          ? policy::DrainKind::kHandOver
+          : drain.kind;
+  const link::Drain message{ToLink(kind), static_cast<uint32_t>(within_ms)};
   // A worker that does not take it has its kill_timeout like any other.
   if (process->channel.has_value()) process->channel->Send(message).IgnoreError();
 }
@@ -235,7 +245,32 @@ void Cluster::CarryOut(const policy::SetLive& set_live) {
   board_.layout().slots[set_live.slot].live.store(set_live.live, std::memory_order_relaxed);
 }
 
-void Cluster::CarryOut(const policy::CloseSlot& close_slot) { listeners_.erase(close_slot.slot); }
+void Cluster::CarryOut(const policy::CloseSlot& close_slot) {
+  if (listeners_.count(close_slot.slot) > 0) held_.emplace(close_slot.slot, 0);
+}
+
+// Hold and adopt (DESIGN.md 5, mode plain): the first serving worker takes over what nobody serves. Level-
+// triggered: when it drains or dies, the next look finds another one.
+void Cluster::AdoptHeldListeners() {
+  if (held_.empty() || supervisor_.stopping()) return;
+  std::optional<policy::WorkerId> heir;
+  std::vector<policy::Generation> serving;
+  for (const policy::Slot& slot : supervisor_.slots()) {
+    if (!slot.incumbent.has_value() || slot.incumbent->state != policy::WorkerState::kServing)
+      continue;
+    serving.push_back(slot.incumbent->id.generation);
+    if (!heir.has_value() && slot.wanted) heir = slot.incumbent->id;
+  }
+  if (!heir.has_value()) return;
+  for (auto& [slot, adopter] : held_) {
+    if (std::count(serving.begin(), serving.end(), adopter) > 0) continue;
+    std::vector<int> descriptors;
+    for (const Fd& listener : listeners_[slot]) descriptors.push_back(listener.get());
+    WorkerProcess* process = Find(*heir);
+    if (process == nullptr || !process->channel.has_value()) return;
+    if (process->channel->Send(link::Adopt{}, descriptors).ok()) adopter = heir->generation;
+  }
+}
 
 void Cluster::CarryOut(const policy::Progress& progress) {
   const auto found = asked_.find(progress.command);
@@ -270,6 +305,13 @@ void Cluster::KeepListeners(const WorkerProcess& process, std::vector<Fd> listen
     scoreboard::Add(board_.layout().header.events_ignored, 1);
     return;
   }
+  const auto slots = supervisor_.slots();
+  const bool retired = std::none_of(slots.begin(), slots.end(), [&](const policy::Slot& slot) {
+    return slot.index == id.slot && !slot.closed;
+  });
+  // The slot went while its worker was starting: if it has got as far as listen(), somebody may wait there.
+  if (retired && !std::any_of(listeners.begin(), listeners.end(), IsListening)) return;
+  if (retired) held_.emplace(id.slot, 0);
   kept = std::move(listeners);
 }
 
@@ -305,13 +347,15 @@ void Cluster::Publish(absl::Time now) {
     row.restarts.store(slot.restart_count, std::memory_order_relaxed);
     row.quick_deaths.store(slot.restarts.quick_deaths(), std::memory_order_relaxed);
     const bool waiting = !slot.incumbent.has_value() && slot.spawn_at > now;
-    row.next_spawn_ns.store(waiting ? absl::ToUnixNanos(slot.spawn_at) : 0, std::memory_order_relaxed);
+    row.next_spawn_ns.store(waiting ? absl::ToUnixNanos(slot.spawn_at) : 0,
+                            std::memory_order_relaxed);
     publish_worker(slot.incumbent);
     publish_worker(slot.successor);
     publish_worker(slot.leaving);
     next_index = slot.index + 1;
   }
-  for (; next_index < scoreboard::kSlotsMax && layout.slots[next_index].wanted.load() != 0; ++next_index) {
+  for (; next_index < scoreboard::kSlotsMax && layout.slots[next_index].wanted.load() != 0;
+       ++next_index) {
     layout.slots[next_index].wanted.store(0, std::memory_order_relaxed);
   }
   layout.header.workers_wanted.store(supervisor_.workers_wanted(), std::memory_order_relaxed);
@@ -331,8 +375,9 @@ void Cluster::AnnounceWhenReady() {
   }
   announced_ = true;
   const std::string line = absl::StrCat(
-      "cluster ", options_.name, " is ready: ", slots.size(), slots.size() == 1 ? " worker" : " workers",
-      " on ", absl::StrJoin(addresses_, ", ", [](std::string* out, const net::Address& address) {
+      "cluster ", options_.name, " is ready: ", slots.size(),
+      slots.size() == 1 ? " worker" : " workers", " on ",
+      absl::StrJoin(addresses_, ", ", [](std::string* out, const net::Address& address) {
         out->append(address.ToString());
       }));
   LogInfo(line);
@@ -350,7 +395,8 @@ void Cluster::ReopenLogFiles() {
   }
   UC_CHECK(dup2(file.get(), STDERR_FILENO) == STDERR_FILENO);
   for (auto& [generation, process] : processes_) {
-    if (process.channel.has_value()) process.channel->Send(link::Reopen{}, {file.get()}).IgnoreError();
+    if (process.channel.has_value())
+      process.channel->Send(link::Reopen{}, {file.get()}).IgnoreError();
   }
 }
 

@@ -61,6 +61,7 @@ class Cluster {
   void CarryOut(const policy::Finish& finish) { finish_ = finish; }
 
   absl::Status StartProcess(policy::WorkerId id);
+  void AdoptHeldListeners();
   void KeepListeners(const WorkerProcess& process, std::vector<Fd> listeners);
   std::optional<uint32_t> FreeRow() const;
   WorkerProcess* Find(policy::WorkerId id);
@@ -74,6 +75,9 @@ class Cluster {
 
   std::map<policy::Generation, WorkerProcess> processes_;
   std::map<policy::SlotIndex, std::vector<Fd>> listeners_;
+  // Slots that were retired and whose listeners we hold on, so that nothing queued or half-open there is
+  // reset; with the generation of the worker that serves them now (0: none yet).
+  std::map<policy::SlotIndex, policy::Generation> held_;
   struct Asked {
     std::string text;
     Reply reply;

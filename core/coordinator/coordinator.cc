@@ -28,12 +28,17 @@
 namespace uc::coordinator {
 namespace {
 
-constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP,  SIGUSR1, SIGUSR2,
+constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
                             SIGQUIT, SIGTERM, SIGINT, SIGCHLD};
 // Which of DESIGN.md's modes is in force, and why.
 constexpr absl::string_view kMode =
     "plain: the kernel's hash spreads connections over the slots' own sockets (needs no privilege)";
-constexpr rlim_t kDescriptorReserve = 32;  // standard streams, control, scoreboard, replies, /proc reads
+// The kernel tears a killed worker's ring down some milliseconds after the process has ended, and until then
+// its listener is alive; nothing tells when. Who starts at once after a kill would be told "in use".
+constexpr absl::Duration kDyingRingPatience = absl::Milliseconds(250);
+constexpr int kProbePeriodMs = 5;
+constexpr rlim_t kDescriptorReserve =
+    32;  // standard streams, control, scoreboard, replies, /proc reads
 
 absl::StatusOr<Fd> BlockSignals() {
   sigset_t set;
@@ -54,8 +59,8 @@ absl::Status CheckDescriptors(const CoordinatorOptions& options) {
       kDescriptorReserve + options.supervisor.workers * (options.addresses.size() + 2) + 2;
   if (limit.rlim_cur >= needed) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("too few file descriptors: ", options.supervisor.workers, " workers need ", needed,
-                   " in the coordinator, the limit is ", limit.rlim_cur,
+      absl::StrCat("too few file descriptors: ", options.supervisor.workers, " workers need ",
+                   needed, " in the coordinator, the limit is ", limit.rlim_cur,
                    "; raise it (ulimit -n, LimitNOFILE=) or take fewer workers"));
 }
 
@@ -64,8 +69,14 @@ absl::Status CheckDescriptors(const CoordinatorOptions& options) {
 absl::StatusOr<std::vector<Fd>> ClaimAddresses(const CoordinatorOptions& options,
                                                std::vector<net::Address>* resolved) {
   std::vector<Fd> claims;
+  const absl::Time until = MonotonicNow() + kDyingRingPatience;
   for (const net::Address& address : options.addresses) {
-    if (absl::Status status = net::ProbeFree(address); !status.ok()) return status;
+    absl::Status status = net::ProbeFree(address);
+    while (absl::IsAlreadyExists(status) && MonotonicNow() < until) {
+      poll(nullptr, 0, kProbePeriodMs);
+      status = net::ProbeFree(address);
+    }
+    if (!status.ok()) return status;
   }
   for (const net::Address& address : options.addresses) {
     absl::StatusOr<Fd> claim = net::Bind(address, options.listen);
@@ -89,10 +100,11 @@ void FillHeader(const CoordinatorOptions& options, const std::vector<net::Addres
   scoreboard::SetText(header.binary, sizeof(header.binary), options.binary);
   scoreboard::SetText(header.command_line, sizeof(header.command_line), options.command_line);
   scoreboard::SetText(header.mode, sizeof(header.mode), kMode);
-  scoreboard::SetText(header.addresses, sizeof(header.addresses),
-                      absl::StrJoin(addresses, " ", [](std::string* out, const net::Address& address) {
-                        out->append(address.ToString());
-                      }));
+  scoreboard::SetText(
+      header.addresses, sizeof(header.addresses),
+      absl::StrJoin(addresses, " ", [](std::string* out, const net::Address& address) {
+        out->append(address.ToString());
+      }));
 }
 
 std::optional<policy::Command> ToCommand(int signal, bool stopping) {
@@ -121,7 +133,8 @@ std::optional<policy::Command> ToCommand(int signal, bool stopping) {
 // The ppoll loop: one turn = wait, then feed what happened.
 class Coordinator {
  public:
-  Coordinator(const CoordinatorOptions& options, RunDirectory& directory, Cluster& cluster, Fd signals)
+  Coordinator(const CoordinatorOptions& options, RunDirectory& directory, Cluster& cluster,
+              Fd signals)
       : options_(options),
         directory_(directory),
         cluster_(cluster),
@@ -205,7 +218,8 @@ class Coordinator {
   // As process 1 of a container, orphans of anybody become our children.
   void ReapStrangers(absl::Time now) {
     siginfo_t info;
-    for (info.si_pid = 0; waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+    for (info.si_pid = 0;
+         waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
          info.si_pid = 0) {
       const auto& processes = cluster_.processes();
       const auto ours = std::find_if(processes.begin(), processes.end(), [&](const auto& entry) {
@@ -226,6 +240,9 @@ class Coordinator {
       std::string ticket;
       const absl::StatusOr<policy::CommandLine> command = policy::ParseCommandLine(line, &ticket);
       Reply reply = ticket.empty() ? Reply() : Reply::Open(directory_.reply_path(ticket));
+      if (!ticket.empty() && !reply.open())
+        Complain(now, "nobody can be answered at a given ticket");
+      reply.Accepted();
       if (!command.ok()) {
         reply.End(policy::Outcome::kRefused, command.status().message());
         Complain(now, command.status().message());
@@ -240,8 +257,9 @@ class Coordinator {
   void Complain(absl::Time now, absl::string_view what) {
     ++complaints_;
     if (now < complain_after_) return;
-    LogWarning(absl::StrCat("control pipe: ", what,
-                            complaints_ > 1 ? absl::StrCat(" (and ", complaints_ - 1, " more)") : ""));
+    LogWarning(
+        absl::StrCat("control pipe: ", what,
+                     complaints_ > 1 ? absl::StrCat(" (and ", complaints_ - 1, " more)") : ""));
     complaints_ = 0;
     complain_after_ = now + absl::Seconds(1);
   }

@@ -20,11 +20,11 @@ struct CoordinatorOptions {
   absl::Duration hang_timeout = absl::Seconds(10);
 
   std::string name;
-  std::string directory;                  // BASE/NAME, exists, is ours, mode 0700
-  std::vector<net::Address> addresses;    // at least one, at most link::kDescriptorsMax - 1
+  std::string directory;                // BASE/NAME, exists, is ours, mode 0700
+  std::vector<net::Address> addresses;  // at least one, at most link::kDescriptorsMax - 1
   net::ListenOptions listen;
 
-  std::string binary;                     // absolute; exec'd for each worker, so a roll runs a new build
+  std::string binary;  // absolute; exec'd for each worker, so a roll runs a new build
   std::vector<std::string> worker_arguments;  // argv of a worker, argv[0] included
 
   // For `list` and `describe`.

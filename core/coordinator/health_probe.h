@@ -29,8 +29,8 @@ class HealthProbe {
                                     absl::Duration hang_timeout);
 
  private:
-  int64_t heartbeat_ns_ = 0;           // that `before_` belongs to
-  std::optional<CpuAccount> before_;   // when the silence was noticed
+  int64_t heartbeat_ns_ = 0;          // that `before_` belongs to
+  std::optional<CpuAccount> before_;  // when the silence was noticed
   absl::Time noticed_;
 };
 

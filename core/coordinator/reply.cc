@@ -27,7 +27,7 @@ absl::string_view Name(policy::Outcome outcome) {
 
 Reply Reply::Open(const std::string& path) {
   // ENXIO without a reader (fifo(7)): the asker has gone.
-  Fd fd(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  Fd fd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   struct stat status;
   if (!fd.valid() || fstat(fd.get(), &status) != 0 || !S_ISFIFO(status.st_mode)) return Reply();
   return Reply(std::move(fd));

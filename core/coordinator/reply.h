@@ -17,7 +17,10 @@ class Reply {
   // the path is no FIFO: its lines go nowhere. Never blocks.
   static Reply Open(const std::string& path);
   Reply() = default;
+  bool open() const { return fd_.valid(); }
 
+  // Said at once, so that the asker knows that somebody is there.
+  void Accepted() { WriteLine("accepted", ""); }
   void Progress(absl::string_view text) { WriteLine("progress", text); }
   // The last line; then the pipe is closed.
   void End(policy::Outcome outcome, absl::string_view text);

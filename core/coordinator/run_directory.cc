@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,10 +14,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/clock.h"
 #include "core/scoreboard/scoreboard.h"
 
 namespace uc::coordinator {
 namespace {
+
+constexpr absl::Duration kLookPatience = absl::Milliseconds(50);
 
 absl::Status FileError(int error, const std::string& path, absl::string_view cure) {
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written (", cure, ")"));
@@ -39,7 +43,8 @@ bool IsWorker(pid_t pid, uint32_t slot) {
 // Workers outlive their coordinator. Two generations of coordinators on one address would be two clusters.
 absl::Status CheckNoOrphans(const std::string& path) {
   const auto board = scoreboard::Scoreboard::OpenReadOnly(path + "/scoreboard");
-  if (!board.ok()) return absl::OkStatus();  // none, or of another version: the address probe decides
+  if (!board.ok())
+    return absl::OkStatus();  // none, or of another version: the address probe decides
   int orphans = 0;
   for (const scoreboard::WorkerRow& row : board->layout().workers) {
     const pid_t pid = row.pid.load(std::memory_order_relaxed);
@@ -47,9 +52,9 @@ absl::Status CheckNoOrphans(const std::string& path) {
     if (IsWorker(pid, row.slot.load(std::memory_order_relaxed))) ++orphans;
   }
   if (orphans == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(path, ": ", orphans, " workers of a coordinator that died still serve here; end them",
-                   " with 'uring-cluster stop' first"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, ": ", orphans, " workers of a coordinator that died still serve here; end them",
+      " with 'uring-cluster stop' first"));
 }
 
 absl::Status WriteSmall(const std::string& path, const std::string& text) {
@@ -78,17 +83,25 @@ absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
   const std::string lock_path = path + "/lock";
   taken.lock_.Reset(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!taken.lock_.valid()) return FileError(errno, lock_path, "choose another --run-dir");
-  if (flock(taken.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+  // Somebody who only looks whether a coordinator lives holds the lock for an instant, shared.
+  const absl::Time until = MonotonicNow() + kLookPatience;
+  int locked = flock(taken.lock_.get(), LOCK_EX | LOCK_NB);
+  while (locked != 0 && MonotonicNow() < until) {
+    poll(nullptr, 0, 1);
+    locked = flock(taken.lock_.get(), LOCK_EX | LOCK_NB);
+  }
+  if (locked != 0) {
     const std::string pid = ReadSmall(path + "/pid");
     return absl::AlreadyExistsError(
-        absl::StrCat(path, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ", pid,
-                     pid.empty() ? "" : ")", "; choose another --name or stop it first"));
+        absl::StrCat(path, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ",
+                     pid, pid.empty() ? "" : ")", "; choose another --name or stop it first"));
   }
   struct stat held, named;
   if (fstat(taken.lock_.get(), &held) != 0 || stat(lock_path.c_str(), &named) != 0 ||
       held.st_ino != named.st_ino) {
     // The former owner was just removing it.
-    return absl::AlreadyExistsError(absl::StrCat(path, ": a cluster of this name just ends; try again"));
+    return absl::AlreadyExistsError(
+        absl::StrCat(path, ": a cluster of this name just ends; try again"));
   }
   if (absl::Status status = CheckNoOrphans(path); !status.ok()) return status;
 

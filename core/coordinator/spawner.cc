@@ -39,8 +39,8 @@ class SpawnSettings {
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setflags(
+        &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   }
   ~SpawnSettings() {
     posix_spawn_file_actions_destroy(&files);
@@ -55,24 +55,26 @@ class SpawnSettings {
 
 absl::Status SpawnError(int error, const std::string& binary) {
   if (error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE) {
-    return absl::UnavailableError(absl::StrCat("no process for a worker: ", strerror(error),
-                                               " (is RLIMIT_NPROC, the pids cgroup or memory used up?)"));
+    return absl::UnavailableError(
+        absl::StrCat("no process for a worker: ", strerror(error),
+                     " (is RLIMIT_NPROC, the pids cgroup or memory used up?)"));
   }
-  return absl::FailedPreconditionError(absl::StrCat(binary, ": cannot be executed: ", strerror(error)));
+  return absl::FailedPreconditionError(
+      absl::StrCat(binary, ": cannot be executed: ", strerror(error)));
 }
 
 }  // namespace
 
-absl::StatusOr<Spawned> SpawnWorker(const std::string& binary, const std::vector<std::string>& arguments,
-                                    int link_fd) {
+absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
+                                    const std::vector<std::string>& arguments, int link_fd) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
 
   const SpawnSettings settings(link_fd);
   Spawned spawned;
-  if (const int error = posix_spawn(&spawned.pid, binary.c_str(), &settings.files, &settings.attributes,
-                                    argv.data(), environ);
+  if (const int error = posix_spawn(&spawned.pid, binary.c_str(), &settings.files,
+                                    &settings.attributes, argv.data(), environ);
       error != 0) {
     return SpawnError(error, binary);
   }

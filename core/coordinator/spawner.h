@@ -23,8 +23,8 @@ struct Spawned {
 
 // Unavailable: out of processes, memory or descriptors for now. FailedPrecondition: the binary cannot be
 // executed (missing, not executable).
-absl::StatusOr<Spawned> SpawnWorker(const std::string& binary, const std::vector<std::string>& arguments,
-                                    int link_fd);
+absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
+                                    const std::vector<std::string>& arguments, int link_fd);
 
 // "exited with code 3", "killed by SIGSEGV"; `clean` is exit code 0. Reaps the child. Unavailable: it is
 // still running.

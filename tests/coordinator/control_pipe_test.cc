@@ -39,7 +39,9 @@ TEST_F(LineCutterTest, TornLineIsOneLine) {
   EXPECT_THAT(Take("load\n"), ElementsAre("reload"));
 }
 
-TEST_F(LineCutterTest, EmptyLinesAreNothing) { EXPECT_THAT(Take("\n\n\nping\n"), ElementsAre("ping")); }
+TEST_F(LineCutterTest, EmptyLinesAreNothing) {
+  EXPECT_THAT(Take("\n\n\nping\n"), ElementsAre("ping"));
+}
 
 TEST_F(LineCutterTest, TenMegabytesWithoutNewlineCostOneLine) {
   for (int i = 0; i < 2560; ++i) EXPECT_THAT(Take(std::string(4096, 'x')), IsEmpty());

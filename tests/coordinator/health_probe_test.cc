@@ -56,7 +56,9 @@ TEST_F(HealthProbeTest, CpuTimeOfABusyWorkerIsSeen) {
   EXPECT_GT(ObserveAfter(absl::Seconds(3)).cpu_time, absl::ZeroDuration());
 }
 
-TEST(ReadCpuAccountTest, MissingProcessHasNone) { EXPECT_FALSE(ReadCpuAccount(0x7ffffff0).has_value()); }
+TEST(ReadCpuAccountTest, MissingProcessHasNone) {
+  EXPECT_FALSE(ReadCpuAccount(0x7ffffff0).has_value());
+}
 
 }  // namespace
 }  // namespace uc::coordinator

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <string>
@@ -39,7 +39,8 @@ class SpawnerTest : public testing::Test {
   std::string ReadLink() {
     std::string text;
     char buffer[256];
-    for (ssize_t size; (size = read(ours_.get(), buffer, sizeof(buffer))) > 0;) text.append(buffer, size);
+    for (ssize_t size; (size = read(ours_.get(), buffer, sizeof(buffer))) > 0;)
+      text.append(buffer, size);
     return text;
   }
 
@@ -59,7 +60,8 @@ TEST_F(SpawnerTest, ChildInheritsNothingElse) {
 }
 
 TEST_F(SpawnerTest, ChildHasAProcessGroupOfItsOwn) {
-  EXPECT_TRUE(RunScript("read pid comm state ppid pgrp rest < /proc/self/stat; test $pgrp = $$").clean);
+  EXPECT_TRUE(
+      RunScript("read pid comm state ppid pgrp rest < /proc/self/stat; test $pgrp = $$").clean);
 }
 
 TEST_F(SpawnerTest, ExitCodeIsReported) {
