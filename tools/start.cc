@@ -26,6 +26,7 @@
 #include "core/coordinator/coordinator.h"
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
+#include "tools/print_error.h"
 
 namespace uc::tools {
 namespace {
@@ -99,8 +100,8 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
     return status;
   }
   coordinator::CoordinatorOptions options;
-  options.supervisor.workers =
-      request.workers > 0 ? static_cast<uint32_t>(request.workers) : static_cast<uint32_t>(UsableCores());
+  options.supervisor.workers = request.workers > 0 ? static_cast<uint32_t>(request.workers)
+                                                   : static_cast<uint32_t>(UsableCores());
   options.supervisor.workers = std::min(options.supervisor.workers, policy::kWorkersMax);
   options.supervisor.listen_timeout = request.listen_timeout;
   options.supervisor.kill_timeout = request.kill_timeout;
@@ -122,9 +123,9 @@ absl::Status Detach(const std::string& log_file) {
   setsid();
   const Fd log(open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!log.valid()) {
-    return absl::InvalidArgumentError(absl::StrCat("--log-file=", log_file,
-                                                   ": cannot be opened: ", strerror(errno),
-                                                   "; choose a file in a directory that you may write"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--log-file=", log_file, ": cannot be opened: ", strerror(errno),
+                     "; choose a file in a directory that you may write"));
   }
   const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
   dup2(null.get(), STDIN_FILENO);
@@ -139,7 +140,8 @@ class Verdict {
   explicit Verdict(Fd fd) : fd_(std::move(fd)) {}
   void Say(int exit_code, absl::string_view text) {
     const std::string line = absl::StrCat(exit_code, " ", text);
-    if (fd_.valid()) [[maybe_unused]] const ssize_t written = write(fd_.get(), line.data(), line.size());
+    if (fd_.valid()) [[maybe_unused]]
+      const ssize_t written = write(fd_.get(), line.data(), line.size());
     fd_.Reset();
   }
 
@@ -208,15 +210,10 @@ int RunDaemon(coordinator::CoordinatorOptions options) {
 
 }  // namespace
 
-void PrintError(absl::string_view text) {
-  std::string line = absl::StrCat("uring-cluster: ", text);
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  std::fprintf(stderr, "%s\n", line.c_str());
-}
-
 std::string NameFromApp(const std::string& app) {
   absl::string_view name = app;
-  if (const size_t slash = name.rfind('/'); slash != absl::string_view::npos) name.remove_prefix(slash + 1);
+  if (const size_t slash = name.rfind('/'); slash != absl::string_view::npos)
+    name.remove_prefix(slash + 1);
   if (absl::ConsumeSuffix(&name, ".so")) absl::ConsumePrefix(&name, "lib");
   return std::string(name);
 }
@@ -236,7 +233,8 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   for (const std::string& text : request.listen) {
     const absl::StatusOr<net::Address> address = net::Address::Parse(text);
     if (!address.ok()) return address.status();
-    if (address->port() != 0 && std::count(options.addresses.begin(), options.addresses.end(), *address)) {
+    if (address->port() != 0 &&
+        std::count(options.addresses.begin(), options.addresses.end(), *address)) {
       return absl::InvalidArgumentError(absl::StrCat("--listen=", text, " is there twice"));
     }
     options.addresses.push_back(*address);
@@ -277,7 +275,8 @@ int RunStart(const StartRequest& request) {
   if (!request.log_file.empty()) {
     const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!log.valid()) {
-      PrintError(absl::StrCat("--log-file=", request.log_file, ": cannot be opened: ", strerror(errno)));
+      PrintError(
+          absl::StrCat("--log-file=", request.log_file, ": cannot be opened: ", strerror(errno)));
       return kExitOperator;
     }
     dup2(log.get(), STDERR_FILENO);

@@ -22,7 +22,7 @@ struct StartRequest {
   std::string name;                 // empty: from the app
   std::string base_directory;       // the cluster lives in BASE/NAME
   bool daemon = false;
-  std::string log_file;             // empty: BASE/NAME/log with --daemon, else stderr stays as it is
+  std::string log_file;  // empty: BASE/NAME/log with --daemon, else stderr stays as it is
   int64_t backlog = 4096;
   int64_t connections_max = 0;
   absl::Duration listen_timeout, kill_timeout, hang_timeout, min_uptime;
@@ -39,9 +39,6 @@ int RunStart(const StartRequest& request);
 
 // InvalidArgument names the flag that is wrong.
 absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& request);
-
-// "uring-cluster: TEXT" on stderr, on one line.
-void PrintError(absl::string_view text);
 
 }  // namespace uc::tools
 

@@ -1,0 +1,142 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/fd.h"
+#include "core/scoreboard/scoreboard.h"
+#include "gtest/gtest.h"
+#include "tools/command_client.h"
+
+namespace uc::tools {
+namespace {
+
+// The directory of a cluster whose coordinator is gone.
+class OrphansTest : public testing::Test {
+ protected:
+  OrphansTest() {
+    std::string pattern = absl::StrCat(testing::TempDir(), "/orphans-XXXXXX");
+    directory_ = mkdtemp(pattern.data());
+    board_.emplace(scoreboard::Scoreboard::Create(directory_ + "/scoreboard").value());
+    mkdir((directory_ + "/replies").c_str(), 0700);
+    mkfifo((directory_ + "/control").c_str(), 0600);
+    std::ofstream(directory_ + "/lock") << "";
+    std::ofstream(directory_ + "/pid") << "1\n";
+  }
+  ~OrphansTest() override {
+    for (const pid_t child : children_) {
+      kill(child, SIGKILL);
+      waitpid(child, nullptr, 0);
+    }
+    std::filesystem::remove_all(directory_);
+  }
+
+  // A process that waits for signals, named so and recorded as the worker of that slot.
+  pid_t Worker(uint32_t slot, const std::string& name) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_NAME, name.c_str());
+      if (write(ends[1], "x", 1) == 1) pause();
+      _exit(1);
+    }
+    char byte;
+    EXPECT_EQ(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
+    children_.push_back(child);
+    Record(slot, child);
+    return child;
+  }
+  void Record(uint32_t slot, pid_t pid) {
+    scoreboard::WorkerRow& row = board_->layout().workers[slot];
+    row.slot = slot;
+    row.pid = pid;
+    row.state = static_cast<uint32_t>(scoreboard::RowState::kServing);
+  }
+  bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+  bool Lives(pid_t child) { return waitpid(child, nullptr, WNOHANG) == 0; }
+  // The signal that ended it; then it is no child of ours any more.
+  int EndedBy(pid_t child) {
+    int status = 0;
+    return waitpid(child, &status, WNOHANG) == child && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  }
+
+  std::string directory_;
+  std::optional<scoreboard::Scoreboard> board_;
+  std::vector<pid_t> children_;
+};
+
+TEST_F(OrphansTest, RecordedWorkersAreCounted) {
+  Worker(0, "uc-worker-0");
+  Worker(17, "uc-worker-17");
+  EXPECT_EQ(CountOrphans(directory_), 2);
+}
+
+TEST_F(OrphansTest, WorkersAreEndedBySigtermAndTheDirectoryGoes) {
+  const pid_t worker = Worker(0, "uc-worker-0");
+  EXPECT_EQ(*EndOrphans(directory_), 1);
+  EXPECT_EQ(EndedBy(worker), SIGTERM);
+  EXPECT_FALSE(Exists(directory_));
+}
+
+TEST_F(OrphansTest, ForeignProcessWithARecordedNumberIsLeftAlone) {
+  const pid_t foreign = Worker(0, "innocent");
+  EXPECT_EQ(CountOrphans(directory_), 0);
+  EXPECT_EQ(*EndOrphans(directory_), 0);
+  EXPECT_TRUE(Lives(foreign));
+}
+
+TEST_F(OrphansTest, WorkerOfAnotherSlotIsLeftAlone) {
+  const pid_t other = Worker(1, "uc-worker-11");
+  EXPECT_EQ(*EndOrphans(directory_), 0);
+  EXPECT_TRUE(Lives(other));
+}
+
+TEST_F(OrphansTest, FreeRowsAreNotLookedAt) {
+  const pid_t worker = Worker(0, "uc-worker-0");
+  board_->layout().workers[0].state = 0;
+  EXPECT_EQ(*EndOrphans(directory_), 0);
+  EXPECT_TRUE(Lives(worker));
+}
+
+TEST_F(OrphansTest, SenselessNumbersAreLeftAlone) {
+  Record(0, 0);
+  Record(1, -1);
+  Record(2, 0x7fffffff);
+  EXPECT_EQ(CountOrphans(directory_), 0);
+  EXPECT_EQ(*EndOrphans(directory_), 0);
+}
+
+TEST_F(OrphansTest, NoScoreboardMeansNoWorkersAndTheRestIsRemoved) {
+  unlink((directory_ + "/scoreboard").c_str());
+  EXPECT_EQ(CountOrphans(directory_), 0);
+  EXPECT_EQ(*EndOrphans(directory_), 0);
+  EXPECT_FALSE(Exists(directory_));
+}
+
+TEST_F(OrphansTest, ForeignFilesKeepTheDirectory) {
+  std::ofstream(directory_ + "/notes") << "mine";
+  EXPECT_TRUE(EndOrphans(directory_).ok());
+  EXPECT_TRUE(Exists(directory_ + "/notes"));
+}
+
+TEST_F(OrphansTest, ReplyLeftByAKilledAskerDoesNotKeepTheDirectory) {
+  mkfifo((directory_ + "/replies/cli-1-2").c_str(), 0600);
+  EXPECT_TRUE(EndOrphans(directory_).ok());
+  EXPECT_FALSE(Exists(directory_));
+}
+
+}  // namespace
+}  // namespace uc::tools

@@ -1,0 +1,136 @@
+#include "tools/cluster_directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/fd.h"
+
+namespace uc::tools {
+namespace {
+
+constexpr size_t kNameBytesMax = 63;
+
+std::string Environment(const char* name) {
+  const char* value = getenv(name);
+  return value != nullptr ? value : "";
+}
+
+// An ours-only directory, made if it is missing.
+absl::Status MakePrivate(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return absl::PermissionDeniedError(absl::StrCat(path, ": cannot be made: ", strerror(errno),
+                                                    "; choose a --run-dir that you may write"));
+  }
+  struct stat status;
+  if (lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": is no directory; remove it or choose another --run-dir"));
+  }
+  if (status.st_uid != geteuid() && geteuid() != 0) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(path, ": belongs to user ", status.st_uid, "; choose another --run-dir"));
+  }
+  if (status.st_mode & (S_IWGRP | S_IWOTH)) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        path, ": others may write there (chmod go-w it, or choose another --run-dir)"));
+  }
+  if (access(path.c_str(), W_OK | X_OK) != 0) {
+    return absl::PermissionDeniedError(absl::StrCat(path, ": is not writable: ", strerror(errno),
+                                                    "; choose a --run-dir that you may write"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string DefaultBaseDirectory() {
+  if (const std::string given = Environment("URING_CLUSTER_RUN_DIR"); !given.empty()) return given;
+  if (geteuid() == 0) return "/run/uring-cluster";
+  if (const std::string xdg = Environment("XDG_RUNTIME_DIR"); !xdg.empty())
+    return xdg + "/uring-cluster";
+  return absl::StrCat("/tmp/uring-cluster-", geteuid());
+}
+
+absl::Status CheckClusterName(const std::string& name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
+  });
+  if (plain && !name.empty() && name.size() <= kNameBytesMax && name[0] != '.' && name[0] != '-') {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--name=", absl::string_view(name).substr(0, kNameBytesMax),
+                   " is no cluster name: letters, digits, '.', '_' and '-', at most ",
+                   kNameBytesMax, " of them"));
+}
+
+absl::StatusOr<std::string> PrepareClusterDirectory(const std::string& base,
+                                                    const std::string& name) {
+  if (absl::Status status = CheckClusterName(name); !status.ok()) return status;
+  if (mkdir(base.c_str(), 0700) != 0 && errno != EEXIST) {
+    return absl::PermissionDeniedError(absl::StrCat(base, ": cannot be made: ", strerror(errno),
+                                                    "; choose a --run-dir that you may write"));
+  }
+  const std::string directory = absl::StrCat(base, "/", name);
+  if (absl::Status status = MakePrivate(base); !status.ok()) return status;
+  if (absl::Status status = MakePrivate(directory); !status.ok()) return status;
+  return directory;
+}
+
+absl::Status CheckReadable(const std::string& base) {
+  if (access(base.c_str(), R_OK | X_OK) == 0 || errno == ENOENT) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat(base, ": cannot be read: ", strerror(errno),
+                                          "; whose clusters are these? see --run-dir"));
+}
+
+std::vector<std::string> ListClusters(const std::string& base) {
+  std::vector<std::string> names;
+  DIR* directory = opendir(base.c_str());
+  if (directory == nullptr) return names;
+  while (const dirent* entry = readdir(directory)) {
+    const std::string name = entry->d_name;
+    if (!CheckClusterName(name).ok()) continue;
+    if (access(absl::StrCat(base, "/", name, "/scoreboard").c_str(), F_OK) == 0)
+      names.push_back(name);
+  }
+  closedir(directory);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::StatusOr<std::string> ResolveCluster(const std::string& base, const std::string& name) {
+  if (absl::Status status = CheckReadable(base); !status.ok()) return status;
+  const std::vector<std::string> names = ListClusters(base);
+  if (!name.empty()) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) return name;
+    return absl::NotFoundError(absl::StrCat(
+        "no cluster '", absl::string_view(name).substr(0, kNameBytesMax), "' in ", base,
+        names.empty() ? "" : absl::StrCat("; there is ", absl::StrJoin(names, ", "))));
+  }
+  if (names.size() == 1) return names[0];
+  if (names.empty()) return absl::NotFoundError(absl::StrCat("no cluster in ", base));
+  return absl::InvalidArgumentError(
+      absl::StrCat("which cluster? there is ", absl::StrJoin(names, ", ")));
+}
+
+bool CoordinatorLives(const std::string& directory) {
+  const Fd lock(open((directory + "/lock").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!lock.valid()) return false;
+  // A shared lock for a moment: a coordinator that starts just now tries once and would be told that its
+  // name is taken; nobody asks about a cluster that is only about to exist.
+  if (flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return false;
+  return errno == EWOULDBLOCK;
+}
+
+}  // namespace uc::tools

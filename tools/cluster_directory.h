@@ -1,0 +1,40 @@
+// Cluster directories: where clusters live (BASE/NAME), which there are, and whether their coordinators
+// live. The lock says that; nothing else does.
+#ifndef TOOLS_CLUSTER_DIRECTORY_H_
+#define TOOLS_CLUSTER_DIRECTORY_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace uc::tools {
+
+// $URING_CLUSTER_RUN_DIR, else /run/uring-cluster for root, else $XDG_RUNTIME_DIR/uring-cluster, else
+// /tmp/uring-cluster-UID.
+std::string DefaultBaseDirectory();
+
+// [A-Za-z0-9._-]{1,63}, not beginning with '.' or '-'.
+absl::Status CheckClusterName(const std::string& name);
+
+// Makes BASE/NAME (mode 0700) and returns it. Refused in one line: bad name, not writable, and a
+// directory that is somebody else's, a symbolic link, or writable by others.
+absl::StatusOr<std::string> PrepareClusterDirectory(const std::string& base,
+                                                    const std::string& name);
+
+// NotFound when BASE is there and cannot be read; a missing BASE is one without clusters.
+absl::Status CheckReadable(const std::string& base);
+
+// Names of what looks like a cluster below BASE, sorted.
+std::vector<std::string> ListClusters(const std::string& base);
+
+// The name that is meant: `name`, or the only one there is. NotFound lists those that exist.
+absl::StatusOr<std::string> ResolveCluster(const std::string& base, const std::string& name);
+
+// True while a coordinator holds BASE/NAME's lock.
+bool CoordinatorLives(const std::string& directory);
+
+}  // namespace uc::tools
+
+#endif  // TOOLS_CLUSTER_DIRECTORY_H_

@@ -1,0 +1,301 @@
+#include "tools/cluster_view.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/base/clock.h"
+#include "core/scoreboard/histogram.h"
+#include "tools/cluster_directory.h"
+
+namespace uc::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double Seconds(absl::Time now, int64_t since_ns) {
+  if (since_ns == 0) return 0;
+  return std::max(0.0, absl::ToDoubleSeconds(now - MonotonicTime(since_ns)));
+}
+
+std::string StateName(uint32_t state) {
+  switch (static_cast<scoreboard::RowState>(state)) {
+    case scoreboard::RowState::kFree:
+      return "free";
+    case scoreboard::RowState::kStarting:
+      return "starting";
+    case scoreboard::RowState::kServing:
+      return "serving";
+    case scoreboard::RowState::kDraining:
+      return "draining";
+    case scoreboard::RowState::kKilled:
+      return "killed";
+  }
+  return "unknown";
+}
+
+WorkerView ViewWorker(const scoreboard::WorkerRow& row, uint32_t state, absl::Time now) {
+  WorkerView view;
+  view.slot = row.slot.load(std::memory_order_relaxed);
+  view.generation = row.generation.load(std::memory_order_relaxed);
+  view.pid = row.pid.load(std::memory_order_relaxed);
+  view.state = StateName(state);
+  view.state_seconds = Seconds(now, row.state_since_ns.load(std::memory_order_relaxed));
+  view.uptime_seconds = Seconds(now, row.started_ns.load(std::memory_order_relaxed));
+  view.heartbeat_age_ms =
+      static_cast<int64_t>(1000 * Seconds(now, row.heartbeat_ns.load(std::memory_order_relaxed)));
+  view.in_flight = row.in_flight.load(std::memory_order_relaxed);
+  view.idle = row.idle.load(std::memory_order_relaxed);
+  view.totals = scoreboard::Read(row.counters);
+  view.connections =
+      view.totals.accepted > view.totals.closed ? view.totals.accepted - view.totals.closed : 0;
+  return view;
+}
+
+Json LatencyJson(const scoreboard::Totals& totals) {
+  return {{"p50", scoreboard::Quantile(totals.latency, 0.5)},
+          {"p90", scoreboard::Quantile(totals.latency, 0.9)},
+          {"p99", scoreboard::Quantile(totals.latency, 0.99)},
+          {"p999", scoreboard::Quantile(totals.latency, 0.999)}};
+}
+
+Json WorkerJson(const WorkerView& worker) {
+  return {{"slot", worker.slot},
+          {"generation", worker.generation},
+          {"pid", worker.pid},
+          {"state", worker.state},
+          {"state_seconds", worker.state_seconds},
+          {"uptime_seconds", worker.uptime_seconds},
+          {"heartbeat_age_ms", worker.heartbeat_age_ms},
+          {"connections", worker.connections},
+          {"in_flight", worker.in_flight},
+          {"idle", worker.idle},
+          {"requests", worker.totals.requests},
+          {"bytes_in", worker.totals.bytes_in},
+          {"bytes_out", worker.totals.bytes_out}};
+}
+
+Json TotalsJson(const scoreboard::Totals& totals) {
+  return {{"accepted", totals.accepted},         {"closed", totals.closed},
+          {"requests", totals.requests},         {"bytes_in", totals.bytes_in},
+          {"bytes_out", totals.bytes_out},       {"responses_5xx", totals.responses_5xx},
+          {"bad_requests", totals.bad_requests}, {"accept_errors", totals.accept_errors},
+          {"latency_us", LatencyJson(totals)}};
+}
+
+Json ClusterJson(const ClusterView& view) {
+  Json slots = Json::array();
+  for (const SlotView& slot : view.slots) {
+    slots.push_back({{"slot", slot.slot},
+                     {"live", slot.live},
+                     {"restarts", slot.restarts},
+                     {"quick_deaths", slot.quick_deaths},
+                     {"next_spawn_in_ms", slot.next_spawn_in_ms}});
+  }
+  Json workers = Json::array();
+  for (const WorkerView& worker : view.workers) workers.push_back(WorkerJson(worker));
+  return {{"name", view.name},
+          {"app", view.app},
+          {"addresses", view.addresses},
+          {"running", view.running},
+          {"coordinator_pid", view.coordinator_pid},
+          {"workers_wanted", view.workers_wanted},
+          {"rolling", view.rolling},
+          {"stopping", view.stopping},
+          {"mode", view.mode},
+          {"binary", view.binary},
+          {"command_line", view.command_line},
+          {"uptime_seconds", view.uptime_seconds},
+          {"events_ignored", view.events_ignored},
+          {"slots", slots},
+          {"workers", workers},
+          {"totals", TotalsJson(view.totals)}};
+}
+
+// Bytes that are no UTF-8 (a path may hold any) must not make the whole answer fail.
+std::string Dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string Age(double seconds) {
+  const int64_t whole = static_cast<int64_t>(seconds);
+  if (whole < 120) return absl::StrCat(whole, "s");
+  if (whole < 7200) return absl::StrCat(whole / 60, "m");
+  if (whole < 172800) return absl::StrCat(whole / 3600, "h");
+  return absl::StrCat(whole / 86400, "d");
+}
+
+uint64_t RestartsOf(const ClusterView& view, uint32_t slot) {
+  for (const SlotView& one : view.slots) {
+    if (one.slot == slot) return one.restarts;
+  }
+  return 0;
+}
+
+std::string StatusWord(const ClusterView& view) {
+  if (!view.running) return "coordinator gone";
+  if (view.stopping) return "stopping";
+  return view.rolling ? "rolling" : "running";
+}
+
+using Row = std::vector<std::string>;
+
+std::string Aligned(const std::vector<Row>& rows) {
+  std::vector<size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const bool last = i + 1 == row.size();
+      absl::StrAppend(&text, row[i], last ? "\n" : std::string(widths[i] - row[i].size() + 2, ' '));
+    }
+  }
+  return text;
+}
+
+const Row& DetailTitles() {
+  static const Row* titles =
+      new Row{"SLOT", "GEN", "IN STATE", "IN FLIGHT", "IDLE", "BYTES IN", "BYTES OUT"};
+  return *titles;
+}
+
+void AppendDetails(const ClusterView& view, std::vector<Row>* rows) {
+  for (const WorkerView& worker : view.workers) {
+    rows->push_back({absl::StrCat(worker.slot), absl::StrCat(worker.generation),
+                     absl::StrCat(worker.state, " for ", Age(worker.state_seconds)),
+                     absl::StrCat(worker.in_flight), absl::StrCat(worker.idle),
+                     absl::StrCat(worker.totals.bytes_in), absl::StrCat(worker.totals.bytes_out)});
+  }
+}
+
+void AppendWorkers(const ClusterView& view, std::vector<Row>* rows) {
+  for (const WorkerView& worker : view.workers) {
+    rows->push_back({view.name, absl::StrCat(worker.slot), absl::StrCat(worker.generation),
+                     absl::StrCat(worker.pid), worker.state, Age(worker.uptime_seconds),
+                     absl::StrCat(RestartsOf(view, worker.slot)),
+                     absl::StrCat(worker.heartbeat_age_ms, "ms"), absl::StrCat(worker.connections),
+                     absl::StrCat(worker.totals.requests),
+                     absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.5), "us"),
+                     absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.99), "us")});
+  }
+}
+
+const Row& WorkerTitles() {
+  static const Row* titles = new Row{"NAME",     "SLOT",      "GEN",   "PID",      "STATE", "UP",
+                                     "RESTARTS", "HEARTBEAT", "CONNS", "REQUESTS", "P50",   "P99"};
+  return *titles;
+}
+
+}  // namespace
+
+absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time now) {
+  const auto board = scoreboard::Scoreboard::OpenReadOnly(directory + "/scoreboard");
+  if (!board.ok()) return board.status();
+  const scoreboard::Layout& layout = board->layout();
+  const scoreboard::Header& header = layout.header;
+  const auto text = [](const char* field, size_t size) {
+    return std::string(scoreboard::GetText(field, size));
+  };
+  ClusterView view;
+  view.name = text(header.name, sizeof(header.name));
+  view.app = text(header.app, sizeof(header.app));
+  view.mode = text(header.mode, sizeof(header.mode));
+  view.binary = text(header.binary, sizeof(header.binary));
+  view.command_line = text(header.command_line, sizeof(header.command_line));
+  view.addresses =
+      absl::StrSplit(text(header.addresses, sizeof(header.addresses)), ' ', absl::SkipEmpty());
+  view.running = CoordinatorLives(directory);
+  view.coordinator_pid = header.coordinator_pid.load(std::memory_order_relaxed);
+  view.workers_wanted = header.workers_wanted.load(std::memory_order_relaxed);
+  view.rolling = header.rolling.load(std::memory_order_relaxed) != 0;
+  view.stopping = header.stopping.load(std::memory_order_relaxed) != 0;
+  view.uptime_seconds = Seconds(now, header.started_ns);
+  view.events_ignored = header.events_ignored.load(std::memory_order_relaxed);
+  for (uint32_t slot = 0; slot < scoreboard::kSlotsMax; ++slot) {
+    const scoreboard::SlotRow& row = layout.slots[slot];
+    if (row.wanted.load(std::memory_order_relaxed) == 0) continue;
+    const int64_t next_ns = row.next_spawn_ns.load(std::memory_order_relaxed);
+    view.slots.push_back({slot, row.live.load(std::memory_order_relaxed) != 0,
+                          row.restarts.load(std::memory_order_relaxed),
+                          row.quick_deaths.load(std::memory_order_relaxed),
+                          next_ns == 0 ? 0
+                                       : std::max<int64_t>(0, absl::ToInt64Milliseconds(
+                                                                  MonotonicTime(next_ns) - now))});
+  }
+  for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
+    const uint32_t state = layout.workers[row].state.load(std::memory_order_acquire);
+    if (state != 0) view.workers.push_back(ViewWorker(layout.workers[row], state, now));
+  }
+  std::sort(view.workers.begin(), view.workers.end(), [](const WorkerView& a, const WorkerView& b) {
+    return std::pair(a.slot, a.generation) < std::pair(b.slot, b.generation);
+  });
+  view.totals = scoreboard::ReadTotals(layout);
+  return view;
+}
+
+std::string ToJson(const ClusterView& view) { return Dump(ClusterJson(view)); }
+
+std::string ToJson(const std::vector<ClusterView>& views) {
+  Json all = Json::array();
+  for (const ClusterView& view : views) all.push_back(ClusterJson(view));
+  return Dump(all);
+}
+
+std::string ToTable(const std::vector<ClusterView>& views) {
+  std::vector<Row> clusters = {
+      {"CLUSTER", "STATUS", "WORKERS", "PID", "UP", "REQUESTS", "APP", "LISTENS ON"}};
+  std::vector<Row> workers = {WorkerTitles()};
+  for (const ClusterView& view : views) {
+    clusters.push_back({view.name, StatusWord(view), absl::StrCat(view.workers_wanted),
+                        view.running ? absl::StrCat(view.coordinator_pid) : "-",
+                        Age(view.uptime_seconds), absl::StrCat(view.totals.requests), view.app,
+                        absl::StrJoin(view.addresses, " ")});
+    AppendWorkers(view, &workers);
+  }
+  return absl::StrCat(Aligned(clusters), "\n", Aligned(workers));
+}
+
+std::string ToText(const ClusterView& view) {
+  const auto quantile = [&](double q) { return scoreboard::Quantile(view.totals.latency, q); };
+  std::vector<Row> facts = {
+      {"name", view.name},
+      {"status", StatusWord(view)},
+      {"app", view.app},
+      {"listens on", absl::StrJoin(view.addresses, " ")},
+      {"mode", view.mode},
+      {"coordinator", absl::StrCat(view.running ? "pid " : "gone; was pid ", view.coordinator_pid)},
+      {"up", Age(view.uptime_seconds)},
+      {"workers wanted", absl::StrCat(view.workers_wanted)},
+      {"binary", view.binary},
+      {"command line", view.command_line},
+      {"connections", absl::StrCat(view.totals.accepted, " accepted, ", view.totals.closed,
+                                   " closed, ", view.totals.accept_errors, " accept errors")},
+      {"requests", absl::StrCat(view.totals.requests, " answered, ", view.totals.responses_5xx,
+                                " with 5xx, ", view.totals.bad_requests, " bad")},
+      {"bytes", absl::StrCat(view.totals.bytes_in, " in, ", view.totals.bytes_out, " out")},
+      {"latency", absl::StrCat("p50 ", quantile(0.5), "us, p90 ", quantile(0.9), "us, p99 ",
+                               quantile(0.99), "us, p99.9 ", quantile(0.999), "us")},
+      {"events ignored", absl::StrCat(view.events_ignored)},
+  };
+  std::string text = Aligned(facts);
+  for (const SlotView& slot : view.slots) {
+    if (slot.next_spawn_in_ms == 0 && slot.live) continue;
+    absl::StrAppend(&text, "slot ", slot.slot, slot.live ? " is live" : " is not live", ", ",
+                    slot.quick_deaths, " quick deaths, next try in ", slot.next_spawn_in_ms,
+                    "ms\n");
+  }
+  std::vector<Row> workers = {WorkerTitles()};
+  AppendWorkers(view, &workers);
+  std::vector<Row> details = {DetailTitles()};
+  AppendDetails(view, &details);
+  return absl::StrCat(text, "\n", Aligned(workers), "\n", Aligned(details));
+}
+
+}  // namespace uc::tools

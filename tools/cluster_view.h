@@ -1,0 +1,64 @@
+// ClusterView: what the scoreboard of one cluster says, as plain values, and as JSON or text for a person.
+#ifndef TOOLS_CLUSTER_VIEW_H_
+#define TOOLS_CLUSTER_VIEW_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/scoreboard/scoreboard.h"
+
+namespace uc::tools {
+
+struct SlotView {
+  uint32_t slot = 0;
+  bool live = false;
+  uint64_t restarts = 0;
+  uint32_t quick_deaths = 0;
+  int64_t next_spawn_in_ms = 0;
+};
+
+struct WorkerView {
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  int pid = 0;
+  std::string state;  // "starting", "serving", "draining", "killed"
+  double state_seconds = 0;
+  double uptime_seconds = 0;
+  int64_t heartbeat_age_ms = 0;
+  uint64_t connections = 0;
+  uint32_t in_flight = 0;
+  uint32_t idle = 0;
+  scoreboard::Totals totals;
+};
+
+struct ClusterView {
+  std::string name, app, mode, binary, command_line;
+  std::vector<std::string> addresses;
+  bool running = false;  // its coordinator lives
+  int coordinator_pid = 0;
+  uint32_t workers_wanted = 0;
+  bool rolling = false;
+  bool stopping = false;
+  double uptime_seconds = 0;
+  uint64_t events_ignored = 0;
+  std::vector<SlotView> slots;
+  std::vector<WorkerView> workers;
+  scoreboard::Totals totals;
+};
+
+// Reads BASE/NAME's scoreboard; asks nobody.
+absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time now);
+
+std::string ToJson(const ClusterView& view);
+std::string ToJson(const std::vector<ClusterView>& views);
+// `list`: one table over all clusters.
+std::string ToTable(const std::vector<ClusterView>& views);
+// `describe`.
+std::string ToText(const ClusterView& view);
+
+}  // namespace uc::tools
+
+#endif  // TOOLS_CLUSTER_VIEW_H_

@@ -1,0 +1,313 @@
+#include "tools/command_client.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/base/clock.h"
+#include "core/base/fd.h"
+#include "core/scoreboard/scoreboard.h"
+#include "tools/cluster_directory.h"
+
+namespace uc::tools {
+namespace {
+
+constexpr int kAcceptPatienceMs = 15'000;
+constexpr absl::Duration kOrphanPatience = absl::Seconds(10);
+constexpr int kDyingMs = 1000;  // between the end of a process's descriptors and of itself
+
+std::string ReadSmall(const std::string& path) {
+  char text[64];
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t size = file.valid() ? read(file.get(), text, sizeof(text)) : 0;
+  return size > 0 ? std::string(absl::StripAsciiWhitespace(absl::string_view(text, size))) : "";
+}
+
+Fd OpenPidfd(pid_t pid) { return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
+
+// The FIFO that the answer comes through; gone with this object.
+class ReplyPipe {
+ public:
+  static absl::StatusOr<ReplyPipe> Make(const std::string& directory) {
+    const std::string ticket = absl::StrCat("cli-", getpid(), "-", MonotonicNanos());
+    ReplyPipe pipe(directory + "/replies/" + ticket, ticket);
+    if (mkfifo(pipe.path_.c_str(), 0600) != 0) {
+      const int error = errno;
+      pipe.path_.clear();
+      return absl::ErrnoToStatus(
+          error,
+          absl::StrCat(directory, "/replies: no way back for the answer: ", strerror(error)));
+    }
+    // Root may speak to anybody's cluster: the answer comes from the owner of the directory.
+    struct stat owner;
+    if (stat((directory + "/replies").c_str(), &owner) == 0 && owner.st_uid != geteuid() &&
+        chown(pipe.path_.c_str(), owner.st_uid, owner.st_gid) != 0) {
+      return absl::PermissionDeniedError(absl::StrCat(directory, ": belongs to user ", owner.st_uid,
+                                                      "; speak to it as that user or root"));
+    }
+    pipe.fd_.Reset(open(pipe.path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    // A writer of our own: without one, poll would report the end before the coordinator has opened it.
+    pipe.keep_.Reset(open(pipe.path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    if (!pipe.fd_.valid() || !pipe.keep_.valid()) return absl::ErrnoToStatus(errno, pipe.path_);
+    return pipe;
+  }
+  ReplyPipe(ReplyPipe&& other) noexcept
+      : path_(std::exchange(other.path_, "")),
+        ticket_(std::move(other.ticket_)),
+        fd_(std::move(other.fd_)),
+        keep_(std::move(other.keep_)) {}
+  ~ReplyPipe() {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+  const std::string& ticket() const { return ticket_; }
+  int fd() const { return fd_.get(); }
+
+  // Appends what is there. The first bytes prove that the coordinator has opened its end: our own writer
+  // goes, and from then on the end of the coordinator's is the end of the pipe. False: that end is here.
+  bool Read(std::string* text) {
+    char buffer[4096];
+    for (ssize_t size; (size = read(fd_.get(), buffer, sizeof(buffer))) != 0;) {
+      if (size < 0) return true;
+      text->append(buffer, static_cast<size_t>(size));
+      keep_.Reset();
+    }
+    return false;
+  }
+
+ private:
+  ReplyPipe(std::string path, std::string ticket)
+      : path_(std::move(path)), ticket_(std::move(ticket)) {}
+  std::string path_;
+  std::string ticket_;
+  Fd fd_;
+  Fd keep_;
+};
+
+Fd WatchInterrupts() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+absl::Status WriteCommand(const std::string& directory, const std::string& line) {
+  // The coordinator may die between open and write.
+  signal(SIGPIPE, SIG_IGN);
+  const std::string path = directory + "/control";
+  const Fd control(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  if (!control.valid()) {
+    return absl::UnavailableError(
+        absl::StrCat(path, ": ", strerror(errno), "; the coordinator is gone"));
+  }
+  const ssize_t written = write(control.get(), line.data(), line.size());
+  if (written == static_cast<ssize_t>(line.size())) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat(path, ": the control pipe is full: the coordinator does not read it"));
+}
+
+// Takes complete lines off `text`; true when the last one was the answer.
+bool TakeLines(std::string* text, bool* accepted, Answer* answer,
+               const std::function<void(absl::string_view)>& progress) {
+  for (size_t end; (end = text->find('\n')) != std::string::npos; text->erase(0, end + 1)) {
+    const std::pair<std::string, std::string> line =
+        absl::StrSplit(absl::string_view(*text).substr(0, end), absl::MaxSplits(' ', 1));
+    if (line.first == "accepted") {
+      *accepted = true;
+      continue;
+    }
+    if (line.first == "progress") {
+      progress(line.second);
+      continue;
+    }
+    *answer = {line.first, line.second};
+    return true;
+  }
+  return false;
+}
+
+struct Orphan {
+  pid_t pid;
+  Fd pidfd;
+};
+
+// A worker has its cluster's scoreboard open as long as it lives; a worker of another cluster that was
+// given the number of a dead one has not.
+bool HasOpen(pid_t pid, const struct stat& file) {
+  DIR* directory = opendir(absl::StrCat("/proc/", pid, "/fd").c_str());
+  if (directory == nullptr) return false;
+  bool found = false;
+  while (const dirent* entry = found ? nullptr : readdir(directory)) {
+    struct stat open_file;
+    found = fstatat(dirfd(directory), entry->d_name, &open_file, 0) == 0 &&
+            open_file.st_dev == file.st_dev && open_file.st_ino == file.st_ino;
+  }
+  closedir(directory);
+  return found;
+}
+
+absl::StatusOr<std::vector<Orphan>> FindOrphans(const std::string& directory) {
+  std::vector<Orphan> orphans;
+  const auto board = scoreboard::Scoreboard::OpenReadOnly(directory + "/scoreboard");
+  if (absl::IsNotFound(board.status())) return orphans;
+  if (!board.ok()) return board.status();
+  struct stat file;
+  if (fstat(board->fd().get(), &file) != 0) return absl::ErrnoToStatus(errno, directory);
+  for (const scoreboard::WorkerRow& row : board->layout().workers) {
+    const pid_t pid = row.pid.load(std::memory_order_relaxed);
+    if (row.state.load(std::memory_order_acquire) == 0 || pid <= 0) continue;
+    // First the descriptor, then the look: the number cannot change hands in between.
+    Fd pidfd = OpenPidfd(pid);
+    const std::string name = absl::StrCat("uc-worker-", row.slot.load(std::memory_order_relaxed));
+    if (!pidfd.valid() || ReadSmall(absl::StrCat("/proc/", pid, "/comm")) != name) continue;
+    if (!HasOpen(pid, file)) continue;
+    orphans.push_back({pid, std::move(pidfd)});
+  }
+  return orphans;
+}
+
+// True when all of them have ended by then.
+bool AwaitEnd(const std::vector<Orphan>& orphans, absl::Time until) {
+  for (const Orphan& orphan : orphans) {
+    pollfd watch = {orphan.pidfd.get(), POLLIN, 0};
+    const int64_t left = std::max<int64_t>(0, absl::ToInt64Milliseconds(until - MonotonicNow()));
+    if (poll(&watch, 1, static_cast<int>(left)) != 1) return false;
+  }
+  return true;
+}
+
+// Returns how many were still there to be signalled.
+int SignalAll(const std::vector<Orphan>& orphans, int signal) {
+  int reached = 0;
+  for (const Orphan& orphan : orphans) {
+    pollfd watch = {orphan.pidfd.get(), POLLIN, 0};
+    if (poll(&watch, 1, 0) == 1) continue;
+    if (syscall(SYS_pidfd_send_signal, orphan.pidfd.get(), signal, nullptr, 0) == 0) ++reached;
+  }
+  return reached;
+}
+
+// What a coordinator leaves behind when it dies. Its log stays.
+void RemoveRemains(const std::string& directory) {
+  const std::string replies = directory + "/replies";
+  if (DIR* entries = opendir(replies.c_str()); entries != nullptr) {
+    while (const dirent* entry = readdir(entries)) unlinkat(dirfd(entries), entry->d_name, 0);
+    closedir(entries);
+  }
+  rmdir(replies.c_str());
+  for (const char* name : {"/control", "/pid", "/scoreboard", "/scoreboard.new", "/lock"}) {
+    unlink((directory + name).c_str());
+  }
+  rmdir(directory.c_str());
+}
+
+}  // namespace
+
+absl::StatusOr<Answer> SendCommand(const std::string& directory, const std::string& command,
+                                   const std::function<void(absl::string_view)>& progress) {
+  int pid = 0;
+  if (!CoordinatorLives(directory)) return absl::UnavailableError("its coordinator is gone");
+  if (!absl::SimpleAtoi(ReadSmall(directory + "/pid"), &pid)) {
+    return absl::UnavailableError("its coordinator is gone, or has only just begun");
+  }
+  const Fd coordinator = OpenPidfd(pid);
+  if (!coordinator.valid()) return absl::UnavailableError("its coordinator is gone");
+  absl::StatusOr<ReplyPipe> reply = ReplyPipe::Make(directory);
+  if (!reply.ok()) return reply.status();
+  const Fd interrupts = WatchInterrupts();
+  // The newline in front ends whatever torn line somebody left in the pipe.
+  if (absl::Status status =
+          WriteCommand(directory, absl::StrCat("\n@", reply->ticket(), " ", command, "\n"));
+      !status.ok()) {
+    return status;
+  }
+  std::string text;
+  Answer answer;
+  bool gone = false;
+  bool accepted = false;
+  for (;;) {
+    pollfd watched[] = {
+        {reply->fd(), POLLIN, 0}, {coordinator.get(), POLLIN, 0}, {interrupts.get(), POLLIN, 0}};
+    const int ready = gone ? 0 : poll(watched, 3, accepted ? -1 : kAcceptPatienceMs);
+    if (ready < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "poll");
+    if (ready == 0 && !gone) {
+      return absl::DeadlineExceededError(
+          "the coordinator has not taken the command (is it stopped, or out of file descriptors?)");
+    }
+    if (!gone && watched[2].revents != 0) {
+      return absl::CancelledError("interrupted; the command itself goes on");
+    }
+    // What was said before the end is still in the pipe: read it first.
+    const bool open = reply->Read(&text);
+    if (TakeLines(&text, &accepted, &answer, progress)) break;
+    if (gone) return absl::UnavailableError("its coordinator ended before it answered");
+    // Its death closes the pipe a moment before the pidfd tells: only a living one has broken its word.
+    pollfd watch = {coordinator.get(), POLLIN, 0};
+    if (!open && poll(&watch, 1, kDyingMs) == 0) {
+      return absl::InternalError("the coordinator closed the answer without one; see its log");
+    }
+    gone = watched[1].revents != 0;
+  }
+  if (command.rfind("stop", 0) == 0 && answer.outcome == "done" && !gone) {
+    // The last thing that it does; who starts anew at once must not meet its lock.
+    pollfd watch = {coordinator.get(), POLLIN, 0};
+    poll(&watch, 1, static_cast<int>(absl::ToInt64Milliseconds(kOrphanPatience)));
+  }
+  return answer;
+}
+
+int CountOrphans(const std::string& directory) {
+  const absl::StatusOr<std::vector<Orphan>> orphans = FindOrphans(directory);
+  return orphans.ok() ? static_cast<int>(orphans->size()) : 0;
+}
+
+absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int* killed) {
+  // Held until all is removed: a new coordinator cannot begin in the midst of it.
+  const std::string lock_path = directory + "/lock";
+  const Fd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock.valid()) return absl::ErrnoToStatus(errno, lock_path);
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory, ": a new coordinator is just beginning here; try again"));
+  }
+  const absl::StatusOr<std::vector<Orphan>> orphans = FindOrphans(directory);
+  if (!orphans.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(orphans.status().message(), "; which workers are left is not known: end them",
+                     " and remove ", directory));
+  }
+  bool ended = false;
+  int forced = 0;
+  if (how == OrphanEnd::kAsked) {
+    SignalAll(*orphans, SIGTERM);
+    ended = AwaitEnd(*orphans, MonotonicNow() + kOrphanPatience);
+  }
+  if (!ended) {
+    forced = SignalAll(*orphans, SIGKILL);
+    if (!AwaitEnd(*orphans, MonotonicNow() + kOrphanPatience)) {
+      return absl::DeadlineExceededError("workers did not end even by SIGKILL");
+    }
+  }
+  if (killed != nullptr) *killed = forced;
+  RemoveRemains(directory);
+  return static_cast<int>(orphans->size());
+}
+
+}  // namespace uc::tools

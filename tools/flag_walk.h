@@ -1,0 +1,54 @@
+// WalkFlags: argv of one verb into flags (set through absl's public reflection) and positionals.
+//
+// Refused: absl::ParseCommandLine. It prints several lines and exits with 1, knows no dashes inside a
+// name, and takes "-1" for a flag.
+#ifndef TOOLS_FLAG_WALK_H_
+#define TOOLS_FLAG_WALK_H_
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace uc::tools {
+
+// A flag's value: "1600" is milliseconds as in PM2, or "1.6s", "500ms", "2m". Never negative.
+struct DurationFlag {
+  absl::Duration value;
+};
+bool AbslParseFlag(absl::string_view text, DurationFlag* flag, std::string* error);
+std::string AbslUnparseFlag(const DurationFlag& flag);
+
+// A flag that may be repeated; its values are also separated by commas.
+struct TextList {
+  std::vector<std::string> values;
+};
+bool AbslParseFlag(absl::string_view text, TextList* flag, std::string* error);
+std::string AbslUnparseFlag(const TextList& flag);
+
+// Names as absl knows them: "kill_timeout".
+using FlagSet = std::set<std::string>;
+
+struct WalkResult {
+  std::vector<std::string> positionals;
+  std::vector<std::string> behind;  // what stood behind "--"
+  // All arguments, each --flagfile replaced by what it held: who walks them again needs no file.
+  std::vector<std::string> words;
+  FlagSet given;
+  bool help = false;
+};
+
+// `allowed`: the flags of this verb; `repeatable` of them gather their values. Also --flagfile=PATH: one
+// flag a line ("--name=value" or "--name value"), '#' begins a comment line, at most 1 MiB.
+// InvalidArgument in one line: unknown flag (with the nearest name), flag of another verb, missing or
+// wrong value, unreadable file; from within a file with its path and line.
+absl::StatusOr<WalkResult> WalkFlags(absl::string_view verb,
+                                     const std::vector<std::string>& arguments,
+                                     const FlagSet& allowed, const FlagSet& repeatable);
+
+}  // namespace uc::tools
+
+#endif  // TOOLS_FLAG_WALK_H_

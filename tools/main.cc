@@ -1,0 +1,208 @@
+// uring-cluster: the one binary. Declares the flags, walks the command line, and hands over to the verb.
+// A worker is the same binary, exec'd with the hidden verb `worker` and the words of `start`.
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/fd.h"
+#include "core/base/log.h"
+#include "core/link/channel.h"
+#include "core/worker/worker.h"
+#include "tools/cluster_directory.h"
+#include "tools/flag_walk.h"
+#include "tools/print_error.h"
+#include "tools/start.h"
+#include "tools/verbs.h"
+
+// start
+ABSL_FLAG(uc::tools::TextList, listen, uc::tools::TextList{},
+          "ADDR:PORT to listen on; repeatable, IPv6 as [::1]:8080 (default 127.0.0.1:8080)");
+ABSL_FLAG(int64_t, workers, 0, "worker processes; 0 = as many as cores that may really be used");
+ABSL_FLAG(int64_t, i, 0, "short for --workers");
+ABSL_FLAG(std::string, name, "", "name of the cluster (default: from the app)");
+ABSL_FLAG(bool, daemon, false, "go to the background; returns when the cluster serves");
+ABSL_FLAG(std::string, log_file, "", "where the log goes (default: stderr; with --daemon a file)");
+ABSL_FLAG(uc::tools::DurationFlag, listen_timeout, {absl::Seconds(10)},
+          "a worker that is not ready by then is killed; in a roll it aborts the roll");
+ABSL_FLAG(uc::tools::DurationFlag, kill_timeout, {absl::Seconds(10)},
+          "a worker that was asked to leave and is still there is killed");
+ABSL_FLAG(uc::tools::DurationFlag, hang_timeout, {absl::Seconds(10)},
+          "a worker whose loop stands still for so long is killed and replaced");
+ABSL_FLAG(uc::tools::DurationFlag, min_uptime, {absl::Seconds(1)},
+          "deaths quicker than that after being ready are restarted with back-off");
+ABSL_FLAG(int64_t, backlog, 4096, "length of each accept queue");
+ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
+ABSL_FLAG(uc::tools::DurationFlag, header_timeout, {absl::Seconds(10)},
+          "for a request's head, from its first byte; then 408");
+ABSL_FLAG(uc::tools::DurationFlag, body_timeout, {absl::Seconds(30)},
+          "between two pieces of a request's body; then 408");
+ABSL_FLAG(uc::tools::DurationFlag, idle_timeout, {absl::Seconds(75)},
+          "keep-alive, between two requests");
+ABSL_FLAG(uc::tools::DurationFlag, request_timeout, {absl::Seconds(60)},
+          "for a response that the app has deferred; then 504");
+// All verbs
+ABSL_FLAG(std::string, run_dir, "", "clusters live in RUN_DIR/NAME");
+ABSL_FLAG(bool, json, false, "print one JSON value");
+ABSL_FLAG(int64_t, worker, -1, "restart: this slot only");
+ABSL_FLAG(bool, graceful, false, "stop: idle connections may send one more request");
+ABSL_FLAG(bool, now, false, "stop: kill at once");
+
+namespace uc::tools {
+namespace {
+
+constexpr int kExitOperator = 2;
+constexpr char kVersion[] = "0.1.0";
+
+constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
+
+  start [flags] APP [ARG...] [-- ARG...]   run a cluster; APP is one of
+                                           hello, echo, static DIR, ./libmyapp.so
+  scale [NAME] N|+N|-N                     how many workers
+  reload [NAME]                            replace the workers one by one, losing nothing
+  restart [NAME] [--worker=K]              end the workers (or one) and start them again
+  stop [NAME] [--graceful|--now]           end the cluster
+  list                                     all clusters and their workers
+  describe [NAME]                          everything about one
+  ping [NAME]                              does the coordinator answer
+  version, help
+
+NAME may be left out when there is one cluster. Flags may stand anywhere before --.
+)";
+
+FlagSet StartFlags() {
+  return {"listen",
+          "workers",
+          "i",
+          "name",
+          "daemon",
+          "log_file",
+          "listen_timeout",
+          "kill_timeout",
+          "hang_timeout",
+          "min_uptime",
+          "backlog",
+          "max_connections",
+          "header_timeout",
+          "body_timeout",
+          "idle_timeout",
+          "request_timeout",
+          "run_dir"};
+}
+
+FlagSet VerbFlags(const std::string& verb) {
+  if (verb == "restart") return {"json", "run_dir", "worker"};
+  if (verb == "stop") return {"json", "run_dir", "graceful", "now"};
+  return {"json", "run_dir"};
+}
+
+std::string BaseDirectory() {
+  const std::string given = absl::GetFlag(FLAGS_run_dir);
+  return given.empty() ? DefaultBaseDirectory() : given;
+}
+
+absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk,
+                                            std::vector<std::string> command_line) {
+  if (walk.positionals.empty()) {
+    return absl::InvalidArgumentError(
+        "start needs an app: hello, echo, static DIR, or the path of a shared object");
+  }
+  if (walk.given.count("i") > 0 && walk.given.count("workers") > 0) {
+    return absl::InvalidArgumentError("-i and --workers are the same flag: give one of them");
+  }
+  StartRequest request;
+  request.app = walk.positionals[0];
+  request.app_arguments.assign(walk.positionals.begin() + 1, walk.positionals.end());
+  request.app_arguments.insert(request.app_arguments.end(), walk.behind.begin(), walk.behind.end());
+  request.listen = absl::GetFlag(FLAGS_listen).values;
+  if (walk.given.count("listen") == 0) request.listen = {"127.0.0.1:8080"};
+  request.workers =
+      walk.given.count("i") > 0 ? absl::GetFlag(FLAGS_i) : absl::GetFlag(FLAGS_workers);
+  request.name = absl::GetFlag(FLAGS_name);
+  request.base_directory = BaseDirectory();
+  request.daemon = absl::GetFlag(FLAGS_daemon);
+  request.log_file = absl::GetFlag(FLAGS_log_file);
+  request.backlog = absl::GetFlag(FLAGS_backlog);
+  request.connections_max = absl::GetFlag(FLAGS_max_connections);
+  request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;
+  request.kill_timeout = absl::GetFlag(FLAGS_kill_timeout).value;
+  request.hang_timeout = absl::GetFlag(FLAGS_hang_timeout).value;
+  request.min_uptime = absl::GetFlag(FLAGS_min_uptime).value;
+  request.header_timeout = absl::GetFlag(FLAGS_header_timeout).value;
+  request.body_timeout = absl::GetFlag(FLAGS_body_timeout).value;
+  request.idle_timeout = absl::GetFlag(FLAGS_idle_timeout).value;
+  request.request_timeout = absl::GetFlag(FLAGS_request_timeout).value;
+  request.command_line = std::move(command_line);
+  return request;
+}
+
+int Refuse(const absl::Status& status) {
+  PrintError(status.message());
+  return kExitOperator;
+}
+
+int StartOrWork(const std::string& verb, const std::vector<std::string>& arguments) {
+  absl::StatusOr<WalkResult> walk = WalkFlags("start", arguments, StartFlags(), {"listen"});
+  if (!walk.ok()) return Refuse(walk.status());
+  if (walk->help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  // A flag file's words, not its name: a worker that is born tomorrow must not depend on the file.
+  std::vector<std::string> words = walk->words;
+  const absl::StatusOr<StartRequest> request = ToStartRequest(*std::move(walk), std::move(words));
+  if (!request.ok()) return Refuse(request.status());
+  if (verb == "start") return RunStart(*request);
+  const absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);
+  if (!options.ok()) return Refuse(options.status());
+  return worker::RunWorker(*options, link::Channel(Fd(link::kWorkerLinkFd)));
+}
+
+int RunningVerb(const std::string& verb, const std::vector<std::string>& arguments) {
+  const absl::StatusOr<WalkResult> walk = WalkFlags(verb, arguments, VerbFlags(verb), {});
+  if (!walk.ok()) return Refuse(walk.status());
+  if (walk->help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  if (walk->given.count("worker") > 0 && absl::GetFlag(FLAGS_worker) < 0) {
+    return Refuse(absl::InvalidArgumentError(
+        absl::StrCat("--worker=", absl::GetFlag(FLAGS_worker), " is no slot: they count from 0")));
+  }
+  VerbOptions options;
+  options.base_directory = BaseDirectory();
+  options.json = absl::GetFlag(FLAGS_json);
+  options.worker = absl::GetFlag(FLAGS_worker);
+  options.graceful = absl::GetFlag(FLAGS_graceful);
+  options.now = absl::GetFlag(FLAGS_now);
+  return RunVerb(verb, walk->positionals, options);
+}
+
+int Main(std::vector<std::string> arguments) {
+  if (arguments.empty()) {
+    std::fputs(kUsage, stderr);
+    return kExitOperator;
+  }
+  const std::string verb = arguments[0];
+  arguments.erase(arguments.begin());
+  if (verb == "help" || verb == "--help" || verb == "-h") {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  if (verb == "version" || verb == "--version" || verb == "-v") {
+    std::printf("uring-cluster %s\n", kVersion);
+    return 0;
+  }
+  if (verb == "start" || verb == "worker") return StartOrWork(verb, arguments);
+  if (IsVerb(verb)) return RunningVerb(verb, arguments);
+  PrintError(absl::StrCat("unknown command '", verb.substr(0, 60),
+                          "'; 'uring-cluster help' lists them all"));
+  return kExitOperator;
+}
+
+}  // namespace
+}  // namespace uc::tools
+
+int main(int argc, char** argv) { return uc::tools::Main({argv + 1, argv + argc}); }

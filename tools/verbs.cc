@@ -1,0 +1,196 @@
+#include "tools/verbs.h"
+
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/clock.h"
+#include "core/policy/command.h"
+#include "tools/cluster_directory.h"
+#include "tools/cluster_view.h"
+#include "tools/command_client.h"
+#include "tools/print_error.h"
+
+namespace uc::tools {
+namespace {
+
+constexpr int kExitDone = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitOperator = 2;
+constexpr int kExitInterrupted = 130;
+
+const std::map<std::string, std::string>& Verbs() {
+  static const auto* verbs = new std::map<std::string, std::string>{
+      {"scale", "scale"}, {"reload", "reload"},     {"restart", "restart"}, {"stop", "stop"},
+      {"ping", "ping"},   {"list", "list"},         {"ls", "list"},         {"ps", "list"},
+      {"status", "list"}, {"describe", "describe"}, {"show", "describe"},   {"info", "describe"}};
+  return *verbs;
+}
+
+int Fail(const absl::Status& status) {
+  PrintError(status.message());
+  return absl::IsNotFound(status) || absl::IsInvalidArgument(status) ? kExitOperator : kExitFailed;
+}
+
+// A scoreboard that cannot be read costs its own line, not the other clusters'.
+int List(const std::vector<std::string>& names, const VerbOptions& options) {
+  std::vector<ClusterView> views;
+  for (const std::string& name : names) {
+    absl::StatusOr<ClusterView> view =
+        ViewCluster(absl::StrCat(options.base_directory, "/", name), MonotonicNow());
+    if (view.ok()) {
+      views.push_back(*std::move(view));
+    } else {
+      PrintError(view.status().message());
+    }
+  }
+  if (options.json) {
+    std::printf("%s\n", ToJson(views).c_str());
+  } else if (names.empty()) {
+    std::printf("no clusters in %s\n", options.base_directory.c_str());
+  } else if (!views.empty()) {
+    std::fputs(ToTable(views).c_str(), stdout);
+  }
+  return kExitDone;
+}
+
+int Describe(const std::string& directory, const VerbOptions& options) {
+  const absl::StatusOr<ClusterView> view = ViewCluster(directory, MonotonicNow());
+  if (!view.ok()) return Fail(view.status());
+  std::printf("%s%s", options.json ? ToJson(*view).c_str() : ToText(*view).c_str(),
+              options.json ? "\n" : "");
+  return kExitDone;
+}
+
+// The line for the control pipe; `count` is scale's argument.
+absl::StatusOr<std::string> CommandText(const std::string& verb, const std::string& count,
+                                        const VerbOptions& options) {
+  if (verb == "scale") {
+    const absl::StatusOr<policy::Scale> scale = policy::ParseScale(count);
+    if (!scale.ok()) return scale.status();
+    return policy::ToString(*scale);
+  }
+  if (verb == "restart" && options.worker >= 0) return absl::StrCat("restart ", options.worker);
+  if (verb == "stop" && options.now) return "stop now";
+  if (verb == "stop" && options.graceful) return "stop graceful";
+  return verb;
+}
+
+int Conclude(const std::string& command, const Answer& answer, const VerbOptions& options) {
+  if (options.json) {
+    const nlohmann::ordered_json json = {
+        {"command", command}, {"outcome", answer.outcome}, {"text", answer.text}};
+    std::printf(
+        "%s\n",
+        json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+  } else if (answer.outcome == "done") {
+    std::printf("%s: %s\n", command.c_str(), answer.text.c_str());
+  } else {
+    PrintError(absl::StrCat(command, " ", answer.outcome, ": ", answer.text));
+  }
+  if (answer.outcome == "done") return kExitDone;
+  return answer.outcome == "refused" ? kExitOperator : kExitFailed;
+}
+
+// One line for a person, or the JSON object that was asked for.
+int GiveUp(const std::string& command, absl::string_view text, const VerbOptions& options) {
+  if (options.json) return Conclude(command, {"failed", std::string(text)}, options);
+  PrintError(text);
+  return kExitFailed;
+}
+
+// The coordinator is gone. `stop` can still be done: it ends the workers that are left.
+int WithoutCoordinator(const std::string& name, const std::string& directory,
+                       const std::string& verb, const std::string& command, absl::string_view why,
+                       const VerbOptions& options) {
+  if (verb == "stop") {
+    int killed = 0;
+    const absl::StatusOr<int> ended =
+        EndOrphans(directory, options.now ? OrphanEnd::kAtOnce : OrphanEnd::kAsked, &killed);
+    if (!ended.ok()) return GiveUp(command, ended.status().message(), options);
+    const std::string text = absl::StrCat(
+        "the coordinator was gone; ended ", *ended, *ended == 1 ? " worker" : " workers",
+        killed == 0 ? "" : absl::StrCat(", ", killed, " of them by SIGKILL"));
+    return Conclude(command, {"done", text}, options);
+  }
+  const int orphans = CountOrphans(directory);
+  return GiveUp(command,
+                absl::StrCat("cluster ", name, ": ", why, "; ", orphans,
+                             " of its workers still serve; 'uring-cluster stop ", name, "' ",
+                             orphans == 0 ? "clears it away" : "ends them"),
+                options);
+}
+
+int Command(const std::string& name, const std::string& directory, const std::string& verb,
+            const std::string& command, const VerbOptions& options) {
+  const absl::StatusOr<Answer> answer =
+      SendCommand(directory, command, [&](absl::string_view line) {
+        if (!options.json) std::fprintf(stderr, "%s\n", std::string(line).c_str());
+      });
+  if (answer.ok()) return Conclude(command, *answer, options);
+  if (absl::IsUnavailable(answer.status()) && !CoordinatorLives(directory)) {
+    return WithoutCoordinator(name, directory, verb, command, answer.status().message(), options);
+  }
+  const int exit_code = GiveUp(command, answer.status().message(), options);
+  return absl::IsCancelled(answer.status()) ? kExitInterrupted : exit_code;
+}
+
+absl::Status CheckArguments(const std::string& verb, const std::vector<std::string>& positionals,
+                            const VerbOptions& options) {
+  const size_t most = verb == "scale" ? 2 : 1;
+  if (positionals.size() > most) {
+    return absl::InvalidArgumentError(
+        verb == "scale"
+            ? "scale takes a name and a number: 'scale NAME 4', 'scale NAME +3', 'scale NAME -1'"
+            : absl::StrCat(verb, " takes one name"));
+  }
+  if (verb == "scale" && positionals.empty()) {
+    return absl::InvalidArgumentError("scale needs a number: 'scale [NAME] 4', '+3' or '-1'");
+  }
+  if (options.graceful && options.now) {
+    return absl::InvalidArgumentError("--graceful and --now exclude each other");
+  }
+  // -1: not given.
+  if (options.worker < -1 || options.worker >= int64_t{policy::kWorkersMax}) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--worker=", options.worker, " is out of range: 0 to ", policy::kWorkersMax - 1));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsVerb(const std::string& verb) { return Verbs().count(verb) > 0; }
+
+int RunVerb(const std::string& word, const std::vector<std::string>& positionals,
+            const VerbOptions& options) {
+  const std::string verb = Verbs().at(word);
+  if (absl::Status status = CheckArguments(verb, positionals, options); !status.ok()) {
+    return Fail(status);
+  }
+  if (verb == "list" && positionals.empty()) {
+    if (absl::Status status = CheckReadable(options.base_directory); !status.ok()) {
+      return Fail(status);
+    }
+    return List(ListClusters(options.base_directory), options);
+  }
+  std::string given;
+  std::string count;
+  if (verb == "scale") {
+    count = positionals.back();
+    if (positionals.size() == 2) given = positionals.front();
+  } else if (!positionals.empty()) {
+    given = positionals.front();
+  }
+  const absl::StatusOr<std::string> command = CommandText(verb, count, options);
+  if (!command.ok()) return Fail(command.status());
+  const absl::StatusOr<std::string> name = ResolveCluster(options.base_directory, given);
+  if (!name.ok()) return Fail(name.status());
+  const std::string directory = absl::StrCat(options.base_directory, "/", *name);
+  if (verb == "list") return List({*name}, options);
+  if (verb == "describe") return Describe(directory, options);
+  return Command(*name, directory, verb, *command, options);
+}
+
+}  // namespace uc::tools
