@@ -1,0 +1,17 @@
+#!/bin/bash
+# run.sh MODULE: one file of end-to-end tests, on the binary and the shared objects that Bazel has built.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# Copies that anybody may run: Bazel's own folders may lie below a home directory that is closed to others.
+copies=$(mktemp -d /tmp/uc-e2e-bin.XXXXXX)
+trap 'rm -rf "$copies"' EXIT
+chmod 755 "$copies"
+cp -L "${UC_BINARY:-$root/tools/uring-cluster}" "$copies/uring-cluster"
+cp -L "${UC_FIXTURES:-$root/tests/app/fixtures}"/*.so "$copies"
+chmod 755 "$copies"/*
+export UC_BINARY=$copies/uring-cluster UC_FIXTURES=$copies
+export PYTHONDONTWRITEBYTECODE=1
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+"$python" "$here/runner.py" "$@"
