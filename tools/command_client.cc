@@ -16,12 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/clock.h"
 #include "core/base/fd.h"
+#include "core/base/small_file.h"
 #include "core/scoreboard/scoreboard.h"
 #include "tools/cluster_directory.h"
 
@@ -31,13 +31,6 @@ namespace {
 constexpr int kAcceptPatienceMs = 15'000;
 constexpr absl::Duration kOrphanPatience = absl::Seconds(10);
 constexpr int kDyingMs = 1000;  // between the end of a process's descriptors and of itself
-
-std::string ReadSmall(const std::string& path) {
-  char text[64];
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  const ssize_t size = file.valid() ? read(file.get(), text, sizeof(text)) : 0;
-  return size > 0 ? std::string(absl::StripAsciiWhitespace(absl::string_view(text, size))) : "";
-}
 
 Fd OpenPidfd(pid_t pid) { return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
 
@@ -176,7 +169,7 @@ absl::StatusOr<std::vector<Orphan>> FindOrphans(const std::string& directory) {
     // First the descriptor, then the look: the number cannot change hands in between.
     Fd pidfd = OpenPidfd(pid);
     const std::string name = absl::StrCat("uc-worker-", row.slot.load(std::memory_order_relaxed));
-    if (!pidfd.valid() || ReadSmall(absl::StrCat("/proc/", pid, "/comm")) != name) continue;
+    if (!pidfd.valid() || ReadSmallFile(absl::StrCat("/proc/", pid, "/comm")) != name) continue;
     if (!HasOpen(pid, file)) continue;
     orphans.push_back({pid, std::move(pidfd)});
   }
@@ -224,7 +217,7 @@ absl::StatusOr<Answer> SendCommand(const std::string& directory, const std::stri
                                    const std::function<void(absl::string_view)>& progress) {
   int pid = 0;
   if (!CoordinatorLives(directory)) return absl::UnavailableError("its coordinator is gone");
-  if (!absl::SimpleAtoi(ReadSmall(directory + "/pid"), &pid)) {
+  if (!absl::SimpleAtoi(ReadSmallFile(directory + "/pid"), &pid)) {
     return absl::UnavailableError("its coordinator is gone, or has only just begun");
   }
   const Fd coordinator = OpenPidfd(pid);

@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
+#include "core/base/small_file.h"
 #include "core/scoreboard/scoreboard.h"
 
 namespace uc::coordinator {
@@ -26,18 +26,10 @@ absl::Status FileError(int error, const std::string& path, absl::string_view cur
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written (", cure, ")"));
 }
 
-std::string ReadSmall(const std::string& path) {
-  char text[64];
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return "";
-  const ssize_t size = read(file.get(), text, sizeof(text));
-  return size > 0 ? std::string(absl::StripAsciiWhitespace(absl::string_view(text, size))) : "";
-}
-
 // The process is a worker of ours and not a stranger that got its number: workers carry their slot in
 // their name.
 bool IsWorker(pid_t pid, uint32_t slot) {
-  return ReadSmall(absl::StrCat("/proc/", pid, "/comm")) == absl::StrCat("uc-worker-", slot);
+  return ReadSmallFile(absl::StrCat("/proc/", pid, "/comm")) == absl::StrCat("uc-worker-", slot);
 }
 
 // Workers outlive their coordinator. Two generations of coordinators on one address would be two clusters.
@@ -91,7 +83,7 @@ absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
     locked = flock(taken.lock_.get(), LOCK_EX | LOCK_NB);
   }
   if (locked != 0) {
-    const std::string pid = ReadSmall(path + "/pid");
+    const std::string pid = ReadSmallFile(path + "/pid");
     return absl::AlreadyExistsError(
         absl::StrCat(path, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ",
                      pid, pid.empty() ? "" : ")", "; choose another --name or stop it first"));

@@ -37,7 +37,7 @@ struct Drain {
   DrainKind kind = DrainKind::kHandOver;
   uint32_t within_ms = 0;
 };
-// Coordinator to worker: reopen log files (workers log to the inherited stderr: nothing to do yet).
+// Coordinator to worker: the log file was opened again; the descriptor that comes along is the new stderr.
 struct Reopen {};
 
 // Coordinator to worker: take connections from these listeners, too. They are the sockets of a slot that was
