@@ -1,0 +1,99 @@
+// Steering: which slot gets the next connection, decided in the kernel by a BPF program of type
+// SK_REUSEPORT (attach type SELECT_OR_MIGRATE) that is attached to the listeners' reuseport groups.
+//
+// The coordinator loads it, says which slots are live and never sees a connection. Workers count their
+// connections into the shared state map (SlotLoad). The program lives as long as any socket of its group
+// does, whatever becomes of the coordinator.
+// All of it needs CAP_BPF (or CAP_SYS_ADMIN) for loading alone, and Linux 5.19: older ones ask for the
+// capability at each later use of a map, too.
+#ifndef CORE_NET_STEERING_H_
+#define CORE_NET_STEERING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/base/fd.h"
+#include "core/net/steering_state.h"
+
+namespace uc::net {
+
+enum class Balance { kLeastConnections, kRoundRobin, kRandom, kHash };
+
+// "least-connections", "round-robin", "random", "hash".
+absl::string_view ToString(Balance balance);
+absl::StatusOr<Balance> ParseBalance(absl::string_view text);
+
+// The coordinator's end.
+class Steering {
+ public:
+  // One program and one socket map for each of `addresses` listen addresses, one state map for all.
+  // PermissionDenied: no CAP_BPF. FailedPrecondition: this kernel cannot (says what is missing).
+  static absl::StatusOr<Steering> Load(Balance balance, size_t addresses);
+  // A former coordinator's, from its descriptors in the order of descriptors(). Checks what they are.
+  static absl::StatusOr<Steering> Recover(std::vector<Fd> descriptors);
+
+  Steering(Steering&&) noexcept;
+  Steering& operator=(Steering&&) noexcept;
+  ~Steering();
+
+  Balance balance() const;
+  size_t addresses() const;
+  // The state map first, then socket map and program of each address. Borrowed.
+  std::vector<int> descriptors() const;
+  // What a worker needs for SlotLoad. Borrowed.
+  int state_map() const;
+
+  // The slot's listening sockets, one per address: makes them selectable and sees to it that the program is
+  // attached to their groups. The slot is not live yet, and its pend is 0. Idempotent; replaces other sockets.
+  absl::Status Put(uint32_t slot, absl::Span<const Fd> listeners);
+  // One atomic store. Order for a new slot: Put, SetLive(true); for one that goes: SetLive(false), Remove.
+  void SetLive(uint32_t slot, bool live);
+  void Remove(uint32_t slot);
+  // A worker of this slot died with that many open connections.
+  void ForgetLoad(uint32_t slot, uint32_t connections);
+  // For `describe` and tests.
+  SlotSteering Read(uint32_t slot) const;
+  uint64_t failed_selects() const;
+
+ private:
+  struct Parts;
+  explicit Steering(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// A worker's end: its slot's row of the state map. Several workers of a slot may count at one time.
+class SlotLoad {
+ public:
+  static absl::StatusOr<SlotLoad> Map(const Fd& state_map, uint32_t slot);
+  SlotLoad(SlotLoad&&) noexcept;
+  SlotLoad& operator=(SlotLoad&&) noexcept;
+  ~SlotLoad();
+
+  // A connection taken from the listener: one pending less (never below 0), one load more.
+  void Accepted();
+  // One that came from another worker, or went: load only.
+  void Gained();
+  void Lost();
+  // The queue was found empty and nothing was accepted for a while: what is pending never came.
+  void ForgetPending();
+
+ private:
+  SlotLoad(void* page, size_t bytes, SlotState* row);
+  void* page_ = nullptr;
+  size_t bytes_ = 0;
+  SlotState* row_ = nullptr;
+};
+
+// Gives up CAP_BPF (effective, permitted, inheritable, ambient) of this thread for good. True if it was held.
+bool DropBpfCapability();
+
+}  // namespace uc::net
+
+#endif  // CORE_NET_STEERING_H_
