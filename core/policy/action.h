@@ -11,22 +11,35 @@
 
 namespace uc::policy {
 
+enum class Entry {
+  kAtOnce,       // accepts as soon as it can, then says READY
+  kOnAdmission,  // says READY when it could; accepts after Admit: a successor that has to prove itself
+};
 // Exec a worker for this slot. It gets the slot's listeners if the coordinator holds them, else it binds.
 struct Spawn {
+  WorkerId worker;
+  Entry entry = Entry::kAtOnce;
+};
+// Send the worker a request of ours, past its listeners. ProbeAnswered follows.
+struct Probe {
+  WorkerId worker;
+};
+// A worker that was spawned kOnAdmission may accept from now on.
+struct Admit {
   WorkerId worker;
 };
 
 enum class DrainKind {
-  kHandOver,  // a successor serves the same listener: stop accepting, let idle connections send one more
-  kRetire,  // nobody will: also take what is queued, then close the listener
-  kPrompt,  // the cluster or this worker stops: idle connections end now, requests in flight finish
+  kHandOver,  // others go on: stop accepting, idle connections go to the heirs
+  kPrompt,    // idle connections that no heir takes end now, requests in flight finish
 };
-// Tell the worker to serve what it has and leave. `within`: what is left of its time, for its own use; the
-// supervisor kills it when that is over.
+// Tell the worker to serve what it has and leave; its idle connections move to the heirs in equal shares.
+// `within`: what is left of its time, for its own use; the supervisor kills it when that is over.
 struct Drain {
   WorkerId worker;
   DrainKind kind = DrainKind::kHandOver;
   absl::Duration within;
+  std::vector<WorkerId> heirs;  // serving workers; empty: nobody can take over connections
 };
 
 enum class KillReason { kStuck, kLateReady, kLateExit, kAborted, kStopNow };
@@ -41,11 +54,23 @@ struct SetLive {
   SlotIndex slot = 0;
   bool live = false;
 };
-// The slot is gone: drop its listeners. On a retire this comes before Drain{kRetire}, so that the worker
-// holds the last descriptor and empties the queue itself.
-struct CloseSlot {
+// `worker`, of another slot, accepts from this slot's listeners as well: nobody else does now.
+struct Adopt {
+  SlotIndex slot = 0;
+  WorkerId worker;
+};
+// `worker` stops doing so: the slot's own worker serves again.
+struct Release {
+  SlotIndex slot = 0;
+  WorkerId worker;
+};
+// The slot is gone: its listeners stop listening, the kernel moves what waits and what is half open there to
+// live listeners. Only where the kernel can (SupervisorOptions::retirement).
+struct Evacuate {
   SlotIndex slot = 0;
 };
+// Long-lived connections are unevenly spread: loaded workers give idle ones to those that have few.
+struct Rebalance {};
 
 struct Progress {
   CommandId command = 0;
@@ -64,6 +89,11 @@ struct Acknowledge {
 };
 
 struct ReopenLogFiles {};
+// Replace the coordinator's own program, same pid. UpgradeFailed follows, or nothing at all: whoever comes
+// after answers the command.
+struct Upgrade {
+  CommandId command = 0;
+};
 // A fact for the log that belongs to no command.
 struct Report {
   enum class Level { kInfo, kWarning } level = Level::kInfo;
@@ -75,8 +105,9 @@ struct Finish {
   std::string text;
 };
 
-using Action = std::variant<Spawn, Drain, Kill, SetLive, CloseSlot, Progress, Acknowledge,
-                            ReopenLogFiles, Report, Finish>;
+using Action =
+    std::variant<Spawn, Probe, Admit, Drain, Kill, SetLive, Adopt, Release, Evacuate, Rebalance,
+                 Progress, Acknowledge, ReopenLogFiles, Upgrade, Report, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace uc::policy

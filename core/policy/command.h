@@ -39,9 +39,10 @@ struct Stop {
   StopKind kind = StopKind::kPrompt;
 };
 struct ReopenLogs {};
+struct UpgradeSelf {};  // the coordinator's own program is replaced in place, workers and pid stay
 struct Ping {};
 
-using Command = std::variant<Scale, Reload, Restart, Stop, ReopenLogs, Ping>;
+using Command = std::variant<Scale, Reload, Restart, Stop, ReopenLogs, UpgradeSelf, Ping>;
 
 struct CommandLine {
   std::string ticket;  // empty: nobody waits for the answer
@@ -49,7 +50,7 @@ struct CommandLine {
 };
 
 // "scale 4", "scale +3", "scale -1", "reload", "restart", "restart 2", "stop", "stop graceful",
-// "stop now", "reopen-logs", "ping". InvalidArgument names what was expected; control characters of the
+// "stop now", "reopen-logs", "upgrade", "ping". InvalidArgument names what was expected; control characters of the
 // input never get into the message. If the ticket was readable it is set even when the rest is wrong.
 absl::StatusOr<CommandLine> ParseCommandLine(absl::string_view line, std::string* ticket);
 

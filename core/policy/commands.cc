@@ -9,6 +9,12 @@ namespace uc::policy {
 
 void Supervisor::State::On(const CommandGiven& event) {
   const bool stop = std::holds_alternative<Stop>(event.command);
+  const bool harmless = std::holds_alternative<Ping>(event.command) ||
+                        std::holds_alternative<ReopenLogs>(event.command);
+  if (upgrade.has_value() && !stop && !harmless) {
+    Refuse(event.id, "an upgrade of the coordinator is under way; try again when it is over");
+    return;
+  }
   if (!stop && (ending.has_value() || ledger.full())) {
     Refuse(event.id, ending.has_value()
                          ? "the cluster is stopping"
@@ -25,6 +31,26 @@ void Supervisor::State::Refuse(CommandId id, const std::string& text) {
 void Supervisor::State::Begin(CommandId id, const ReopenLogs&) {
   actions.push_back(ReopenLogFiles{});
   actions.push_back(Acknowledge{id, Outcome::kDone, "log files are reopened"});
+}
+
+void Supervisor::State::Begin(CommandId id, const UpgradeSelf&) {
+  if (roll.has_value() || !queued_reloads.empty() || scaling.has_value() || !restarts.empty()) {
+    Refuse(id, "upgrade: another command is under way; wait for its end");
+    return;
+  }
+  ledger.Open(id);
+  upgrade = id;
+  actions.push_back(Upgrade{id});
+}
+
+void Supervisor::State::On(const UpgradeFailed& event) {
+  if (upgrade != event.command) {
+    ++events_ignored;
+    return;
+  }
+  upgrade.reset();
+  ledger.Answer(event.command, Outcome::kFailed,
+                absl::StrCat("the coordinator goes on as it was: ", event.reason));
 }
 
 void Supervisor::State::Begin(CommandId id, const Ping&) {
@@ -50,8 +76,9 @@ void Supervisor::State::Begin(CommandId id, const Scale& scale) {
            absl::StrCat(asked, ": at least 1", present, " must stay; to end the cluster use stop"));
     return;
   }
-  if (target > static_cast<int64_t>(kWorkersMax)) {
-    Refuse(id, absl::StrCat(asked, ": a cluster has at most ", kWorkersMax, " workers"));
+  if (target > static_cast<int64_t>(options.workers_max)) {
+    Refuse(id, absl::StrCat(asked, ": this cluster has at most ", options.workers_max, " workers",
+                            options.workers_max < kWorkersMax ? " in its mode" : ""));
     return;
   }
   ledger.Open(id);
@@ -108,19 +135,19 @@ void Supervisor::State::Begin(CommandId id, const Restart& restart) {
   for (Slot& slot : crew.slots()) {
     if (!slot.wanted || slot.index != restart.slot.value_or(slot.index)) continue;
     next.waiting.push_back(slot.index);
-    RestartSlot(slot);
+    RestartSlot(slot, restart.slot.has_value() ? crew.HeirsBeside(slot) : std::vector<WorkerId>());
   }
   next.total = next.waiting.size();
   restarts.push_back(std::move(next));
 }
 
-void Supervisor::State::RestartSlot(Slot& slot) {
+void Supervisor::State::RestartSlot(Slot& slot, const std::vector<WorkerId>& heirs) {
   slot.spawn_at = std::min(slot.spawn_at, now);
   if (!slot.incumbent.has_value()) return;
   Worker& worker = *slot.incumbent;
   if (worker.state == WorkerState::kServing) {
     crew.SetLive(slot, false);
-    crew.Drain(now, worker, DrainKind::kPrompt, now + options.kill_timeout);
+    crew.Drain(now, worker, DrainKind::kPrompt, now + options.kill_timeout, heirs);
   } else if (worker.state == WorkerState::kStarting) {
     crew.Kill(now, worker, KillReason::kAborted);
   }

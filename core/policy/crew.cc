@@ -16,6 +16,8 @@ bool Serves(const Slot& slot) {
   return slot.incumbent.has_value() && slot.incumbent->state == WorkerState::kServing;
 }
 
+bool Healthy(const Slot& slot) { return Serves(slot) && !slot.incumbent->suspect; }
+
 std::string Name(const WorkerId& id) {
   return absl::StrCat("slot ", id.slot, ", generation ", id.generation);
 }
@@ -74,6 +76,22 @@ bool Crew::MayStart() const {
 
 bool Crew::HasRoom(const Slot& slot) { return WorkerCount(slot) < 2; }
 
+void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, WorkerId id, WorkerState state,
+                 absl::Time ready_at) {
+  UC_CHECK(!(slot.*seat).has_value() && HasRoom(slot));
+  Worker worker;
+  worker.id = id;
+  worker.state = state;
+  worker.since = now;
+  worker.ready_at = ready_at;
+  worker.deadline = state == WorkerState::kStarting   ? now + options_.listen_timeout
+                    : state == WorkerState::kDraining ? now + options_.kill_timeout
+                                                      : absl::InfiniteFuture();
+  worker.dismissed = state == WorkerState::kDraining;
+  slot.*seat = worker;
+  slot.closed = false;
+}
+
 void Crew::Spawn(absl::Time now, Slot& slot, Seat seat) {
   UC_CHECK(!(slot.*seat).has_value() && HasRoom(slot) && slot.wanted && next_generation_ != 0);
   Worker worker;
@@ -82,14 +100,37 @@ void Crew::Spawn(absl::Time now, Slot& slot, Seat seat) {
   worker.deadline = now + options_.listen_timeout;
   slot.*seat = worker;
   slot.closed = false;
-  actions_.push_back(policy::Spawn{worker.id});
+  actions_.push_back(
+      policy::Spawn{worker.id, seat == &Slot::successor ? Entry::kOnAdmission : Entry::kAtOnce});
 }
 
-void Crew::Ready(absl::Time now, Worker& worker) {
+void Crew::Ready(absl::Time now, Slot& slot, Seat seat) {
+  Worker& worker = *(slot.*seat);
   UC_CHECK(worker.state == WorkerState::kStarting);
+  worker.ready_at = now;
+  if (seat == &Slot::successor) {
+    worker.state = WorkerState::kProving;
+    worker.since = now;
+    if (options_.probing) {
+      worker.deadline = now + options_.listen_timeout;
+      actions_.push_back(Probe{worker.id});
+    } else {
+      Admit(now, worker);
+    }
+    return;
+  }
   worker.state = WorkerState::kServing;
-  worker.since = worker.ready_at = now;
+  worker.since = now;
   worker.deadline = absl::InfiniteFuture();
+}
+
+void Crew::Admit(absl::Time now, Worker& worker) {
+  UC_CHECK(worker.state == WorkerState::kProving);
+  worker.state = WorkerState::kServing;
+  worker.since = now;
+  worker.deadline = absl::InfiniteFuture();
+  worker.soaked_at = now + options_.soak;
+  actions_.push_back(policy::Admit{worker.id});
 }
 
 void Crew::Promote(Slot& slot) {
@@ -101,14 +142,29 @@ void Crew::Promote(Slot& slot) {
   slot.incumbent = std::exchange(slot.successor, std::nullopt);
 }
 
-void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline) {
+std::vector<WorkerId> Crew::HeirsBeside(const Slot& slot) const {
+  std::vector<WorkerId> heirs;
+  for (const Slot& other : slots_) {
+    if (other.index != slot.index && Healthy(other)) heirs.push_back(other.incumbent->id);
+  }
+  return heirs;
+}
+
+void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline,
+                 const std::vector<WorkerId>& heirs) {
   UC_CHECK(worker.state == WorkerState::kServing || worker.state == WorkerState::kDraining);
   if (worker.state == WorkerState::kServing) worker.since = now;
   worker.state = WorkerState::kDraining;
   worker.deadline = deadline;
   worker.dismissed = true;
   worker.prompt = kind == DrainKind::kPrompt;
-  actions_.push_back(policy::Drain{worker.id, kind, deadline - now});
+  policy::Drain drain{worker.id, kind, deadline - now, {}};
+  for (const WorkerId& heir : heirs) {
+    const Place place = Find(heir);
+    if (heir == worker.id || place.slot == nullptr) continue;
+    if (place.worker().state == WorkerState::kServing) drain.heirs.push_back(heir);
+  }
+  actions_.push_back(std::move(drain));
 }
 
 void Crew::Kill(absl::Time now, Worker& worker, KillReason reason) {
@@ -129,7 +185,7 @@ void Crew::SetLive(Slot& slot, bool live) {
 void Crew::Close(Slot& slot) {
   UC_CHECK(!slot.closed && !slot.live && !slot.wanted);
   slot.closed = true;
-  actions_.push_back(CloseSlot{slot.index});
+  if (options_.retirement == Retirement::kMigrate) actions_.push_back(Evacuate{slot.index});
   if (!slot.leaving.has_value()) slot.leaving = std::exchange(slot.incumbent, std::nullopt);
 }
 

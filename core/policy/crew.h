@@ -34,6 +34,8 @@ struct Place {
 int WorkerCount(const Slot& slot);
 // The incumbent is READY and was not asked to leave.
 bool Serves(const Slot& slot);
+// It serves and nothing speaks against sending it work.
+bool Healthy(const Slot& slot);
 // "slot 2, generation 9".
 std::string Name(const WorkerId& id);
 
@@ -59,17 +61,27 @@ class Crew {
   // What the next worker will be called; all those of before are older.
   Generation next_generation() const { return next_generation_; }
 
+  // Takes a worker over that lives already; a deadline begins anew.
+  void Enrol(absl::Time now, Slot& slot, Seat seat, WorkerId id, WorkerState state,
+             absl::Time ready_at);
+  void SetNextGeneration(Generation next) { next_generation_ = next; }
+
   void Spawn(absl::Time now, Slot& slot, Seat seat);
-  void Ready(absl::Time now, Worker& worker);
+  // An incumbent serves from now on; a successor is admitted, or proves itself first.
+  void Ready(absl::Time now, Slot& slot, Seat seat);
+  void Admit(absl::Time now, Worker& worker);
   // The successor becomes the incumbent; the incumbent, if there is one, goes on the leaving seat.
   void Promote(Slot& slot);
-  // `deadline` is when it is killed.
-  void Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline);
+  // `deadline` is when it is killed. `heirs` that do not serve (any more) are left out.
+  void Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline,
+             const std::vector<WorkerId>& heirs);
+  // All healthy workers but those of this slot.
+  std::vector<WorkerId> HeirsBeside(const Slot& slot) const;
   // Not twice: nothing happens to a worker that was killed already.
   void Kill(absl::Time now, Worker& worker, KillReason reason);
   void SetLive(Slot& slot, bool live);
-  // The slot's listeners go; its incumbent leaves the seat if there is another, so that a new one can be
-  // born beside it.
+  // Nothing accepts for the slot any more; its incumbent moves to the leaving seat if that is free, so that a
+  // new one can be born beside it. Evacuates the listeners where the kernel can.
   void Close(Slot& slot);
 
  private:

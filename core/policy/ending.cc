@@ -12,6 +12,7 @@ void Supervisor::State::BeginEnding(const std::string& reason) {
   scaling.reset();
   restarts.clear();
   queued_reloads.clear();
+  upgrade.reset();
   ledger.FailAll(reason);
 }
 
@@ -46,13 +47,14 @@ void Supervisor::State::Press(StopKind kind) {
     for (const Seat seat : kSeats) {
       if (!(slot.*seat).has_value()) continue;
       Worker& worker = *(slot.*seat);
-      if (kind == StopKind::kAtOnce || worker.state == WorkerState::kStarting) {
+      if (kind == StopKind::kAtOnce || worker.state == WorkerState::kStarting ||
+          worker.state == WorkerState::kProving) {
         crew.Kill(now, worker, KillReason::kStopNow);
       } else if (worker.state == WorkerState::kServing) {
-        crew.Drain(now, worker, drain, now + options.kill_timeout);
+        crew.Drain(now, worker, drain, now + options.kill_timeout, {});
       } else if (worker.state == WorkerState::kDraining && drain == DrainKind::kPrompt &&
                  !worker.prompt) {
-        crew.Drain(now, worker, drain, worker.deadline);  // no new time
+        crew.Drain(now, worker, drain, worker.deadline, {});  // no new time
       }
     }
   }

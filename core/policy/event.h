@@ -33,9 +33,20 @@ struct SpawnFailed {
   Fault fault = Fault::kWorld;
   std::string reason;
 };
-// The worker can serve: app started, listener bound (or inherited), accept armed.
+// The worker can serve: app started, listener bound (or inherited), accept armed unless it waits for its
+// admission.
 struct WorkerReady {
   WorkerId worker;
+};
+// The coordinator keeps listeners for the worker's slot, bound by this worker.
+struct ListenersKept {
+  SlotIndex slot = 0;
+};
+// What became of a Probe. `reason`: why it failed.
+struct ProbeAnswered {
+  WorkerId worker;
+  bool passed = false;
+  std::string reason;
 };
 // The worker says why it cannot start; its exit follows.
 struct WorkerRefused {
@@ -58,11 +69,16 @@ struct CommandGiven {
   CommandId id = 0;
   Command command;
 };
+// The new program of an Upgrade cannot take over; everything is as it was.
+struct UpgradeFailed {
+  CommandId command = 0;
+  std::string reason;
+};
 // The deadline of NextDeadline() has come (or nothing at all: always harmless).
 struct Woke {};
 
-using Event = std::variant<SpawnFailed, WorkerReady, WorkerRefused, WorkerExited, HealthObserved,
-                           CommandGiven, Woke>;
+using Event = std::variant<SpawnFailed, WorkerReady, ListenersKept, ProbeAnswered, WorkerRefused,
+                           WorkerExited, HealthObserved, CommandGiven, UpgradeFailed, Woke>;
 
 }  // namespace uc::policy
 

@@ -4,6 +4,10 @@
 // So the run-queue delay of the process (/proc/PID/schedstat, field 2: time spent runnable but not
 // running) is held against the time since its last heartbeat: who waited for a CPU most of that time is
 // starved, who ran (endless loop), slept (blocked handler) or is stopped is stuck.
+//
+// Suspicion comes long before: connections wait in its accept queue and its loop does not turn. A suspect is
+// steered round and its queue is served by another; nothing else happens to it, so that a false suspicion
+// costs nothing.
 #ifndef CORE_POLICY_HEALTH_H_
 #define CORE_POLICY_HEALTH_H_
 
@@ -11,18 +15,31 @@
 
 namespace uc::policy {
 
-enum class Health { kWell, kStarved, kStuck };
+enum class Health {
+  kWell,
+  kStarved,  // silent, because the machine gives it no CPU
+  kSuspect,  // silent while work waits for it
+  kStuck,    // silent for the hang time-out
+};
 
 struct HealthObservation {
   absl::Duration since_heartbeat;
-  // Both grown since the last heartbeat was seen to change.
+  // How long work is known to have waited for it in this silence; zero: none waits.
+  absl::Duration work_waiting;
+  // Both grown since the silence was noticed.
   absl::Duration cpu_time;
   absl::Duration run_queue_delay;
 };
 
-// kWell below `hang_timeout`; past it kStarved when at least half of the time (and some of it) was spent
-// waiting for a CPU, else kStuck. hang_timeout of InfiniteDuration turns the judgement off.
-Health Judge(const HealthObservation& observation, absl::Duration hang_timeout);
+struct HealthOptions {
+  absl::Duration hang_timeout = absl::Seconds(10);  // InfiniteDuration: nobody is ever stuck
+  absl::Duration suspect_after =
+      absl::Milliseconds(50);  // InfiniteDuration: nobody is ever suspect
+};
+
+// kStuck past hang_timeout, kSuspect when work waited for suspect_after, and neither, but kStarved, when at
+// least half of that time (and some of it) was spent waiting for a CPU; else kWell.
+Health Judge(const HealthObservation& observation, const HealthOptions& options);
 
 }  // namespace uc::policy
 

@@ -1,5 +1,5 @@
-// The roll: every incumbent is replaced, one slot at a time, and the old one is only asked to leave when
-// its successor serves.
+// The roll: every incumbent is replaced, roll_width slots at a time, and the old one is only asked to leave
+// when its successor has proved itself: READY, probed, admitted, soaked.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,24 +35,25 @@ void Supervisor::State::AdvanceRoll() {
       const Slot* const slot = crew.Find(index);
       return slot == nullptr || !slot->wanted;
     });
-    if (!roll->current.has_value()) {
-      if (roll->ahead.empty()) {
-        FinishRoll();
-        continue;
-      }
-      roll->current = roll->ahead.front();
+    while (roll->current.size() < options.roll_width && !roll->ahead.empty()) {
+      roll->current.push_back(roll->ahead.front());
       roll->ahead.pop_front();
     }
-    if (!StepCurrent()) return;
-    roll->current.reset();
+    const size_t before = roll->current.size();
+    std::erase_if(roll->current, [this](SlotIndex index) { return StepCurrent(index); });
+    if (roll->current.empty() && roll->ahead.empty()) {
+      FinishRoll();
+    } else if (roll->current.size() == before) {
+      return;
+    }
   }
 }
 
-bool Supervisor::State::StepCurrent() {
-  Slot* const slot = crew.Find(*roll->current);
+bool Supervisor::State::StepCurrent(SlotIndex index) {
+  Slot* const slot = crew.Find(index);
   if (slot == nullptr || !slot->wanted) return true;
   if (Serves(*slot) && roll->IsNew(*slot->incumbent)) {
-    // At most one slot has a worker too many, which bounds the memory of a roll.
+    // At most roll_width slots have a worker too many, which bounds the memory of a roll.
     if (WorkerCount(*slot) > 1) return false;
     const std::string text =
         absl::StrCat("slot ", slot->index, ": done ", roll->done + 1, "/", roll->total());
@@ -69,14 +70,40 @@ bool Supervisor::State::StepCurrent() {
   return false;
 }
 
+void Supervisor::State::On(const ProbeAnswered& event) {
+  const Place place = crew.Find(event.worker);
+  if (place.slot == nullptr || place.worker().state != WorkerState::kProving) {
+    ++events_ignored;
+    return;
+  }
+  Worker& worker = place.worker();
+  if (event.passed) {
+    crew.Admit(now, worker);
+    return;
+  }
+  worker.failure = event.reason;
+  crew.Kill(now, worker, KillReason::kAborted);
+  StartFailed(worker, Fault::kOperator, worker.failure);
+}
+
+// A successor that soaks beside a healthy incumbent waits for the end of its soak; one that is the slot's
+// only hope does not.
+void Supervisor::State::PromoteSoaked() {
+  for (Slot& slot : crew.slots()) {
+    if (!slot.successor.has_value() || slot.successor->state != WorkerState::kServing) continue;
+    if (now >= slot.successor->soaked_at || !Serves(slot)) PromoteSuccessor(slot);
+  }
+}
+
 void Supervisor::State::PromoteSuccessor(Slot& slot) {
   crew.Promote(slot);
-  crew.SetLive(slot, true);
+  if (slot.wanted) crew.SetLive(slot, true);
   std::string text =
       absl::StrCat("slot ", slot.index, ": generation ", slot.incumbent->id.generation, " ready");
   if (slot.leaving.has_value()) {
     if (slot.leaving->state == WorkerState::kServing) {
-      crew.Drain(now, *slot.leaving, DrainKind::kHandOver, now + options.kill_timeout);
+      crew.Drain(now, *slot.leaving, DrainKind::kHandOver, now + options.kill_timeout,
+                 {slot.incumbent->id});
     }
     absl::StrAppend(&text, ", draining generation ", slot.leaving->id.generation);
   }
@@ -93,12 +120,30 @@ void Supervisor::State::FinishRoll() {
   roll.reset();
 }
 
-void Supervisor::State::AbortRoll(const std::string& reason) {
+void Supervisor::State::AbortRoll(SlotIndex index, const std::string& reason) {
+  size_t renewed = roll->done;
+  for (const SlotIndex other : roll->current) {
+    const Slot* const slot = crew.Find(other);
+    renewed += slot != nullptr && Serves(*slot) && roll->IsNew(*slot->incumbent);
+  }
   const std::string text = absl::StrCat(
-      "roll aborted at slot ", *roll->current, ": ", reason, "; ", roll->done, " of ",
+      "roll aborted at slot ", index, ": ", reason, "; ", renewed, " of ",
       Counted(roll->total(), "slot"), " already run the new generation, all others are untouched");
   for (const CommandId id : roll->commands) ledger.Answer(id, Outcome::kFailed, text);
+  const std::vector<SlotIndex> current = std::move(roll->current);
   roll.reset();
+  // Who was to follow the others is not wanted any more. One that accepts already has to finish.
+  for (const SlotIndex other : current) {
+    Slot* const slot = crew.Find(other);
+    if (slot == nullptr || !slot->successor.has_value() || !Serves(*slot)) continue;
+    Worker& worker = *slot->successor;
+    if (worker.state == WorkerState::kServing) {
+      crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,
+                 {slot->incumbent->id});
+    } else if (worker.state != WorkerState::kDraining) {
+      crew.Kill(now, worker, KillReason::kAborted);
+    }
+  }
 }
 
 }  // namespace uc::policy

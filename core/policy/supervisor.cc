@@ -12,7 +12,7 @@ namespace uc::policy {
 namespace {
 
 constexpr size_t kReasonBytesMax = 300;
-constexpr absl::Duration kStarvedReportEvery = absl::Minutes(1);
+constexpr absl::Duration kReportEvery = absl::Minutes(1);  // of one worker, of one kind
 
 // What a worker says is gossip: it gets into texts as one line that is not too long.
 std::string OneLine(absl::string_view text) {
@@ -32,8 +32,13 @@ std::string Counted(size_t count, absl::string_view noun) {
 }
 
 Supervisor::State::State(const SupervisorOptions& chosen)
-    : options(chosen), crew(chosen, &actions), ledger(&actions), wanted(chosen.workers) {
-  UC_CHECK(wanted >= 1 && wanted <= kWorkersMax && options.starting_max >= 1);
+    : options(chosen),
+      crew(chosen, &actions),
+      ledger(&actions),
+      custody(&actions),
+      wanted(chosen.workers) {
+  UC_CHECK(wanted >= 1 && wanted <= options.workers_max && options.workers_max <= kWorkersMax);
+  UC_CHECK(options.starting_max >= 1 && options.roll_width >= 1);
 }
 
 // --- Events ---
@@ -60,15 +65,15 @@ void Supervisor::State::On(const WorkerReady& event) {
     return;
   }
   ever_ready = true;
-  crew.Ready(now, place.worker());
-  if (place.seat == &Slot::successor) {
-    PromoteSuccessor(*place.slot);
-  } else {
-    crew.SetLive(*place.slot, true);
-    TellWaiting(*place.slot, absl::StrCat("slot ", event.worker.slot, ": generation ",
-                                          event.worker.generation, " ready"));
-  }
+  crew.Ready(now, *place.slot, place.seat);
+  if (place.seat == &Slot::successor) return;  // PromoteSoaked() goes on
+  crew.SetLive(*place.slot, true);
+  rebalance_due |= complete_once;
+  TellWaiting(*place.slot, absl::StrCat("slot ", event.worker.slot, ": generation ",
+                                        event.worker.generation, " ready"));
 }
+
+void Supervisor::State::On(const ListenersKept& event) { custody.Keep(event.slot); }
 
 void Supervisor::State::On(const WorkerRefused& event) {
   const Place place = crew.Find(event.worker);
@@ -94,6 +99,10 @@ void Supervisor::State::On(const WorkerExited& event) {
     reason = absl::StrCat("worker ", reason, " before it was ready");
     worker.failure = reason;
     StartFailed(worker, Fault::kOperator, reason);
+  } else if (place.seat == &Slot::successor && !worker.dismissed &&
+             (worker.state == WorkerState::kProving || worker.state == WorkerState::kServing)) {
+    worker.failure = absl::StrCat("generation ", worker.id.generation, ", just ready: ", reason);
+    StartFailed(worker, Fault::kOperator, worker.failure);
   } else if (worker.state == WorkerState::kDraining && !event.clean) {
     Say(Report::Level::kWarning, absl::StrCat(Name(worker.id), ": ", reason, " while it drained"));
   }
@@ -111,19 +120,55 @@ void Supervisor::State::On(const HealthObserved& event) {
   if (worker.state != WorkerState::kServing) return;
   switch (event.health) {
     case Health::kWell:
+      Trust(*place.slot, worker);
       return;
     case Health::kStarved:
       if (now < worker.starved_report_after) return;
-      worker.starved_report_after = now + kStarvedReportEvery;
+      worker.starved_report_after = now + kReportEvery;
       Say(Report::Level::kWarning,
           absl::StrCat(Name(worker.id),
                        ": starved, the machine gives it no CPU; it is left alone"));
       return;
+    case Health::kSuspect:
+      Suspect(*place.slot, worker);
+      return;
     case Health::kStuck:
-      crew.SetLive(*place.slot, false);
+      if (place.seat == &Slot::incumbent) crew.SetLive(*place.slot, false);
       crew.Kill(now, worker, KillReason::kStuck);
       Say(Report::Level::kWarning, absl::StrCat(Name(worker.id), ": stuck, so it is killed"));
+      if (place.seat == &Slot::successor) {
+        worker.failure = "stuck, though it had been ready";
+        StartFailed(worker, Fault::kOperator, worker.failure);
+      }
       return;
+  }
+}
+
+void Supervisor::State::Suspect(Slot& slot, Worker& worker) {
+  if (worker.suspect) return;
+  worker.suspect = true;
+  if (worker.soaked_at != absl::InfiniteFuture()) worker.soaked_at = now + options.soak;
+  if (now < worker.suspect_report_after) return;
+  worker.suspect_report_after = now + kReportEvery;
+  Say(Report::Level::kWarning,
+      absl::StrCat(Name(worker.id), ": silent while work waits for it; ",
+                   slot.incumbent->id == worker.id ? "others take its new connections meanwhile"
+                                                   : "its soak begins anew"));
+}
+
+void Supervisor::State::Trust(Slot& slot, Worker& worker) {
+  if (!std::exchange(worker.suspect, false)) return;
+  if (worker.soaked_at != absl::InfiniteFuture()) worker.soaked_at = now + options.soak;
+  if (slot.live) return;
+  Say(Report::Level::kInfo, absl::StrCat(Name(worker.id), ": answers again"));
+}
+
+void Supervisor::State::ReviewLive() {
+  const absl::Span<Slot> slots = crew.slots();
+  const bool choice = std::any_of(slots.begin(), slots.end(),
+                                  [](const Slot& slot) { return slot.wanted && Healthy(slot); });
+  for (Slot& slot : slots) {
+    if (slot.wanted && Serves(slot)) crew.SetLive(slot, Healthy(slot) || !choice);
   }
 }
 
@@ -132,15 +177,22 @@ void Supervisor::State::Settle() {
   if (!ending.has_value()) {
     RetireUnwanted();
     AnswerRestarts();
+    PromoteSoaked();
     AdvanceRoll();
     SpawnDue();
+    ReviewLive();
+    custody.Settle(crew);
   }
   crew.SweepEmptySlots();
   if (ending.has_value()) {
     FinishIfGone();
-  } else {
-    AnswerScaling();
+    return;
   }
+  AnswerScaling();
+  complete_once |= crew.Serving() == static_cast<int>(wanted);
+  if (!rebalance_due || roll.has_value() || scaling.has_value()) return;
+  rebalance_due = false;
+  if (options.rebalancing) actions.push_back(Rebalance{});
 }
 
 // --- Workers ---
@@ -151,8 +203,8 @@ void Supervisor::State::StartFailed(const Worker& worker, Fault fault, const std
     GiveUp(fault == Fault::kOperator ? 2 : 1, reason);
     return;
   }
-  if (roll.has_value() && roll->current == worker.id.slot && roll->IsNew(worker)) {
-    AbortRoll(reason);
+  if (roll.has_value() && roll->Renews(worker.id.slot) && roll->IsNew(worker)) {
+    AbortRoll(worker.id.slot, reason);
   }
   FailWaiting(worker, reason);
 }
@@ -189,15 +241,16 @@ void Supervisor::State::DepartedUnasked(Slot& slot, const Worker& worker,
   ++slot.restart_count;
   std::string next = "restarted at once";
   if (slot.successor.has_value()) {
-    next =
-        absl::StrCat("its successor, generation ", slot.successor->id.generation, ", is starting");
+    next = absl::StrCat("its successor, generation ", slot.successor->id.generation,
+                        ", is on its way");
   } else if (delay > absl::ZeroDuration()) {
     next = absl::StrCat("next try in ", Shown(delay), " (",
                         Counted(slot.restarts.quick_deaths(), "quick death"), ")");
   }
   Say(Report::Level::kWarning, absl::StrCat(Name(worker.id), ": ", reason, "; ", next));
-  if (roll.has_value() && roll->current == slot.index && roll->IsNew(worker) && was_ready) {
-    AbortRoll(absl::StrCat("generation ", worker.id.generation, ", just ready: ", reason));
+  if (roll.has_value() && roll->Renews(slot.index) && roll->IsNew(worker) && was_ready) {
+    AbortRoll(slot.index,
+              absl::StrCat("generation ", worker.id.generation, ", just ready: ", reason));
   }
 }
 
@@ -212,6 +265,12 @@ void Supervisor::State::KillTheLate() {
                          " (does the app's start return? else raise --listen-timeout)");
         crew.Kill(now, worker, KillReason::kLateReady);
         StartFailed(worker, Fault::kWorld, worker.failure);
+      } else if (worker.state == WorkerState::kProving) {
+        worker.failure =
+            absl::StrCat("its probe was not answered within ", Shown(options.listen_timeout),
+                         " (does the app answer? else choose another --probe)");
+        crew.Kill(now, worker, KillReason::kLateReady);
+        StartFailed(worker, Fault::kOperator, worker.failure);
       } else if (worker.state == WorkerState::kDraining) {
         KillLateLeaver(slot, worker);
       }
@@ -225,7 +284,7 @@ void Supervisor::State::KillLateLeaver(Slot& slot, Worker& worker) {
       absl::StrCat("slot ", slot.index, ": generation ", worker.id.generation,
                    " did not leave within ", Shown(options.kill_timeout), " and is killed");
   Say(Report::Level::kWarning, text);
-  if (roll.has_value() && roll->current == slot.index) ++roll->killed;
+  if (roll.has_value() && roll->Renews(slot.index)) ++roll->killed;
   if (ending.has_value()) ++ending->killed;
   TellWaiting(slot, text);
 }
@@ -234,17 +293,28 @@ void Supervisor::State::RetireUnwanted() {
   const absl::Span<Slot> slots = crew.slots();
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (slot->wanted || slot->closed) continue;
-    if (slot->successor.has_value()) crew.Kill(now, *slot->successor, KillReason::kAborted);
     if (Serves(*slot) && IsLastLive(*slot)) continue;
-    crew.SetLive(*slot, false);
-    std::optional<WorkerId> incumbent;
-    if (slot->incumbent.has_value()) incumbent = slot->incumbent->id;
-    crew.Close(*slot);
-    if (!incumbent.has_value()) continue;
-    Worker& worker = crew.Find(*incumbent).worker();
+    if (slot->live) {
+      crew.SetLive(*slot, false);
+      slot->retire_at = now + options.retire_grace;
+    }
+    if (!Serves(*slot) || slot->retire_at <= now) Retire(*slot);
+  }
+}
+
+void Supervisor::State::Retire(Slot& slot) {
+  std::vector<WorkerId> members;
+  for (const Seat seat : {&Slot::incumbent, &Slot::successor}) {
+    if ((slot.*seat).has_value()) members.push_back((slot.*seat)->id);
+  }
+  crew.Close(slot);
+  if (options.retirement == Retirement::kMigrate) custody.Drop(slot.index);
+  for (const WorkerId& id : members) {
+    Worker& worker = crew.Find(id).worker();
     if (worker.state == WorkerState::kServing) {
-      crew.Drain(now, worker, DrainKind::kRetire, now + options.kill_timeout);
-    } else if (worker.state == WorkerState::kStarting) {
+      crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,
+                 crew.HeirsBeside(slot));
+    } else if (worker.state == WorkerState::kStarting || worker.state == WorkerState::kProving) {
       crew.Kill(now, worker, KillReason::kAborted);
     }
     worker.dismissed = true;
@@ -287,7 +357,7 @@ void Supervisor::State::TellWaiting(const Slot& slot, const std::string& text) {
   const auto waits = [&](const std::vector<SlotIndex>& slots) {
     return std::find(slots.begin(), slots.end(), slot.index) != slots.end();
   };
-  if (roll.has_value() && roll->current == slot.index) {
+  if (roll.has_value() && roll->Renews(slot.index)) {
     for (const CommandId id : roll->commands) ledger.Tell(id, text);
   }
   if (scaling.has_value() && (!slot.wanted || waits(scaling->rising))) {
@@ -324,11 +394,27 @@ Actions Supervisor::Step(absl::Time now, const Event& event) {
   return std::exchange(state_->actions, {});
 }
 
+Actions Supervisor::Resume(absl::Time now, const Legacy& legacy) {
+  state_->now = now;
+  state_->Inherit(legacy);
+  state_->Settle();
+  return std::exchange(state_->actions, {});
+}
+
 absl::Time Supervisor::NextDeadline() const {
   absl::Time next = absl::InfiniteFuture();
   for (const Slot& slot : slots()) {
     for (const Seat seat : kSeats) {
       if ((slot.*seat).has_value()) next = std::min(next, (slot.*seat)->deadline);
+    }
+    if (state_->ending.has_value()) continue;
+    // A suspect's soak begins anew when it answers again.
+    if (slot.successor.has_value() && slot.successor->state == WorkerState::kServing &&
+        !slot.successor->suspect) {
+      next = std::min(next, slot.successor->soaked_at);
+    }
+    if (!slot.wanted && !slot.closed && slot.retire_at > state_->now) {
+      next = std::min(next, slot.retire_at);
     }
     // What is due already waits for a worker to become READY or to leave, not for the time.
     if (slot.wanted && !slot.incumbent.has_value() && slot.spawn_at > state_->now &&
@@ -343,6 +429,7 @@ absl::Span<const Slot> Supervisor::slots() const { return std::as_const(state_->
 uint32_t Supervisor::workers_wanted() const { return state_->wanted; }
 bool Supervisor::rolling() const { return state_->roll.has_value(); }
 bool Supervisor::stopping() const { return state_->ending.has_value(); }
+bool Supervisor::upgrading() const { return state_->upgrade.has_value(); }
 uint64_t Supervisor::events_ignored() const { return state_->events_ignored; }
 
 }  // namespace uc::policy

@@ -11,7 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -24,12 +26,40 @@ namespace uc::policy {
 // Commands that wait for their end at one time. More are refused, but a Stop is always carried out.
 inline constexpr size_t kCommandsMax = 256;
 
+enum class Retirement {
+  kHold,     // the listeners of a retired slot are never closed: another worker serves them
+  kMigrate,  // the kernel moves their queues to live listeners (Evacuate)
+};
+
 struct SupervisorOptions {
-  uint32_t workers = 1;                               // 1 .. kWorkersMax
+  uint32_t workers = 1;                               // 1 .. workers_max
+  uint32_t workers_max = kWorkersMax;                 // what the mode in force can steer
   absl::Duration listen_timeout = absl::Seconds(10);  // from Spawn to READY
   absl::Duration kill_timeout = absl::Seconds(10);    // from Drain to exit, then SIGKILL
   uint32_t starting_max = 16;                         // workers in kStarting at one time
+  uint32_t roll_width = 1;                            // slots that a roll renews at one time
+  absl::Duration soak;                                // a successor's time beside its incumbent
+  bool probing = false;  // a successor answers a probe before it accepts
+  Retirement retirement = Retirement::kHold;
+  absl::Duration
+      retire_grace;          // a retired slot still accepts that long when it is not live any more
+  bool rebalancing = false;  // give a newcomer its share of the long-lived connections
   RestartOptions restarts;
+};
+
+// What a new coordinator finds.
+struct Legacy {
+  struct Found {
+    WorkerId worker;
+    WorkerState state = WorkerState::kServing;
+    absl::Time ready_at = absl::InfiniteFuture();
+    std::vector<SlotIndex> adopted;  // the slots whose listeners it serves besides its own
+  };
+  uint32_t workers_wanted = 1;
+  Generation newest_generation = 0;  // that was ever given
+  std::vector<Found> workers;        // all that live
+  std::vector<SlotIndex> listeners;  // of these slots the coordinator keeps listeners
+  std::map<SlotIndex, uint64_t> restart_counts;
 };
 
 class Supervisor {
@@ -40,6 +70,8 @@ class Supervisor {
 
   // Spawns the first workers. Call once, before any Step.
   Actions Start(absl::Time now);
+  // Instead of Start: the coordinator before this one has gone, its workers have not.
+  Actions Resume(absl::Time now, const Legacy& legacy);
   // `now` never goes back. Actions are to be carried out in order; their results come as later events.
   Actions Step(absl::Time now, const Event& event);
   // Step with Woke{} is due then at the latest; InfiniteFuture: nothing is pending.
@@ -50,6 +82,8 @@ class Supervisor {
   uint32_t workers_wanted() const;
   bool rolling() const;
   bool stopping() const;
+  // A new program is being tried and the command for it has not been answered.
+  bool upgrading() const;
   // Events that named a dead or unknown worker: ignored, counted.
   uint64_t events_ignored() const;
 

@@ -1,6 +1,7 @@
 // Supervisor::State: the tables of a Supervisor and the steps it is made of. PURE.
 //
 // supervisor.cc    events in, the order of the steps, and what the end of a worker means
+// legacy.cc        what a new coordinator makes of the workers that it finds
 // commands.cc      what each command sets going, and when it is answered
 // roll.cc          the roll, slot by slot
 // ending.cc        stop and giving up
@@ -16,6 +17,7 @@
 #include "absl/time/time.h"
 #include "core/policy/command_ledger.h"
 #include "core/policy/crew.h"
+#include "core/policy/custody.h"
 #include "core/policy/supervisor.h"
 #include "core/policy/under_way.h"
 
@@ -34,10 +36,13 @@ struct Supervisor::State {
   // --- Events: supervisor.cc ---
   void On(const SpawnFailed& event);
   void On(const WorkerReady& event);
+  void On(const ListenersKept& event);
+  void On(const ProbeAnswered& event);
   void On(const WorkerRefused& event);
   void On(const WorkerExited& event);
   void On(const HealthObserved& event);
   void On(const CommandGiven& event);
+  void On(const UpgradeFailed& event);
   void On(const Woke&) {}
   // Compares what is wanted with what is, and asks for the difference.
   void Settle();
@@ -48,9 +53,14 @@ struct Supervisor::State {
   // The process has ended and its seat is empty.
   void Departed(Slot& slot, Seat seat, const Worker& worker, const std::string& reason);
   void DepartedUnasked(Slot& slot, const Worker& worker, const std::string& reason);
+  void Suspect(Slot& slot, Worker& worker);
+  void Trust(Slot& slot, Worker& worker);
+  // Live are the wanted slots that serve, without the suspects as long as there are others.
+  void ReviewLive();
   void KillTheLate();
   void KillLateLeaver(Slot& slot, Worker& worker);
   void RetireUnwanted();
+  void Retire(Slot& slot);
   // A slot that must serve on, though unwanted, since no other one is live.
   bool IsLastLive(const Slot& slot) const;
   bool LastLiveIsUnwanted() const;
@@ -59,16 +69,22 @@ struct Supervisor::State {
   // To every command that waits for this slot.
   void TellWaiting(const Slot& slot, const std::string& text);
 
+  // --- A new coordinator: legacy.cc ---
+  void Inherit(const Legacy& legacy);
+  void Inherit(const Legacy::Found& found);
+
   // --- Commands: commands.cc ---
   void Begin(CommandId id, const Scale& scale);
   void Begin(CommandId id, const Reload&);
   void Begin(CommandId id, const Restart& restart);
   void Begin(CommandId id, const Stop& stop);  // ending.cc
   void Begin(CommandId id, const ReopenLogs&);
+  void Begin(CommandId id, const UpgradeSelf&);
   void Begin(CommandId id, const Ping&);
   void Refuse(CommandId id, const std::string& text);
   void Resize(uint32_t count, std::vector<SlotIndex>* rising);
-  void RestartSlot(Slot& slot);
+  // The heirs take its idle connections: when all slots restart there are none.
+  void RestartSlot(Slot& slot, const std::vector<WorkerId>& heirs);
   // Scale and restart commands that wait for this worker's slot fail.
   void FailWaiting(const Worker& worker, const std::string& reason);
   void AnswerRestarts();
@@ -77,10 +93,11 @@ struct Supervisor::State {
 
   // --- Roll: roll.cc ---
   void AdvanceRoll();
-  bool BeginRoll();    // false: none is queued, or it has to wait
-  bool StepCurrent();  // true: the current slot is over
+  bool BeginRoll();                   // false: none is queued, or it has to wait
+  bool StepCurrent(SlotIndex index);  // true: this slot is over
   void FinishRoll();
-  void AbortRoll(const std::string& reason);
+  void AbortRoll(SlotIndex index, const std::string& reason);
+  void PromoteSoaked();
   void PromoteSuccessor(Slot& slot);
 
   // --- End: ending.cc ---
@@ -95,8 +112,10 @@ struct Supervisor::State {
   Actions actions;  // of this step
   Crew crew;
   CommandLedger ledger;
+  Custody custody;
   uint32_t wanted;  // slots 0 .. wanted-1
   bool ever_ready = false;
+  bool complete_once = false;  // all wanted slots have served at one time
   bool finished = false;
   uint64_t events_ignored = 0;
 
@@ -104,6 +123,8 @@ struct Supervisor::State {
   std::vector<CommandId> queued_reloads;  // they share the next roll
   std::optional<Scaling> scaling;
   std::vector<Restarting> restarts;
+  std::optional<CommandId> upgrade;  // the new program is being tried
+  bool rebalance_due = false;        // a newcomer serves
   std::optional<Ending> ending;
 };
 

@@ -4,9 +4,9 @@
 #ifndef CORE_POLICY_UNDER_WAY_H_
 #define CORE_POLICY_UNDER_WAY_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,17 +16,20 @@
 
 namespace uc::policy {
 
-// A roll replaces every incumbent that was born before it, one slot at a time.
+// A roll replaces every incumbent that was born before it, roll_width slots at a time.
 struct Roll {
   std::vector<CommandId> commands;  // one or more reloads that joined
   Generation first_generation = 0;  // workers from this one on run the new build
   std::deque<SlotIndex> ahead;      // in index order
-  std::optional<SlotIndex> current;
+  std::vector<SlotIndex> current;   // at most roll_width
   size_t done = 0;
   int killed = 0;  // old workers that did not leave in time
 
   // Slots that were retired meanwhile have left the roll.
-  size_t total() const { return done + ahead.size() + current.has_value(); }
+  size_t total() const { return done + ahead.size() + current.size(); }
+  bool Renews(SlotIndex slot) const {
+    return std::find(current.begin(), current.end(), slot) != current.end();
+  }
   bool IsNew(const Worker& worker) const { return worker.id.generation >= first_generation; }
 };
 
