@@ -1,8 +1,11 @@
 #include "core/link/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -12,6 +15,7 @@
 namespace uc::link {
 namespace {
 
+constexpr int kKnocksMax = 4;
 constexpr size_t kControlBytes = CMSG_SPACE(kDescriptorsMax * sizeof(int));
 
 std::vector<Fd> TakeDescriptors(msghdr& header) {
@@ -28,6 +32,26 @@ std::vector<Fd> TakeDescriptors(msghdr& header) {
   return descriptors;
 }
 
+// sun_path holds 107 bytes: the folder goes in as a descriptor of ours, which must live until the name was used.
+absl::StatusOr<Fd> Shorten(const std::string& path, sockaddr_un* name) {
+  const size_t slash = path.rfind('/');
+  UC_CHECK(slash != std::string::npos);
+  Fd folder(open(path.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) {
+    if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": no such folder"));
+    return absl::ErrnoToStatus(errno, path);
+  }
+  const std::string text =
+      absl::StrCat("/proc/self/fd/", folder.get(), "/", path.substr(slash + 1));
+  memset(name, 0, sizeof(*name));
+  name->sun_family = AF_UNIX;
+  if (text.size() >= sizeof(name->sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": the file's name is too long"));
+  }
+  memcpy(name->sun_path, text.data(), text.size());
+  return folder;
+}
+
 }  // namespace
 
 absl::StatusOr<std::pair<Channel, Channel>> Channel::Pair() {
@@ -36,6 +60,48 @@ absl::StatusOr<std::pair<Channel, Channel>> Channel::Pair() {
     return absl::ErrnoToStatus(errno, "no link for a worker");
   }
   return std::make_pair(Channel(Fd(ends[0])), Channel(Fd(ends[1])));
+}
+
+absl::StatusOr<Fd> MakeDoor(const std::string& path) {
+  unlink(path.c_str());
+  sockaddr_un name;
+  const absl::StatusOr<Fd> folder = Shorten(path, &name);
+  if (!folder.ok()) return folder.status();
+  Fd door(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!door.valid() ||
+      bind(door.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0 ||
+      listen(door.get(), kKnocksMax) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be made"));
+  }
+  return door;
+}
+
+std::optional<Fd> AnswerDoor(const Fd& door) {
+  for (;;) {
+    Fd visitor(accept4(door.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!visitor.valid()) return std::nullopt;
+    ucred who;
+    socklen_t size = sizeof(who);
+    if (getsockopt(visitor.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
+        (who.uid == geteuid() || who.uid == 0)) {
+      return visitor;
+    }
+  }
+}
+
+absl::StatusOr<Channel> Channel::Knock(const std::string& path) {
+  sockaddr_un name;
+  const absl::StatusOr<Fd> folder = Shorten(path, &name);
+  if (!folder.ok()) return folder.status();
+  Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return absl::ErrnoToStatus(errno, "no socket");
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0) {
+    if (errno == ECONNREFUSED || errno == ENOENT) {
+      return absl::NotFoundError(absl::StrCat(path, ": nobody is there"));
+    }
+    return absl::ErrnoToStatus(errno, path);
+  }
+  return Channel(std::move(fd));
 }
 
 absl::Status Channel::Send(const Message& message, absl::Span<const int> descriptors) {

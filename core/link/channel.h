@@ -3,6 +3,7 @@
 #define CORE_LINK_CHANNEL_H_
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,13 +20,24 @@ struct Received {
   std::vector<Fd> descriptors;
 };
 
+// A listening UNIX socket in the run directory, made by the coordinator, kept by the worker: whoever comes
+// after a dead coordinator finds the workers there. `path` may be longer than sun_path.
+absl::StatusOr<Fd> MakeDoor(const std::string& path);
+// The one who knocked, if there is one, and if it is of our user or root.
+std::optional<Fd> AnswerDoor(const Fd& door);
+
 class Channel {
  public:
   explicit Channel(Fd fd) : fd_(std::move(fd)) {}
   // Two connected ends, AF_UNIX SOCK_SEQPACKET, non-blocking, close-on-exec.
   static absl::StatusOr<std::pair<Channel, Channel>> Pair();
 
+  // Asks at the door at `path` for a new link to the worker behind it. NotFound: nobody is there (any more).
+  static absl::StatusOr<Channel> Knock(const std::string& path);
+
   int fd() const { return fd_.get(); }
+  // The same channel over another descriptor; gives the former one back.
+  Fd Replace(Fd fd) { return std::exchange(fd_, std::move(fd)); }
 
   // Unavailable: the other end is gone. ResourceExhausted: its queue is full (it does not read).
   absl::Status Send(const Message& message, absl::Span<const int> descriptors = {});

@@ -18,6 +18,13 @@ enum class Type : uint16_t {
   kReady = 5,
   kRefused = 6,
   kAdopt = 7,
+  kRelease = 8,
+  kAdmit = 9,
+  kServe = 10,
+  kGive = 11,
+  kHello = 12,
+  kHolds = 13,
+  kHelloEnd = 14,
 };
 
 constexpr size_t kReasonBytesMax = 1000;
@@ -82,7 +89,9 @@ struct Encoder {
     writer.Number<uint32_t>(assign.slot);
     writer.Number<uint32_t>(assign.generation);
     writer.Number<uint32_t>(assign.row);
-    const size_t count = std::min(assign.addresses.size(), kDescriptorsMax);
+    writer.Number<uint8_t>(static_cast<uint8_t>(assign.entry));
+    writer.Number<uint16_t>(assign.steering);
+    const size_t count = std::min(assign.addresses.size(), kAddressesMax);
     writer.Number<uint16_t>(static_cast<uint16_t>(count));
     for (size_t i = 0; i < count; ++i) writer.Text(assign.addresses[i]);
     return writer.Take();
@@ -94,13 +103,42 @@ struct Encoder {
     return writer.Take();
   }
   std::string operator()(const Reopen&) const { return Writer(Type::kReopen).Take(); }
-  std::string operator()(const Adopt&) const { return Writer(Type::kAdopt).Take(); }
+  std::string operator()(const Adopt& adopt) const { return OfSlot(Type::kAdopt, adopt.slot); }
+  std::string operator()(const Release& release) const {
+    return OfSlot(Type::kRelease, release.slot);
+  }
+  std::string operator()(const Admit&) const { return Writer(Type::kAdmit).Take(); }
+  std::string operator()(const Serve&) const { return Writer(Type::kServe).Take(); }
+  std::string operator()(const Give& give) const {
+    Writer writer(Type::kGive);
+    const size_t count = std::min(give.connections.size(), kDescriptorsMax);
+    writer.Number<uint16_t>(static_cast<uint16_t>(count));
+    for (size_t i = 0; i < count; ++i) writer.Number<uint32_t>(give.connections[i]);
+    return writer.Take();
+  }
+  std::string operator()(const Hello& hello) const {
+    Writer writer(Type::kHello);
+    writer.Number<uint32_t>(hello.slot);
+    writer.Number<uint32_t>(hello.generation);
+    writer.Number<uint8_t>(static_cast<uint8_t>(hello.phase));
+    writer.Number<uint16_t>(hello.steering);
+    return writer.Take();
+  }
+  std::string operator()(const Holds& holds) const { return OfSlot(Type::kHolds, holds.slot); }
+  std::string operator()(const HelloEnd&) const { return Writer(Type::kHelloEnd).Take(); }
   std::string operator()(const Bound&) const { return Writer(Type::kBound).Take(); }
   std::string operator()(const Ready&) const { return Writer(Type::kReady).Take(); }
   std::string operator()(const Refused& refused) const {
     Writer writer(Type::kRefused);
     writer.Number<uint8_t>(refused.operator_fault);
     writer.Text(absl::string_view(refused.reason).substr(0, kReasonBytesMax));
+    return writer.Take();
+  }
+
+ private:
+  static std::string OfSlot(Type type, uint32_t slot) {
+    Writer writer(type);
+    writer.Number<uint32_t>(slot);
     return writer.Take();
   }
 };
@@ -123,8 +161,12 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
       assign.slot = reader.Number<uint32_t>();
       assign.generation = reader.Number<uint32_t>();
       assign.row = reader.Number<uint32_t>();
+      const uint8_t entry = reader.Number<uint8_t>();
+      if (entry < 1 || entry > 2) return absl::InvalidArgumentError("link: unknown entry");
+      assign.entry = static_cast<Entry>(entry);
+      assign.steering = reader.Number<uint16_t>();
       const uint16_t count = reader.Number<uint16_t>();
-      if (count > kDescriptorsMax) return absl::InvalidArgumentError("link: too many addresses");
+      if (count > kAddressesMax) return absl::InvalidArgumentError("link: too many addresses");
       for (uint16_t i = 0; i < count; ++i) assign.addresses.push_back(reader.Text());
       message = std::move(assign);
       break;
@@ -132,7 +174,7 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
     case Type::kDrain: {
       Drain drain;
       const uint8_t kind = reader.Number<uint8_t>();
-      if (kind < 1 || kind > 3) return absl::InvalidArgumentError("link: unknown kind of drain");
+      if (kind < 1 || kind > 2) return absl::InvalidArgumentError("link: unknown kind of drain");
       drain.kind = static_cast<DrainKind>(kind);
       drain.within_ms = reader.Number<uint32_t>();
       message = drain;
@@ -142,7 +184,41 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
       message = Reopen{};
       break;
     case Type::kAdopt:
-      message = Adopt{};
+      message = Adopt{reader.Number<uint32_t>()};
+      break;
+    case Type::kRelease:
+      message = Release{reader.Number<uint32_t>()};
+      break;
+    case Type::kAdmit:
+      message = Admit{};
+      break;
+    case Type::kServe:
+      message = Serve{};
+      break;
+    case Type::kGive: {
+      Give give;
+      const uint16_t count = reader.Number<uint16_t>();
+      if (count > kDescriptorsMax) return absl::InvalidArgumentError("link: too many inboxes");
+      for (uint16_t i = 0; i < count; ++i) give.connections.push_back(reader.Number<uint32_t>());
+      message = std::move(give);
+      break;
+    }
+    case Type::kHello: {
+      Hello hello;
+      hello.slot = reader.Number<uint32_t>();
+      hello.generation = reader.Number<uint32_t>();
+      const uint8_t phase = reader.Number<uint8_t>();
+      if (phase < 1 || phase > 3) return absl::InvalidArgumentError("link: unknown phase");
+      hello.phase = static_cast<Phase>(phase);
+      hello.steering = reader.Number<uint16_t>();
+      message = hello;
+      break;
+    }
+    case Type::kHolds:
+      message = Holds{reader.Number<uint32_t>()};
+      break;
+    case Type::kHelloEnd:
+      message = HelloEnd{};
       break;
     case Type::kBound:
       message = Bound{};

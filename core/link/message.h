@@ -18,35 +18,63 @@
 
 namespace uc::link {
 
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 inline constexpr int kWorkerLinkFd = 3;  // where an exec'd worker finds its end
-inline constexpr size_t kMessageBytesMax = 4096;
-inline constexpr size_t kDescriptorsMax = 64;  // per message; so also listen addresses per cluster
+inline constexpr size_t kMessageBytesMax = 8192;
+inline constexpr size_t kDescriptorsMax = 240;  // per message; the kernel takes 253 (SCM_MAX_FD)
+inline constexpr size_t kAddressesMax = 64;     // listen addresses of a cluster
 
-// Coordinator to worker; the first message, sent before the worker runs. Descriptors: the scoreboard,
-// then the slot's listeners in the order of the listen addresses, or none: bind yourself.
+enum class Entry : uint8_t {
+  kAtOnce = 1,       // accept, then say Ready
+  kOnAdmission = 2,  // say Ready, accept after Admit
+};
+// Coordinator to worker; the first message, sent before the worker runs. Descriptors: the scoreboard, the
+// worker's inbox (reading end, writing end), its door, then `steering` ones of the steering program (the state
+// map first), then the slot's listeners in the order of the listen addresses, or none: bind yourself.
+//
+// The inbox takes connections of other workers. The door is a listening UNIX socket where a coordinator that
+// comes after this one asks for a new link. Writing end and steering descriptors are only kept: for it.
 struct Assign {
   uint32_t slot = 0;
   uint32_t generation = 0;
   uint32_t row = 0;  // in the scoreboard
+  Entry entry = Entry::kAtOnce;
+  uint16_t steering = 0;
   // The cluster's addresses with port 0 resolved by an earlier worker; empty: use the command line's.
   std::vector<std::string> addresses;
 };
-enum class DrainKind : uint8_t { kHandOver = 1, kRetire = 2, kPrompt = 3 };
+inline constexpr size_t kAssignDescriptors = 4;  // before steering and listeners
+
+// Coordinator to worker: accept from now on.
+struct Admit {};
+// Coordinator to worker: serve the connection that comes along, as if it had been accepted.
+struct Serve {};
+
+enum class DrainKind : uint8_t { kHandOver = 1, kPrompt = 2 };
+// Coordinator to worker. Descriptors: the writing ends of the inboxes of the heirs.
 struct Drain {
   DrainKind kind = DrainKind::kHandOver;
   uint32_t within_ms = 0;
 };
+// Coordinator to worker: hand so many idle connections over, each number to the inbox at its place among the
+// descriptors.
+struct Give {
+  std::vector<uint32_t> connections;
+};
 // Coordinator to worker: the log file was opened again; the descriptor that comes along is the new stderr.
 struct Reopen {};
 
-// Coordinator to worker: take connections from these listeners, too. They are the sockets of a slot that was
-// retired: closing them would reset what is queued and half-open there.
-struct Adopt {};
+// Coordinator to worker: take connections from these listeners of another slot, too, until Release.
+struct Adopt {
+  uint32_t slot = 0;
+};
+struct Release {
+  uint32_t slot = 0;
+};
 
 // Worker to coordinator, after it bound: its listeners as descriptors, for the slot to keep.
 struct Bound {};
-// Worker to coordinator: serving from now on.
+// Worker to coordinator: can serve from now on.
 struct Ready {};
 // Worker to coordinator: cannot start; exits next.
 struct Refused {
@@ -54,7 +82,23 @@ struct Refused {
   std::string reason;  // cut to 1,000 bytes
 };
 
-using Message = std::variant<Assign, Drain, Reopen, Adopt, Bound, Ready, Refused>;
+// Worker to a new coordinator that knocked at its door: one Hello, one Holds for each adopted slot, HelloEnd.
+enum class Phase : uint8_t { kReady = 1, kServing = 2, kDraining = 3 };
+// Descriptors: the inbox's writing end, then `steering` ones, then the slot's listeners.
+struct Hello {
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  Phase phase = Phase::kServing;
+  uint16_t steering = 0;
+};
+// Descriptors: the adopted slot's listeners.
+struct Holds {
+  uint32_t slot = 0;
+};
+struct HelloEnd {};
+
+using Message = std::variant<Assign, Admit, Serve, Drain, Give, Reopen, Adopt, Release, Bound,
+                             Ready, Refused, Hello, Holds, HelloEnd>;
 
 // Fixed-width little-endian fields behind {version, type}. Never larger than kMessageBytesMax.
 std::string Encode(const Message& message);

@@ -75,7 +75,7 @@ class Crew {
   // `deadline` is when it is killed. `heirs` that do not serve (any more) are left out.
   void Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline,
              const std::vector<WorkerId>& heirs);
-  // All healthy workers but those of this slot.
+  // The healthy workers of all other wanted slots.
   std::vector<WorkerId> HeirsBeside(const Slot& slot) const;
   // Not twice: nothing happens to a worker that was killed already.
   void Kill(absl::Time now, Worker& worker, KillReason reason);

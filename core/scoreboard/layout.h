@@ -19,7 +19,7 @@
 namespace uc::scoreboard {
 
 inline constexpr uint64_t kMagic = 0x64726f6273637275;  // "urcsbord"
-inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr uint32_t kLayoutVersion = 2;
 inline constexpr uint32_t kSlotsMax = 1024;
 inline constexpr uint32_t kWorkerRows = 2 * kSlotsMax;
 inline constexpr uint32_t kDepartedRow = kWorkerRows;
@@ -31,13 +31,16 @@ enum class RowState : uint32_t {
   kServing = 2,
   kDraining = 3,
   kKilled = 4,
+  kProving = 5,
 };
 
-// What workers count. Only ever added to, by one writer: relaxed load + store, no locked instruction.
+// What workers count; open connections = accepted + taken_over - closed - handed_over. Only ever added to, by one writer: relaxed load + store, no locked instruction.
 struct Counters {
-  std::atomic<uint64_t> accepted;  // connections taken
-  std::atomic<uint64_t> closed;    // connections ended
-  std::atomic<uint64_t> requests;  // responses handed to the kernel completely
+  std::atomic<uint64_t> accepted;     // connections taken
+  std::atomic<uint64_t> closed;       // connections ended
+  std::atomic<uint64_t> taken_over;   // connections that came from another worker
+  std::atomic<uint64_t> handed_over;  // connections that went to another worker
+  std::atomic<uint64_t> requests;     // responses handed to the kernel completely
   std::atomic<uint64_t> bytes_in;
   std::atomic<uint64_t> bytes_out;
   std::atomic<uint64_t> responses_5xx;
@@ -64,6 +67,8 @@ struct alignas(64) WorkerRow {
 struct alignas(64) SlotRow {
   std::atomic<uint32_t> wanted;  // 0: the slot does not exist (any more)
   std::atomic<uint32_t> live;
+  std::atomic<uint32_t>
+      stand_in;  // generation of the worker of another slot that accepts here; 0: none
   std::atomic<uint64_t> restarts;      // workers started in the place of one that ended unasked
   std::atomic<uint32_t> quick_deaths;  // in a row
   std::atomic<int64_t> next_spawn_ns;  // CLOCK_MONOTONIC when backing off, else 0
@@ -79,6 +84,9 @@ struct Header {
   uint64_t file_bytes;
   std::atomic<int32_t> coordinator_pid;
   std::atomic<uint32_t> workers_wanted;
+  std::atomic<uint32_t> newest_generation;  // that was ever given
+  std::atomic<uint32_t>
+      coordinators;         // that this cluster has had: 1, and one more for each take-over
   int64_t started_unix_ns;  // wall clock, for "up since"
   int64_t started_ns;       // CLOCK_MONOTONIC
   std::atomic<uint32_t> fold_sequence;
@@ -89,6 +97,7 @@ struct Header {
   char app[kTextBytes];                  // "static /srv/www"
   char addresses[kTextBytes];         // "127.0.0.1:8080 [::1]:8080", resolved; written once bound
   char mode[kTextBytes];              // "plain: ..." which mode is in force and why
+  char balance[kNameBytes];           // "least-connections"
   char binary[kTextBytes];            // the path that workers are exec'd from
   char command_line[2 * kTextBytes];  // what `start` was called with
 };

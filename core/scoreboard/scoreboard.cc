@@ -51,6 +51,8 @@ void AddAll(const Counters& counters, Totals* totals) {
   };
   totals->accepted += load(counters.accepted);
   totals->closed += load(counters.closed);
+  totals->taken_over += load(counters.taken_over);
+  totals->handed_over += load(counters.handed_over);
   totals->requests += load(counters.requests);
   totals->bytes_in += load(counters.bytes_in);
   totals->bytes_out += load(counters.bytes_out);
@@ -105,6 +107,20 @@ absl::StatusOr<Scoreboard> Scoreboard::Attach(Fd fd) {
   return Scoreboard(std::move(fd), *layout);
 }
 
+absl::StatusOr<Scoreboard> Scoreboard::OpenAgain(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": no cluster here"));
+    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
+  }
+  if (absl::Status status = CheckFile(fd, path); !status.ok()) return status;
+  absl::StatusOr<Layout*> layout = Map(fd, PROT_READ | PROT_WRITE, path);
+  if (!layout.ok()) return layout.status();
+  std::atomic<uint32_t>& sequence = (*layout)->header.fold_sequence;
+  if (sequence.load() % 2 != 0) sequence.fetch_add(1);
+  return Scoreboard(std::move(fd), *layout);
+}
+
 absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(const std::string& path) {
   Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) {
@@ -131,6 +147,15 @@ Scoreboard& Scoreboard::operator=(Scoreboard&& other) noexcept {
 
 Scoreboard::~Scoreboard() {
   if (layout_ != nullptr) munmap(layout_, sizeof(Layout));
+}
+
+uint32_t OpenConnections(const Counters& counters) {
+  const auto load = [](const std::atomic<uint64_t>& counter) {
+    return static_cast<int64_t>(counter.load(std::memory_order_relaxed));
+  };
+  const int64_t gone = load(counters.closed) + load(counters.handed_over);
+  const int64_t open = load(counters.accepted) + load(counters.taken_over) - gone;
+  return static_cast<uint32_t>(std::clamp<int64_t>(open, 0, int64_t{UINT32_MAX}));
 }
 
 Totals Read(const Counters& counters) {
@@ -165,6 +190,8 @@ void FoldAndFree(Layout& layout, uint32_t row) {
   Counters& to = layout.workers[kDepartedRow].counters;
   Move(from.accepted, to.accepted);
   Move(from.closed, to.closed);
+  Move(from.taken_over, to.taken_over);
+  Move(from.handed_over, to.handed_over);
   Move(from.requests, to.requests);
   Move(from.bytes_in, to.bytes_in);
   Move(from.bytes_out, to.bytes_out);

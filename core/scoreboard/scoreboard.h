@@ -18,6 +18,9 @@ class Scoreboard {
   // The coordinator's: creates `path` anew (mode 0600, written beside and renamed into place so that no
   // reader sees half of one), full size reserved: a full disk is an error here, never a SIGBUS later.
   static absl::StatusOr<Scoreboard> Create(const std::string& path);
+  // A coordinator's that comes after another: the file that is there, read-write. NotFound,
+  // FailedPrecondition (another version). A fold that the dead one left half done is declared over.
+  static absl::StatusOr<Scoreboard> OpenAgain(const std::string& path);
   // A worker's: maps the inherited descriptor read-write. FailedPrecondition for another version.
   static absl::StatusOr<Scoreboard> Attach(Fd fd);
   // A reader's: NotFound (no such cluster), FailedPrecondition (another version, says which).
@@ -40,10 +43,13 @@ class Scoreboard {
 // Counters as plain numbers.
 struct Totals {
   uint64_t accepted = 0, closed = 0, requests = 0, bytes_in = 0, bytes_out = 0;
+  uint64_t taken_over = 0, handed_over = 0;
   uint64_t responses_5xx = 0, bad_requests = 0, accept_errors = 0;
   std::vector<uint64_t> latency;  // kLatencyBuckets
 };
 Totals Read(const Counters& counters);
+// Open connections of one worker. Its counters change meanwhile: off by one at worst, never below 0.
+uint32_t OpenConnections(const Counters& counters);
 // Departed and present workers together; consistent across folds (fold_sequence).
 Totals ReadTotals(const Layout& layout);
 // By the coordinator when a worker is gone: adds its counters to the departed row, zeroes and frees the row.

@@ -1,12 +1,11 @@
-// Acceptor: takes connections from the listeners of a slot.
+// Acceptor: takes connections from the listeners of a slot, and of the slots that its worker stands in for.
 //
 // A poll in the ring and an inline accept4, never an accept in the ring: a worker that is stopped or killed
 // with accepts in flight takes connections with it (DESIGN.md 7); with a poll the queue stays whole, for
-// the successor that shares the socket.
+// whoever shares the socket.
 #ifndef CORE_WORKER_ACCEPTOR_H_
 #define CORE_WORKER_ACCEPTOR_H_
 
-#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -19,53 +18,76 @@ namespace uc::worker {
 
 class Acceptor {
  public:
-  Acceptor(ring::Ring& ring, scoreboard::WorkerRow& row, std::vector<Fd> listeners);
+  Acceptor(ring::Ring& ring, scoreboard::WorkerRow& row, uint32_t slot, std::vector<Fd> listeners);
 
-  // Takes connections from these as well (of a slot that was retired).
-  void Adopt(std::vector<Fd> listeners);
-  // Polls all listeners, unless closed or blocked.
+  // Takes connections from these as well, which belong to another slot; until Release.
+  void Adopt(uint32_t slot, std::vector<Fd> listeners);
+  void Release(uint32_t slot);
+  // The other slots that it accepts for at present, in order.
+  std::vector<uint32_t> adopted() const;
+  // The sockets of a slot, borrowed.
+  std::vector<int> listeners(uint32_t slot) const;
+
+  // The slot's own, as long as nothing has been adopted or dropped.
+  const Fd& listener(size_t place) const { return sources_[place].fd; }
+
+  // Polls all listeners, unless blocked.
   void Arm();
   // A poll has completed. Hands at most `room` connections to `take(Fd)`. Arm() again afterwards.
   template <typename Take>
-  void OnReadable(uint32_t index, uint32_t room, const Take& take) {
-    armed_[index] = false;
-    Accept(listeners_[index], room, take);
+  void OnReadable(ring::Tag tag, uint32_t room, const Take& take) {
+    Source* const source = Disarmed(tag);
+    if (source == nullptr) return;
+    for (uint32_t taken = 0; taken < room && taken < kAcceptsPerPoll; ++taken) {
+      Fd connection = Next(*source);
+      if (!connection.valid()) return;
+      take(std::move(connection));
+    }
   }
-  // Everything that waits now, at most `room`.
+  // Everything that waits now, at most `room`: before the last descriptor goes.
   template <typename Take>
   void Sweep(uint32_t room, const Take& take) {
-    for (const Fd& listener : listeners_) Accept(listener, room, take);
+    for (Source& source : sources_) {
+      while (room > 0 && source.fd.valid()) {
+        Fd connection = Next(source);
+        if (!connection.valid()) break;
+        take(std::move(connection));
+        --room;
+      }
+    }
   }
   // Out of descriptors or memory: wait for the next tick before trying again.
   bool blocked() const { return blocked_; }
   void Unblock() { blocked_ = false; }
 
-  // Takes the polls back. Their completions still come; until then the kernel keeps the sockets.
-  void Disarm();
-  void OnDisarmed(uint32_t index) { armed_[index] = false; }
-  bool armed() const { return std::find(armed_.begin(), armed_.end(), true) != armed_.end(); }
-  // Our descriptors only: whoever else holds the sockets goes on.
+  // Lets all listeners go, our descriptors only: whoever else holds the sockets goes on. The polls' last
+  // completions still come; until then the kernel keeps the sockets.
   void Close();
-  const std::vector<Fd>& listeners() const { return listeners_; }
+  bool armed() const;
 
  private:
   static constexpr uint32_t kAcceptsPerPoll = 64;  // then the accepted ones get their turn
 
+  struct Source {
+    Fd fd;  // not valid: the place is free, once it is not armed any more
+    uint32_t slot = 0;
+    uint32_t generation = 0;  // of the place
+    bool armed = false;
+  };
+  void Add(uint32_t slot, Fd fd);
+  void Drop(Source& source);
+  // The source that may be accepted from; nullptr: it was dropped meanwhile.
+  Source* Disarmed(ring::Tag tag);
   // The next connection; empty when there is none, or when it cannot be taken (then blocked()).
-  Fd Next(const Fd& listener);
-  template <typename Take>
-  void Accept(const Fd& listener, uint32_t room, const Take& take) {
-    for (uint32_t taken = 0; taken < room && taken < kAcceptsPerPoll; ++taken) {
-      Fd connection = Next(listener);
-      if (!connection.valid()) return;
-      take(std::move(connection));
-    }
+  Fd Next(Source& source);
+  ring::Tag TagOf(const Source& source) const {
+    return {ring::Op::kAccept, source.generation, static_cast<uint32_t>(&source - sources_.data())};
   }
 
   ring::Ring& ring_;
   scoreboard::WorkerRow& row_;
-  std::vector<Fd> listeners_;
-  std::vector<bool> armed_;
+  const uint32_t slot_;
+  std::vector<Source> sources_;
   bool blocked_ = false;
 };
 

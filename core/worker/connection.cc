@@ -22,7 +22,7 @@ void Connection::Open(Fd fd, uint32_t index, uint32_t generation) {
   index_ = index;
   generation_ = generation;
   state_ = State::kOpen;
-  receive_armed_ = receive_cancelled_ = writable_armed_ = false;
+  receive_armed_ = receive_cancelled_ = writable_armed_ = moving_ = false;
   peer_ended_ = finishing_ = holding_ = false;
   OnOpened();
   if (!open()) return;
@@ -47,7 +47,10 @@ void Connection::OnReceive(int32_t result, bool more, absl::string_view bytes) {
   } else if (result != -ECANCELED && result != -ENOBUFS && result != -EINTR && result != -EAGAIN) {
     Abandon();  // reset by the peer, or timed out
   }
-  if (open()) ArmReceive();
+  if (!open()) return;
+  if (moving_ && !receive_armed_ && !MayMove()) EndMove();
+  if (moving_ && !receive_armed_) service_.movable.push_back(index_);
+  ArmReceive();
 }
 
 void Connection::Receive(absl::string_view bytes) {
@@ -135,6 +138,7 @@ void Connection::Flush() {
       return;
   }
   UpdateDeadline(sent > 0 ? Progress::kSome : Progress::kNone);
+  if (service_.moving) BeginMove();
 }
 
 void Connection::ArmReceive() {
@@ -145,7 +149,7 @@ void Connection::ArmReceive() {
     }
     return;
   }
-  if (peer_ended_ || held_.size() >= kHeldBytesMax) return;
+  if (peer_ended_ || moving_ || held_.size() >= kHeldBytesMax) return;
   receive_armed_ = true;
   service_.ring.ReceiveMultishot(fd_.get(), TagOf(ring::Op::kReceive));
 }
@@ -162,6 +166,32 @@ void Connection::UpdateDeadline(Progress progress) {
   service_.deadlines.Set(*this, next, service_.now_ns);
 }
 
+void Connection::BeginMove() {
+  if (moving_ || !service_.moving || service_.moves_left == 0 || !open() || lingering() ||
+      !MayMove())
+    return;
+  if (service_.moves_left != UINT32_MAX) --service_.moves_left;
+  moving_ = true;
+  if (receive_armed_) {
+    service_.ring.Cancel(TagOf(ring::Op::kReceive));
+  } else {
+    service_.movable.push_back(index_);
+  }
+}
+
+void Connection::EndMove() {
+  if (!moving_) return;
+  moving_ = false;
+  if (service_.moving && service_.moves_left != UINT32_MAX) ++service_.moves_left;
+  if (open()) ArmReceive();
+}
+
+void Connection::GiveAway() {
+  service_.closing.push_back(std::move(fd_));
+  scoreboard::Add(service_.row.counters.handed_over, 1);
+  Leave();
+}
+
 void Connection::OnDeadline(DeadlineKind kind) {
   if (!open()) return;
   if (kind == DeadlineKind::kLinger || kind == DeadlineKind::kSend) {
@@ -176,6 +206,7 @@ void Connection::FinishWriting() { finishing_ = true; }
 
 void Connection::SendFin() {
   finishing_ = false;
+  moving_ = false;
   state_ = State::kLingering;
   holding_ = false;
   held_.clear();
@@ -205,6 +236,12 @@ void Connection::Abandon() {
   // said their FIN there is nothing left to tell.
   if (!(lingering() && peer_ended_)) shutdown(fd_.get(), SHUT_RDWR);
   service_.closing.push_back(std::move(fd_));
+  scoreboard::Add(service_.row.counters.closed, 1);
+  Leave();
+}
+
+void Connection::Leave() {
+  moving_ = false;
   service_.deadlines.Set(*this, DeadlineKind::kNone, service_.now_ns);
   output_.Clear();
   if (output_.tail().capacity() > kTailBytesKept && service_.scratch.capacity() > 0) {
@@ -212,7 +249,6 @@ void Connection::Abandon() {
   }
   holding_ = false;
   std::string().swap(held_);
-  scoreboard::Add(service_.row.counters.closed, 1);
   OnGone();
   service_.departed.push_back(index_);
 }

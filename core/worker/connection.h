@@ -50,6 +50,18 @@ class Connection : public DeadlineNode {
   // Gone at once: no more callbacks, completions that still come are stale.
   void Abandon();
 
+  // --- Moving to another worker; see hand_over.h ---
+  // Begins, if it may: its receive is taken back, then its index comes up in Service::movable. A request that
+  // comes first is answered first.
+  void BeginMove();
+  // It came up in Service::movable and has not begun anything since.
+  bool movable() const { return open() && moving_ && !receive_armed_ && MayMove(); }
+  int descriptor() const { return fd_.get(); }
+  // Another worker has it: our descriptor goes, the peer hears nothing.
+  void GiveAway();
+  // It stays.
+  void EndMove();
+
  protected:
   virtual void OnOpened() = 0;
   // Bytes of the peer; held bytes come first (see Hold).
@@ -65,6 +77,8 @@ class Connection : public DeadlineNode {
   virtual void OnTimeout(DeadlineKind kind) = 0;
   // Which deadline fits the present state, when nothing is queued and we do not linger.
   virtual DeadlineKind Deadline() const = 0;
+  // Between two requests: the descriptor is all that there is of it.
+  virtual bool MayMove() const = 0;
   // The last call: the socket is gone.
   virtual void OnGone() = 0;
 
@@ -78,6 +92,7 @@ class Connection : public DeadlineNode {
   // True within OnBytes of a receive: what waits behind it is seen to at its end.
   bool receiving() const { return receiving_; }
   bool peer_ended() const { return peer_ended_; }
+  bool writing() const { return writable_armed_ || !output_.empty(); }
   // Our FIN, once the output is empty; then linger.
   void FinishWriting();
   bool finishing() const { return finishing_; }
@@ -99,6 +114,7 @@ class Connection : public DeadlineNode {
   void ArmReceive();
   enum class Progress { kNone, kSome };
   void UpdateDeadline(Progress progress);
+  void Leave();
   void SendFin();
   ring::Tag TagOf(ring::Op op) const { return {op, generation_, index_}; }
 
@@ -107,6 +123,7 @@ class Connection : public DeadlineNode {
   State state_ = State::kOpen;
   bool receive_armed_ = false;
   bool receive_cancelled_ = false;
+  bool moving_ = false;
   bool writable_armed_ = false;
   bool peer_ended_ = false;
   bool finishing_ = false;

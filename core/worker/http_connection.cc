@@ -307,7 +307,7 @@ void HttpConnection::AppendHead(const app::Response& response, http::BodyFraming
   for (const app::Header& header : response.headers) {
     fields.push_back({ToAbsl(header.name), ToAbsl(header.value)});
   }
-  if (service_.draining || peer_ended() || continue_due_) close_after_ = true;
+  if ((service_.draining && !service_.moving) || peer_ended() || continue_due_) close_after_ = true;
   if (framing == http::BodyFraming::kUntilClose) close_after_ = true;
   status_ = response.status >= 200 && response.status <= 999 ? response.status : 500;
   http::ResponseHead head;
@@ -503,7 +503,11 @@ void HttpConnection::BeginDrain(DrainStyle style) {
 
 void HttpConnection::EndIdle() {
   // A request that is already here is answered, with Connection: close, when its completion comes.
-  if (!IsIdle() || finishing() || lingering() || InputWaits()) return;
+  if (!IsIdle() || finishing() || lingering()) return;
+  if (InputWaits()) {
+    EndMove();
+    return;
+  }
   FinishWriting();
   Schedule();
 }

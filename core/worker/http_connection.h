@@ -65,6 +65,7 @@ class HttpConnection final : public Connection, public app::Exchange {
   bool AcceptsBytes() const override;
   void OnTimeout(DeadlineKind kind) override;
   DeadlineKind Deadline() const override;
+  bool MayMove() const override { return IsIdle() && !finishing() && !peer_ended() && !writing(); }
   void OnGone() override;
 
   // True while a begun exchange has no complete response.

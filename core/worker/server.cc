@@ -22,6 +22,11 @@ namespace {
 
 constexpr uint32_t kWakeIndex = 0;
 constexpr uint32_t kSignalIndex = 1;
+constexpr uint32_t kInboxIndex = 2;
+constexpr uint32_t kHeirIndex = 3;
+constexpr uint32_t kDoorIndex = 4;
+constexpr int64_t kGivingNs =
+    2'000'000'000;  // how long a worker looks for idle connections to give
 constexpr int64_t kQuickTickNs = 100'000'000;  // while a deadline or a timer is near
 constexpr int kVisitsMax = 16;                 // of one connection in one turn
 constexpr size_t kScratchBytes = 64 * 1024;
@@ -65,7 +70,10 @@ Server::Server(ServerParts parts)
             return static_cast<HttpConnection&>(table_.at(index))
                 .FindExchange(static_cast<uint32_t>(id));
           }),
-      acceptor_(*parts_.ring, parts_.row, std::move(parts_.listeners)) {
+      acceptor_(*parts_.ring, parts_.row, parts_.slot, std::move(parts_.listeners)),
+      heirs_(service_.app_options.protocol),
+      inbox_(std::move(parts_.inbox), service_.app_options.protocol),
+      admitted_(parts_.entry == link::Entry::kAtOnce) {
   service_.scratch.reserve(kScratchBytes);
   ReadClock();
 }
@@ -74,18 +82,19 @@ void Server::StartApp() { parts_.app->Start(context_); }
 
 void Server::Arm() {
   ring::Ring& ring = *parts_.ring;
-  ring.PollMultishot(parts_.channel.fd(), POLLIN, {ring::Op::kLink, 0, 0});
+  ring.PollMultishot(parts_.channel.fd(), POLLIN, {ring::Op::kLink, link_generation_, 0});
+  ring.PollMultishot(parts_.door.get(), POLLIN, {ring::Op::kWake, 0, kDoorIndex});
   ring.PollMultishot(context_.wake().get(), POLLIN, {ring::Op::kWake, 0, kWakeIndex});
   ring.PollMultishot(parts_.signals.get(), POLLIN, {ring::Op::kWake, 0, kSignalIndex});
   ChooseTick();
-  acceptor_.Arm();
+  ArmAccepts();
   parts_.row.heartbeat_ns.store(service_.now_ns, std::memory_order_relaxed);
 }
 
 void Server::Run() {
   // Also until the kernel has let go of the listeners: a ring is torn down some time after its process has
   // ended, and whoever starts anew at once must find the address free.
-  while (!leave_now_ && !(service_.draining && table_.open() == 0 && !acceptor_.armed())) {
+  while (!leave_now_ && !Empty()) {
     parts_.ring->Turn();
     service_.closing.clear();  // the operations that named them have been submitted
     ReadClock();
@@ -101,6 +110,15 @@ void Server::Run() {
     if (table_.at(index).open()) table_.at(index).Abandon();
   }
   RunHook("Stop", [&] { parts_.app->Stop(context_); });
+}
+
+bool Server::Empty() {
+  if (!service_.draining || table_.open() > 0 || acceptor_.armed()) return false;
+  if (!inbox_.is_shut()) {
+    inbox_.Shut();
+    OnInbox();
+  }
+  return table_.open() == 0;
 }
 
 void Server::ReadClock() {
@@ -123,37 +141,53 @@ void Server::Dispatch(const ring::Completion& completion) {
       if (Connection* connection = table_.Find(tag.index, tag.generation)) connection->OnWritable();
       return;
     case ring::Op::kAccept:
-      if (service_.draining) {
-        acceptor_.OnDisarmed(tag.index);
-        return;
-      }
-      acceptor_.OnReadable(tag.index, Room(), [this](Fd fd) { OpenConnection(std::move(fd)); });
+      acceptor_.OnReadable(tag, Room(),
+                           [this](Fd fd) { OpenConnection(std::move(fd), Origin::kAccepted); });
       return;
     case ring::Op::kTick:
       OnTick(completion);
       return;
     case ring::Op::kLink:
+      if (tag.generation != link_generation_) return;
       OnLink();
       if (!completion.more && linked_) {
-        parts_.ring->PollMultishot(parts_.channel.fd(), POLLIN, {ring::Op::kLink, 0, 0});
+        parts_.ring->PollMultishot(parts_.channel.fd(), POLLIN, tag);
       }
       return;
     case ring::Op::kWake:
-      if (tag.index == kSignalIndex) {
-        OnSignal();
-      } else {
-        context_.RunPosted();
-      }
-      if (!completion.more) {
-        const Fd& source = tag.index == kSignalIndex ? parts_.signals : context_.wake();
-        parts_.ring->PollMultishot(source.get(), POLLIN, tag);
-      }
+      OnWake(completion);
       return;
     case ring::Op::kIgnore:
     case ring::Op::kReceiveInto:
     case ring::Op::kSend:
       return;
   }
+}
+
+void Server::OnWake(const ring::Completion& completion) {
+  int source = -1;  // of a multishot poll
+  switch (completion.tag.index) {
+    case kWakeIndex:
+      context_.RunPosted();
+      source = context_.wake().get();
+      break;
+    case kSignalIndex:
+      OnSignal();
+      source = parts_.signals.get();
+      break;
+    case kDoorIndex:
+      OnDoor();
+      source = parts_.door.get();
+      break;
+    case kInboxIndex:
+      inbox_armed_ = false;
+      OnInbox();
+      return;
+    case kHeirIndex:
+      heir_armed_ = false;  // MoveConnections() goes on
+      return;
+  }
+  if (!completion.more) parts_.ring->PollMultishot(source, POLLIN, completion.tag);
 }
 
 void Server::FinishTurn() {
@@ -167,7 +201,11 @@ void Server::FinishTurn() {
     for (Connection* connection : visiting_) connection->OnScheduled();
     visiting_.clear();
   }
-  for (const uint32_t index : service_.departed) table_.Free(index);
+  MoveConnections();
+  for (const uint32_t index : service_.departed) {
+    table_.Free(index);
+    if (parts_.load.has_value()) parts_.load->Lost();
+  }
   service_.departed.clear();
   parts_.row.in_flight.store(service_.in_flight, std::memory_order_relaxed);
   const uint32_t open = table_.open();
@@ -178,25 +216,46 @@ void Server::FinishTurn() {
 }
 
 void Server::ArmAccepts() {
-  if (!service_.draining && Room() > 0) acceptor_.Arm();
+  if (admitted_ && !service_.draining && Room() > 0) acceptor_.Arm();
+  if (!inbox_armed_ && !inbox_.is_shut() && Room() >= kMovesPerPacket) {
+    inbox_armed_ = true;
+    parts_.ring->PollOnce(inbox_.fd(), POLLIN, {ring::Op::kWake, 0, kInboxIndex});
+  }
 }
 
-void Server::OpenConnection(Fd fd) {
+void Server::OnInbox() {
+  // Without room the packets stay where they are, and their givers keep what does not fit in there.
+  while (Room() >= kMovesPerPacket || inbox_.is_shut()) {
+    std::optional<std::vector<Fd>> connections = inbox_.Take();
+    if (!connections.has_value()) return;
+    for (Fd& connection : *connections) OpenConnection(std::move(connection), Origin::kTakenOver);
+  }
+}
+
+void Server::OpenConnection(Fd fd, Origin origin) {
   const uint32_t index = table_.Take([this]() -> std::unique_ptr<Connection> {
     if (service_.app_options.protocol == app::Protocol::kTcp) {
       return std::make_unique<TcpConnection>(service_);
     }
     return std::make_unique<HttpConnection>(service_);
   });
-  scoreboard::Add(parts_.row.counters.accepted, 1);
+  scoreboard::Counters& counters = parts_.row.counters;
+  scoreboard::Add(origin == Origin::kAccepted ? counters.accepted : counters.taken_over, 1);
+  if (parts_.load.has_value()) {
+    if (origin == Origin::kAccepted) {
+      parts_.load->Accepted();
+    } else {
+      parts_.load->Gained();
+    }
+  }
   table_.at(index).Open(std::move(fd), index, table_.generation(index));
 }
 
 // The heartbeat's period when nothing is near, a quick one when something is.
 void Server::ChooseTick() {
   const int64_t slow_ns = absl::ToInt64Nanoseconds(parts_.options.heartbeat_period);
-  const bool near =
-      deadlines_.urgent() > 0 || context_.has_timers() || service_.draining || acceptor_.blocked();
+  const bool near = deadlines_.urgent() > 0 || context_.has_timers() || service_.draining ||
+                    service_.moving || acceptor_.blocked();
   const int64_t wanted_ns = near ? std::min(kQuickTickNs, slow_ns) : slow_ns;
   if (wanted_ns == tick_ns_) return;
   if (tick_ns_ != 0) parts_.ring->Cancel({ring::Op::kTick, tick_generation_, 0});
@@ -214,6 +273,10 @@ void Server::OnTick(const ring::Completion& completion) {
   }
   context_.RunTimers(service_.now_ns);
   acceptor_.Unblock();
+  const uint64_t accepted = parts_.row.counters.accepted.load(std::memory_order_relaxed);
+  if (parts_.load.has_value() && accepted == accepted_at_tick_) parts_.load->ForgetPending();
+  accepted_at_tick_ = accepted;
+  if (service_.moving && !service_.draining && service_.now_ns >= giving_until_ns_) StopMoving();
   if (service_.draining && service_.now_ns >= end_idle_at_ns_) EndIdleConnections();
   if (service_.draining && service_.now_ns >= end_linger_at_ns_) EndLingeringConnections();
   if (!completion.more) tick_ns_ = 0;
@@ -226,7 +289,7 @@ void Server::OnLink() {
     if (absl::IsInvalidArgument(received.status())) {
       LogError(absl::StrCat("leaves, for it does not understand its coordinator: ",
                             received.status().message()));
-      BeginDrain(link::DrainKind::kPrompt, 0);
+      BeginDrain(link::DrainKind::kPrompt, 0, {});
       continue;
     }
     if (!received.ok()) {
@@ -235,14 +298,60 @@ void Server::OnLink() {
       return;
     }
     if (!received->has_value()) return;
-    if (const auto* drain = std::get_if<link::Drain>(&(*received)->message)) {
-      BeginDrain(drain->kind, int64_t{drain->within_ms} * 1'000'000);
-    } else if (std::holds_alternative<link::Adopt>((*received)->message)) {
-      if (!service_.draining) acceptor_.Adopt(std::move((*received)->descriptors));
-    } else if (std::holds_alternative<link::Reopen>((*received)->message)) {
-      if (!(*received)->descriptors.empty()) dup2((*received)->descriptors[0].get(), STDERR_FILENO);
-    }
+    Obey(std::move(**received));
   }
+}
+
+void Server::Obey(link::Received received) {
+  std::vector<Fd>& descriptors = received.descriptors;
+  if (const auto* drain = std::get_if<link::Drain>(&received.message)) {
+    BeginDrain(drain->kind, int64_t{drain->within_ms} * 1'000'000, std::move(descriptors));
+  } else if (const auto* give = std::get_if<link::Give>(&received.message)) {
+    if (give->connections.size() == descriptors.size()) {
+      BeginGiving(give->connections, std::move(descriptors));
+    }
+  } else if (const auto* adopt = std::get_if<link::Adopt>(&received.message)) {
+    if (!service_.draining) acceptor_.Adopt(adopt->slot, std::move(descriptors));
+  } else if (const auto* release = std::get_if<link::Release>(&received.message)) {
+    acceptor_.Release(release->slot);
+  } else if (std::holds_alternative<link::Admit>(received.message)) {
+    admitted_ = true;
+  } else if (std::holds_alternative<link::Serve>(received.message)) {
+    for (Fd& fd : descriptors) OpenConnection(std::move(fd), Origin::kAccepted);
+  } else if (std::holds_alternative<link::Reopen>(received.message)) {
+    if (!descriptors.empty()) dup2(descriptors[0].get(), STDERR_FILENO);
+  }
+}
+
+// A coordinator that came after ours. The newest is the one to obey.
+void Server::OnDoor() {
+  while (std::optional<Fd> visitor = link::AnswerDoor(parts_.door)) {
+    parts_.ring->Cancel({ring::Op::kLink, link_generation_, 0});
+    service_.closing.push_back(parts_.channel.Replace(*std::move(visitor)));
+    link_generation_ = (link_generation_ + 1) & ring::kGenerationMask;
+    linked_ = true;
+    parts_.ring->PollMultishot(parts_.channel.fd(), POLLIN, {ring::Op::kLink, link_generation_, 0});
+    GreetCoordinator();
+  }
+}
+
+void Server::GreetCoordinator() {
+  link::Hello hello;
+  hello.slot = parts_.slot;
+  hello.generation = parts_.generation;
+  hello.phase = service_.draining ? link::Phase::kDraining
+                : admitted_       ? link::Phase::kServing
+                                  : link::Phase::kReady;
+  hello.steering = static_cast<uint16_t>(parts_.steering.size());
+  std::vector<int> descriptors = {parts_.inbox_writing.get()};
+  for (const Fd& fd : parts_.steering) descriptors.push_back(fd.get());
+  for (const int listener : acceptor_.listeners(parts_.slot)) descriptors.push_back(listener);
+  absl::Status status = parts_.channel.Send(hello, descriptors);
+  for (const uint32_t slot : acceptor_.adopted()) {
+    if (status.ok()) status = parts_.channel.Send(link::Holds{slot}, acceptor_.listeners(slot));
+  }
+  if (status.ok()) status = parts_.channel.Send(link::HelloEnd{});
+  if (!status.ok()) LogWarning(absl::StrCat("a new coordinator left at once: ", status.message()));
 }
 
 void Server::OnSignal() {
@@ -252,13 +361,11 @@ void Server::OnSignal() {
       leave_now_ = true;
       continue;
     }
-    // Without a coordinator nobody else will take what is queued.
-    BeginDrain(linked_ || service_.draining ? link::DrainKind::kPrompt : link::DrainKind::kRetire,
-               0);
+    BeginDrain(link::DrainKind::kPrompt, 0, {});
   }
 }
 
-void Server::BeginDrain(link::DrainKind kind, int64_t within_ns) {
+void Server::BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd> heirs) {
   if (service_.draining) {
     if (kind == link::DrainKind::kPrompt) {  // a stop, in mid-drain
       end_idle_at_ns_ = service_.now_ns;
@@ -270,27 +377,68 @@ void Server::BeginDrain(link::DrainKind kind, int64_t within_ns) {
   }
   service_.draining = true;
   RunHook("Drain", [&] { parts_.app->Drain(context_); });
-  acceptor_.Disarm();
-  if (kind == link::DrainKind::kRetire) {
-    // The last descriptor is ours: whatever is queued, and comes meanwhile, is lost when it closes.
-    for (uint32_t before = 0; Room() > 0 && !acceptor_.blocked();) {
-      before = table_.open();
-      acceptor_.Sweep(Room(), [this](Fd fd) { OpenConnection(std::move(fd)); });
-      if (table_.open() == before) break;
-    }
+  if (!linked_) {
+    // Without a coordinator the last descriptor may be ours: what is queued is lost when it closes.
+    acceptor_.Sweep(Room(), [this](Fd fd) { OpenConnection(std::move(fd), Origin::kAccepted); });
   }
   acceptor_.Close();
-  const DrainStyle style =
-      kind == link::DrainKind::kPrompt ? DrainStyle::kPrompt : DrainStyle::kOneMore;
+  std::vector<uint32_t> shares(heirs.size(), Heirs::kUnlimited);
+  heirs_.Set(std::move(heirs), std::move(shares));
+  service_.moving = heirs_.any() && service_.app_options.protocol == app::Protocol::kHttp;
+  service_.moves_left = service_.moving ? Heirs::kUnlimited : 0;
+  const bool prompt = kind == link::DrainKind::kPrompt && !service_.moving;
   // Who stays idle is told in time before the coordinator loses patience.
-  end_idle_at_ns_ = service_.now_ns + within_ns / 10 * 7;
+  end_idle_at_ns_ = prompt ? service_.now_ns : service_.now_ns + within_ns / 10 * 7;
   end_linger_at_ns_ =
       within_ns > 0 ? service_.now_ns + within_ns / 10 * 8 : std::numeric_limits<int64_t>::max();
-  if (kind == link::DrainKind::kPrompt) end_idle_at_ns_ = service_.now_ns;
   for (uint32_t index = 0; index < table_.places(); ++index) {
-    if (table_.at(index).open()) table_.at(index).BeginDrain(style);
+    Connection& connection = table_.at(index);
+    if (!connection.open()) continue;
+    connection.BeginMove();
+    connection.BeginDrain(prompt ? DrainStyle::kPrompt : DrainStyle::kOneMore);
   }
-  LogInfo(absl::StrCat("draining ", table_.open(), " connections"));
+  LogInfo(absl::StrCat("draining ", table_.open(), " connections",
+                       service_.moving ? ", idle ones go to other workers" : ""));
+}
+
+void Server::BeginGiving(std::vector<uint32_t> shares, std::vector<Fd> inboxes) {
+  if (service_.draining || service_.app_options.protocol != app::Protocol::kHttp) return;
+  heirs_.Set(std::move(inboxes), std::move(shares));
+  service_.moving = heirs_.any();
+  service_.moves_left = heirs_.wanted();
+  giving_until_ns_ = service_.now_ns + kGivingNs;
+  for (uint32_t index = 0; index < table_.places() && service_.moves_left > 0; ++index) {
+    if (table_.at(index).open()) table_.at(index).BeginMove();
+  }
+}
+
+void Server::MoveConnections() {
+  if (service_.movable.empty()) return;
+  moving_now_.clear();
+  moving_descriptors_.clear();
+  for (const uint32_t index : service_.movable) {
+    if (!table_.at(index).movable()) continue;
+    moving_now_.push_back(index);
+    moving_descriptors_.push_back(table_.at(index).descriptor());
+  }
+  service_.movable.clear();
+  const size_t given = service_.moving ? heirs_.Give(moving_descriptors_) : 0;
+  for (size_t i = 0; i < given; ++i) table_.at(moving_now_[i]).GiveAway();
+  service_.movable.assign(moving_now_.begin() + static_cast<ptrdiff_t>(given), moving_now_.end());
+  if (!heirs_.any()) {
+    StopMoving();
+  } else if (!service_.movable.empty() && heirs_.full() >= 0 && !heir_armed_) {
+    heir_armed_ = true;
+    parts_.ring->PollOnce(heirs_.full(), POLLOUT, {ring::Op::kWake, 0, kHeirIndex});
+  }
+}
+
+// There is nobody (left) to give to: those that wanted to go stay, and end as without heirs.
+void Server::StopMoving() {
+  service_.moving = false;
+  service_.moves_left = 0;
+  heirs_.Clear();
+  for (const uint32_t index : std::exchange(service_.movable, {})) table_.at(index).EndMove();
 }
 
 void Server::EndIdleConnections() {

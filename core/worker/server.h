@@ -4,17 +4,20 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/app/app.h"
 #include "core/http/writer.h"
 #include "core/link/channel.h"
+#include "core/net/steering.h"
 #include "core/ring/ring.h"
 #include "core/scoreboard/layout.h"
 #include "core/worker/acceptor.h"
 #include "core/worker/app_context.h"
 #include "core/worker/connection_table.h"
 #include "core/worker/deadlines.h"
+#include "core/worker/hand_over.h"
 #include "core/worker/service.h"
 
 namespace uc::worker {
@@ -27,10 +30,16 @@ struct ServerParts {
   std::unique_ptr<ring::Ring> ring;
   std::unique_ptr<app::App> app;
   std::vector<Fd> listeners;
-  Fd signals;  // a signalfd for SIGTERM and SIGINT
-  Fd wake;     // an eventfd
+  Fd signals;                // a signalfd for SIGTERM and SIGINT
+  Fd wake;                   // an eventfd
+  Fd inbox;                  // reading end
+  Fd inbox_writing;          // kept for a later coordinator, as the steering descriptors are
+  std::vector<Fd> steering;  // empty: no steering
+  Fd door;                   // where a later coordinator knocks
+  std::optional<net::SlotLoad> load;  // with steering
   uint32_t slot = 0;
   uint32_t generation = 0;
+  link::Entry entry = link::Entry::kAtOnce;
   uint32_t connections_max = 0;
 };
 
@@ -44,18 +53,30 @@ class Server {
   void StartApp();
   // Everything that must be in the ring before READY.
   void Arm();
-  const std::vector<Fd>& listeners() const { return acceptor_.listeners(); }
+  // Before Run(): the slot's listener for the listen address at this place.
+  const Fd& listener(size_t place) const { return acceptor_.listener(place); }
   // Until the drain is complete; then the app's Stop hook.
   void Run();
 
  private:
   void Dispatch(const ring::Completion& completion);
   void OnTick(const ring::Completion& completion);
+  void OnWake(const ring::Completion& completion);
   void OnLink();
+  void Obey(link::Received received);  // one word of the coordinator
+  void OnDoor();
+  void GreetCoordinator();
   void OnSignal();
-  void OpenConnection(Fd fd);
+  void OnInbox();
+  enum class Origin { kAccepted, kTakenOver };
+  void OpenConnection(Fd fd, Origin origin);
   void ArmAccepts();
-  void BeginDrain(link::DrainKind kind, int64_t within_ns);
+  void BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd> heirs);
+  void BeginGiving(std::vector<uint32_t> shares, std::vector<Fd> inboxes);
+  void MoveConnections();
+  void StopMoving();
+  // Draining and nobody is left. Shuts the inbox; false: somebody was still in it.
+  bool Empty();
   void EndIdleConnections();
   void EndLingeringConnections();
   void FinishTurn();
@@ -69,15 +90,25 @@ class Server {
   AppContext context_;
   ConnectionTable table_;
   Acceptor acceptor_;
+  Heirs heirs_;
+  Inbox inbox_;
   http::DateCache date_;
 
   int64_t wall_offset_ns_ = 0;  // wall clock less monotonic clock, renewed at each tick
   uint32_t tick_generation_ = 0;
   int64_t tick_ns_ = 0;  // period of the armed tick
   bool linked_ = true;
+  uint32_t link_generation_ = 0;  // tells the polls of former links apart
+  bool admitted_ = false;
+  bool inbox_armed_ = false;
+  bool heir_armed_ = false;
+  int64_t giving_until_ns_ = 0;
+  uint64_t accepted_at_tick_ = 0;
   bool leave_now_ = false;
   int signals_ = 0;  // that asked us to leave
   std::vector<Connection*> visiting_;
+  std::vector<uint32_t> moving_now_;
+  std::vector<int> moving_descriptors_;
   int64_t end_idle_at_ns_ = 0;
   int64_t end_linger_at_ns_ = 0;
 };

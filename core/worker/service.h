@@ -39,12 +39,16 @@ struct Service {
   int64_t now_ns = 0;      // of this turn
   absl::string_view date;  // of this second
   bool draining = false;
+  bool moving = false;         // connections go to other workers (hand_over.h)
+  uint32_t moves_left = 0;     // so many may still begin to; UINT32_MAX: all
   std::string scratch;         // output of one turn, lent to one connection at a time
   uint32_t last_exchange = 0;  // serial number of exchanges
   uint32_t in_flight = 0;      // exchanges begun and not answered
 
   // Connections that wrote, or can go on, outside of a receive; visited at the end of the turn.
   std::vector<Connection*> scheduled;
+  // Connections that can be handed over now: nothing of them is in the ring or in our memory.
+  std::vector<uint32_t> movable;
   // Descriptors to be closed after the next submission: a queued operation may still name them.
   std::vector<Fd> closing;
   // Called by a connection as its last deed: its place is free again.

@@ -37,6 +37,8 @@ class TcpConnection final : public Connection, public app::Stream {
   void OnTimeout(DeadlineKind) override {}
   // An app's own protocol may be silent for as long as it likes.
   DeadlineKind Deadline() const override { return DeadlineKind::kNone; }
+  // What it is in the middle of, only the app knows.
+  bool MayMove() const override { return false; }
   void OnGone() override;
 
   template <typename Callback>

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -38,7 +39,8 @@ absl::StatusOr<link::Received> AwaitAssign(link::Channel& channel) {
   absl::StatusOr<std::optional<link::Received>> received = channel.Receive();
   if (!received.ok()) return received.status();
   if (!received->has_value() || !std::holds_alternative<link::Assign>((*received)->message) ||
-      (*received)->descriptors.empty()) {
+      (*received)->descriptors.size() <
+          link::kAssignDescriptors + std::get<link::Assign>((*received)->message).steering) {
     return absl::FailedPreconditionError("the coordinator's first word is no assignment");
   }
   return std::move(**received);
@@ -123,7 +125,22 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
       scoreboard::Scoreboard::Attach(std::move(first.descriptors[0]));
   if (!board.ok()) return board.status();
   if (assign.row >= scoreboard::kWorkerRows) return absl::InternalError("no such scoreboard row");
-  first.descriptors.erase(first.descriptors.begin());
+  // In the order of link::Assign.
+  const auto take = [&](size_t count) {
+    const auto begin = first.descriptors.begin();
+    const auto end = begin + static_cast<ptrdiff_t>(count);
+    std::vector<Fd> taken(std::make_move_iterator(begin), std::make_move_iterator(end));
+    first.descriptors.erase(begin, end);
+    return taken;
+  };
+  std::vector<Fd> own = take(link::kAssignDescriptors);
+  std::vector<Fd> steering = take(assign.steering);
+  std::optional<net::SlotLoad> load;
+  if (!steering.empty()) {
+    absl::StatusOr<net::SlotLoad> mapped = net::SlotLoad::Map(steering[0], assign.slot);
+    if (!mapped.ok()) return mapped.status();
+    load.emplace(*std::move(mapped));
+  }
 
   std::vector<net::Address> addresses;
   for (const std::string& text : assign.addresses) {
@@ -156,14 +173,20 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
                             .listeners = *std::move(listeners),
                             .signals = std::move(signals),
                             .wake = std::move(wake),
+                            .inbox = std::move(own[1]),
+                            .inbox_writing = std::move(own[2]),
+                            .steering = std::move(steering),
+                            .door = std::move(own[3]),
+                            .load = std::move(load),
                             .slot = assign.slot,
                             .generation = assign.generation,
+                            .entry = assign.entry,
                             .connections_max = ConnectionsMax(options)});
   if (absl::Status status = StartApp(server); !status.ok()) return status;
   server.Arm();
   // Last: listen is what starts the traffic. (The polls that Arm() has queued are submitted later.)
   for (size_t i = 0; i < addresses.size(); ++i) {
-    if (absl::Status status = net::StartListening(server.listeners()[i], addresses[i], listen);
+    if (absl::Status status = net::StartListening(server.listener(i), addresses[i], listen);
         !status.ok()) {
       return status;
     }
