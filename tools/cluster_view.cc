@@ -28,6 +28,8 @@ std::string StateName(uint32_t state) {
       return "free";
     case scoreboard::RowState::kStarting:
       return "starting";
+    case scoreboard::RowState::kProving:
+      return "proving";
     case scoreboard::RowState::kServing:
       return "serving";
     case scoreboard::RowState::kDraining:
@@ -51,8 +53,7 @@ WorkerView ViewWorker(const scoreboard::WorkerRow& row, uint32_t state, absl::Ti
   view.in_flight = row.in_flight.load(std::memory_order_relaxed);
   view.idle = row.idle.load(std::memory_order_relaxed);
   view.totals = scoreboard::Read(row.counters);
-  view.connections =
-      view.totals.accepted > view.totals.closed ? view.totals.accepted - view.totals.closed : 0;
+  view.connections = scoreboard::OpenConnections(row.counters);
   return view;
 }
 
@@ -75,12 +76,16 @@ Json WorkerJson(const WorkerView& worker) {
           {"in_flight", worker.in_flight},
           {"idle", worker.idle},
           {"requests", worker.totals.requests},
+          {"accepted", worker.totals.accepted},
+          {"taken_over", worker.totals.taken_over},
+          {"handed_over", worker.totals.handed_over},
           {"bytes_in", worker.totals.bytes_in},
           {"bytes_out", worker.totals.bytes_out}};
 }
 
 Json TotalsJson(const scoreboard::Totals& totals) {
   return {{"accepted", totals.accepted},         {"closed", totals.closed},
+          {"taken_over", totals.taken_over},     {"handed_over", totals.handed_over},
           {"requests", totals.requests},         {"bytes_in", totals.bytes_in},
           {"bytes_out", totals.bytes_out},       {"responses_5xx", totals.responses_5xx},
           {"bad_requests", totals.bad_requests}, {"accept_errors", totals.accept_errors},
@@ -92,6 +97,7 @@ Json ClusterJson(const ClusterView& view) {
   for (const SlotView& slot : view.slots) {
     slots.push_back({{"slot", slot.slot},
                      {"live", slot.live},
+                     {"stand_in", slot.stand_in},
                      {"restarts", slot.restarts},
                      {"quick_deaths", slot.quick_deaths},
                      {"next_spawn_in_ms", slot.next_spawn_in_ms}});
@@ -107,6 +113,9 @@ Json ClusterJson(const ClusterView& view) {
           {"rolling", view.rolling},
           {"stopping", view.stopping},
           {"mode", view.mode},
+          {"balance", view.balance},
+          {"balance", view.balance},
+          {"coordinators", view.coordinators},
           {"binary", view.binary},
           {"command_line", view.command_line},
           {"uptime_seconds", view.uptime_seconds},
@@ -207,6 +216,8 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
   view.name = text(header.name, sizeof(header.name));
   view.app = text(header.app, sizeof(header.app));
   view.mode = text(header.mode, sizeof(header.mode));
+  view.balance = text(header.balance, sizeof(header.balance));
+  view.coordinators = header.coordinators.load(std::memory_order_relaxed);
   view.binary = text(header.binary, sizeof(header.binary));
   view.command_line = text(header.command_line, sizeof(header.command_line));
   view.addresses =
@@ -222,12 +233,13 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
     const scoreboard::SlotRow& row = layout.slots[slot];
     if (row.wanted.load(std::memory_order_relaxed) == 0) continue;
     const int64_t next_ns = row.next_spawn_ns.load(std::memory_order_relaxed);
-    view.slots.push_back({slot, row.live.load(std::memory_order_relaxed) != 0,
-                          row.restarts.load(std::memory_order_relaxed),
-                          row.quick_deaths.load(std::memory_order_relaxed),
-                          next_ns == 0 ? 0
-                                       : std::max<int64_t>(0, absl::ToInt64Milliseconds(
-                                                                  MonotonicTime(next_ns) - now))});
+    view.slots.push_back(
+        {slot, row.live.load(std::memory_order_relaxed) != 0,
+         row.stand_in.load(std::memory_order_relaxed), row.restarts.load(std::memory_order_relaxed),
+         row.quick_deaths.load(std::memory_order_relaxed),
+         next_ns == 0
+             ? 0
+             : std::max<int64_t>(0, absl::ToInt64Milliseconds(MonotonicTime(next_ns) - now))});
   }
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
     const uint32_t state = layout.workers[row].state.load(std::memory_order_acquire);
@@ -276,7 +288,8 @@ std::string ToText(const ClusterView& view) {
       {"binary", view.binary},
       {"command line", view.command_line},
       {"connections", absl::StrCat(view.totals.accepted, " accepted, ", view.totals.closed,
-                                   " closed, ", view.totals.accept_errors, " accept errors")},
+                                   " closed, ", view.totals.handed_over, " handed over, ",
+                                   view.totals.accept_errors, " accept errors")},
       {"requests", absl::StrCat(view.totals.requests, " answered, ", view.totals.responses_5xx,
                                 " with 5xx, ", view.totals.bad_requests, " bad")},
       {"bytes", absl::StrCat(view.totals.bytes_in, " in, ", view.totals.bytes_out, " out")},
@@ -288,8 +301,11 @@ std::string ToText(const ClusterView& view) {
   for (const SlotView& slot : view.slots) {
     if (slot.next_spawn_in_ms == 0 && slot.live) continue;
     absl::StrAppend(&text, "slot ", slot.slot, slot.live ? " is live" : " is not live", ", ",
-                    slot.quick_deaths, " quick deaths, next try in ", slot.next_spawn_in_ms,
-                    "ms\n");
+                    slot.quick_deaths, " quick deaths, next try in ", slot.next_spawn_in_ms, "ms");
+    if (slot.stand_in != 0) {
+      absl::StrAppend(&text, "; generation ", slot.stand_in, " accepts for it");
+    }
+    absl::StrAppend(&text, "\n");
   }
   std::vector<Row> workers = {WorkerTitles()};
   AppendWorkers(view, &workers);

@@ -15,6 +15,7 @@ namespace uc::tools {
 struct SlotView {
   uint32_t slot = 0;
   bool live = false;
+  uint32_t stand_in = 0;  // generation of the worker of another slot that accepts for it; 0: none
   uint64_t restarts = 0;
   uint32_t quick_deaths = 0;
   int64_t next_spawn_in_ms = 0;
@@ -24,7 +25,7 @@ struct WorkerView {
   uint32_t slot = 0;
   uint32_t generation = 0;
   int pid = 0;
-  std::string state;  // "starting", "serving", "draining", "killed"
+  std::string state;  // "starting", "proving", "serving", "draining", "killed"
   double state_seconds = 0;
   double uptime_seconds = 0;
   int64_t heartbeat_age_ms = 0;
@@ -35,7 +36,8 @@ struct WorkerView {
 };
 
 struct ClusterView {
-  std::string name, app, mode, binary, command_line;
+  std::string name, app, mode, balance, binary, command_line;
+  uint32_t coordinators = 1;  // that it has had
   std::vector<std::string> addresses;
   bool running = false;  // its coordinator lives
   int coordinator_pid = 0;

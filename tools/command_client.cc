@@ -22,6 +22,7 @@
 #include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/base/small_file.h"
+#include "core/coordinator/former_workers.h"
 #include "core/scoreboard/scoreboard.h"
 #include "tools/cluster_directory.h"
 
@@ -136,49 +137,16 @@ bool TakeLines(std::string* text, bool* accepted, Answer* answer,
   return false;
 }
 
-struct Orphan {
-  pid_t pid;
-  Fd pidfd;
-};
-
-// A worker has its cluster's scoreboard open as long as it lives; a worker of another cluster that was
-// given the number of a dead one has not.
-bool HasOpen(pid_t pid, const struct stat& file) {
-  DIR* directory = opendir(absl::StrCat("/proc/", pid, "/fd").c_str());
-  if (directory == nullptr) return false;
-  bool found = false;
-  while (const dirent* entry = found ? nullptr : readdir(directory)) {
-    struct stat open_file;
-    found = fstatat(dirfd(directory), entry->d_name, &open_file, 0) == 0 &&
-            open_file.st_dev == file.st_dev && open_file.st_ino == file.st_ino;
-  }
-  closedir(directory);
-  return found;
-}
-
-absl::StatusOr<std::vector<Orphan>> FindOrphans(const std::string& directory) {
-  std::vector<Orphan> orphans;
+absl::StatusOr<std::vector<coordinator::Survivor>> FindOrphans(const std::string& directory) {
   const auto board = scoreboard::Scoreboard::OpenReadOnly(directory + "/scoreboard");
-  if (absl::IsNotFound(board.status())) return orphans;
+  if (absl::IsNotFound(board.status())) return std::vector<coordinator::Survivor>();
   if (!board.ok()) return board.status();
-  struct stat file;
-  if (fstat(board->fd().get(), &file) != 0) return absl::ErrnoToStatus(errno, directory);
-  for (const scoreboard::WorkerRow& row : board->layout().workers) {
-    const pid_t pid = row.pid.load(std::memory_order_relaxed);
-    if (row.state.load(std::memory_order_acquire) == 0 || pid <= 0) continue;
-    // First the descriptor, then the look: the number cannot change hands in between.
-    Fd pidfd = OpenPidfd(pid);
-    const std::string name = absl::StrCat("uc-worker-", row.slot.load(std::memory_order_relaxed));
-    if (!pidfd.valid() || ReadSmallFile(absl::StrCat("/proc/", pid, "/comm")) != name) continue;
-    if (!HasOpen(pid, file)) continue;
-    orphans.push_back({pid, std::move(pidfd)});
-  }
-  return orphans;
+  return coordinator::FindSurvivors(directory, board->layout());
 }
 
 // True when all of them have ended by then.
-bool AwaitEnd(const std::vector<Orphan>& orphans, absl::Time until) {
-  for (const Orphan& orphan : orphans) {
+bool AwaitEnd(const std::vector<coordinator::Survivor>& orphans, absl::Time until) {
+  for (const coordinator::Survivor& orphan : orphans) {
     pollfd watch = {orphan.pidfd.get(), POLLIN, 0};
     const int64_t left = std::max<int64_t>(0, absl::ToInt64Milliseconds(until - MonotonicNow()));
     if (poll(&watch, 1, static_cast<int>(left)) != 1) return false;
@@ -187,9 +155,9 @@ bool AwaitEnd(const std::vector<Orphan>& orphans, absl::Time until) {
 }
 
 // Returns how many were still there to be signalled.
-int SignalAll(const std::vector<Orphan>& orphans, int signal) {
+int SignalAll(const std::vector<coordinator::Survivor>& orphans, int signal) {
   int reached = 0;
-  for (const Orphan& orphan : orphans) {
+  for (const coordinator::Survivor& orphan : orphans) {
     pollfd watch = {orphan.pidfd.get(), POLLIN, 0};
     if (poll(&watch, 1, 0) == 1) continue;
     if (syscall(SYS_pidfd_send_signal, orphan.pidfd.get(), signal, nullptr, 0) == 0) ++reached;
@@ -199,12 +167,14 @@ int SignalAll(const std::vector<Orphan>& orphans, int signal) {
 
 // What a coordinator leaves behind when it dies. Its log stays.
 void RemoveRemains(const std::string& directory) {
-  const std::string replies = directory + "/replies";
-  if (DIR* entries = opendir(replies.c_str()); entries != nullptr) {
-    while (const dirent* entry = readdir(entries)) unlinkat(dirfd(entries), entry->d_name, 0);
-    closedir(entries);
+  for (const char* name : {"/replies", "/doors"}) {
+    const std::string folder = directory + name;
+    if (DIR* entries = opendir(folder.c_str()); entries != nullptr) {
+      while (const dirent* entry = readdir(entries)) unlinkat(dirfd(entries), entry->d_name, 0);
+      closedir(entries);
+    }
+    rmdir(folder.c_str());
   }
-  rmdir(replies.c_str());
   for (const char* name : {"/control", "/pid", "/scoreboard", "/scoreboard.new", "/lock"}) {
     unlink((directory + name).c_str());
   }
@@ -267,7 +237,7 @@ absl::StatusOr<Answer> SendCommand(const std::string& directory, const std::stri
 }
 
 int CountOrphans(const std::string& directory) {
-  const absl::StatusOr<std::vector<Orphan>> orphans = FindOrphans(directory);
+  const absl::StatusOr<std::vector<coordinator::Survivor>> orphans = FindOrphans(directory);
   return orphans.ok() ? static_cast<int>(orphans->size()) : 0;
 }
 
@@ -280,7 +250,7 @@ absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int*
     return absl::FailedPreconditionError(
         absl::StrCat(directory, ": a new coordinator is just beginning here; try again"));
   }
-  const absl::StatusOr<std::vector<Orphan>> orphans = FindOrphans(directory);
+  const absl::StatusOr<std::vector<coordinator::Survivor>> orphans = FindOrphans(directory);
   if (!orphans.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat(orphans.status().message(), "; which workers are left is not known: end them",

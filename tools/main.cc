@@ -33,6 +33,18 @@ ABSL_FLAG(uc::tools::DurationFlag, hang_timeout, {absl::Seconds(10)},
           "a worker whose loop stands still for so long is killed and replaced");
 ABSL_FLAG(uc::tools::DurationFlag, min_uptime, {absl::Seconds(1)},
           "deaths quicker than that after being ready are restarted with back-off");
+ABSL_FLAG(
+    std::string, mode, "auto",
+    "how connections are steered: full (needs CAP_BPF), migrate, plain; auto = the best there is");
+ABSL_FLAG(std::string, balance, "",
+          "least-connections, round-robin, random or hash (default: the best of the mode)");
+ABSL_FLAG(bool, rebalance, true,
+          "loaded workers give idle keep-alive connections to a worker that is new");
+ABSL_FLAG(uc::tools::DurationFlag, soak, {absl::ZeroDuration()},
+          "reload: a new worker must stay healthy that long before the old one leaves");
+ABSL_FLAG(int64_t, roll_width, 1, "reload: workers that are replaced at one time");
+ABSL_FLAG(std::string, probe, "/",
+          "reload: path that a new worker must answer before it gets traffic; off = no probe");
 ABSL_FLAG(int64_t, backlog, 4096, "length of each accept queue");
 ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
 ABSL_FLAG(uc::tools::DurationFlag, header_timeout, {absl::Seconds(10)},
@@ -62,6 +74,7 @@ constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
                                            hello, echo, static DIR, ./libmyapp.so
   scale [NAME] N|+N|-N                     how many workers
   reload [NAME]                            replace the workers one by one, losing nothing
+  upgrade [NAME]                           replace the coordinator's own program in place
   restart [NAME] [--worker=K]              end the workers (or one) and start them again
   stop [NAME] [--graceful|--now]           end the cluster
   list                                     all clusters and their workers
@@ -83,6 +96,12 @@ FlagSet StartFlags() {
           "kill_timeout",
           "hang_timeout",
           "min_uptime",
+          "mode",
+          "balance",
+          "rebalance",
+          "soak",
+          "roll_width",
+          "probe",
           "backlog",
           "max_connections",
           "header_timeout",
@@ -130,6 +149,14 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk,
   request.kill_timeout = absl::GetFlag(FLAGS_kill_timeout).value;
   request.hang_timeout = absl::GetFlag(FLAGS_hang_timeout).value;
   request.min_uptime = absl::GetFlag(FLAGS_min_uptime).value;
+  request.mode = absl::GetFlag(FLAGS_mode);
+  request.balance = absl::GetFlag(FLAGS_balance);
+  request.rebalance = absl::GetFlag(FLAGS_rebalance);
+  request.soak = absl::GetFlag(FLAGS_soak).value;
+  request.roll_width = absl::GetFlag(FLAGS_roll_width);
+  request.probe = absl::GetFlag(FLAGS_probe);
+  request.probe_given = walk.given.count("probe") > 0;
+  request.workers_given = walk.given.count("i") + walk.given.count("workers") > 0;
   request.header_timeout = absl::GetFlag(FLAGS_header_timeout).value;
   request.body_timeout = absl::GetFlag(FLAGS_body_timeout).value;
   request.idle_timeout = absl::GetFlag(FLAGS_idle_timeout).value;

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -24,6 +25,7 @@
 #include "core/base/log.h"
 #include "core/base/usable_cores.h"
 #include "core/coordinator/coordinator.h"
+#include "core/coordinator/upgrade.h"
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
 #include "tools/print_error.h"
@@ -48,6 +50,7 @@ absl::Status CheckDurations(const StartRequest& request) {
       {"--kill-timeout", request.kill_timeout, absl::Milliseconds(1)},
       {"--hang-timeout", request.hang_timeout, absl::Milliseconds(100)},
       {"--min-uptime", request.min_uptime, absl::ZeroDuration()},
+      {"--soak", request.soak, absl::ZeroDuration()},
       {"--header-timeout", request.header_timeout, absl::Milliseconds(100)},
       {"--body-timeout", request.body_timeout, absl::Milliseconds(100)},
       {"--idle-timeout", request.idle_timeout, absl::Milliseconds(100)},
@@ -82,10 +85,39 @@ absl::Duration HeartbeatPeriod(absl::Duration hang_timeout) {
   return std::clamp(hang_timeout / 8, absl::Milliseconds(10), absl::Milliseconds(500));
 }
 
-std::vector<std::string> WorkerArguments(const StartRequest& request) {
-  std::vector<std::string> arguments = {"uring-cluster", "worker"};
+// argv for the same program with what we were started with.
+std::vector<std::string> SameWords(const std::string& verb, const StartRequest& request) {
+  std::vector<std::string> arguments = {"uring-cluster", verb};
   arguments.insert(arguments.end(), request.command_line.begin(), request.command_line.end());
   return arguments;
+}
+
+absl::StatusOr<coordinator::ModeRequest> ToModeRequest(const StartRequest& request) {
+  coordinator::ModeRequest wanted;
+  const auto kind = coordinator::ParseMode(request.mode);
+  if (!kind.ok()) return kind.status();
+  wanted.kind = *kind;
+  if (!request.balance.empty()) {
+    const absl::StatusOr<net::Balance> balance = net::ParseBalance(request.balance);
+    if (!balance.ok()) return balance.status();
+    wanted.balance = *balance;
+  }
+  return wanted;
+}
+
+absl::StatusOr<coordinator::ProbeOptions> ToProbeOptions(const StartRequest& request) {
+  coordinator::ProbeOptions probe;
+  probe.enabled = request.probe != "off";
+  probe.path = request.probe;
+  probe.strict = request.probe_given;
+  const bool visible = std::all_of(probe.path.begin(), probe.path.end(),
+                                   [](char c) { return absl::ascii_isgraph(c); });
+  if (!probe.enabled ||
+      (absl::StartsWith(probe.path, "/") && visible && probe.path.size() <= 1024)) {
+    return probe;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("--probe=", request.probe.substr(0, 60),
+                                                 ": expected a path that begins with '/', or off"));
 }
 
 absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const StartRequest& request) {
@@ -106,12 +138,27 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.supervisor.listen_timeout = request.listen_timeout;
   options.supervisor.kill_timeout = request.kill_timeout;
   options.supervisor.restarts.min_uptime = request.min_uptime;
-  options.hang_timeout = request.hang_timeout;
+  options.health.hang_timeout = request.hang_timeout;
+  if (absl::Status status = CheckRange("--roll-width", request.roll_width, 1, 64); !status.ok()) {
+    return status;
+  }
+  options.supervisor.roll_width = static_cast<uint32_t>(request.roll_width);
+  options.supervisor.soak = request.soak;
+  options.supervisor.rebalancing = request.rebalance;
+  const absl::StatusOr<coordinator::ModeRequest> mode = ToModeRequest(request);
+  if (!mode.ok()) return mode.status();
+  options.mode = *mode;
+  const absl::StatusOr<coordinator::ProbeOptions> probe = ToProbeOptions(request);
+  if (!probe.ok()) return probe.status();
+  options.probe = *probe;
+  options.supervisor.probing = probe->enabled;
+  options.workers_given = request.workers_given;
   options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
   options.addresses = worker->addresses;
   options.listen.backlog = worker->backlog;
   options.binary = OwnBinary();
-  options.worker_arguments = WorkerArguments(request);
+  options.worker_arguments = SameWords("worker", request);
+  options.own_arguments = SameWords("start", request);
   options.app_text = absl::StrCat(request.app, request.app_arguments.empty() ? "" : " ",
                                   absl::StrJoin(request.app_arguments, " "));
   options.command_line = absl::StrCat("start ", absl::StrJoin(request.command_line, " "));
@@ -239,9 +286,9 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
     }
     options.addresses.push_back(*address);
   }
-  if (options.addresses.empty() || options.addresses.size() > link::kDescriptorsMax - 1) {
+  if (options.addresses.empty() || options.addresses.size() > link::kAddressesMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--listen takes 1 to ", link::kDescriptorsMax - 1, " addresses"));
+        absl::StrCat("--listen takes 1 to ", link::kAddressesMax, " addresses"));
   }
   options.backlog = static_cast<int>(request.backlog);
   options.header_timeout = request.header_timeout;
@@ -267,11 +314,16 @@ int RunStart(const StartRequest& request) {
     return kExitOperator;
   }
   options->directory = *directory;
-  if (request.daemon) {
-    options->log_file = request.log_file.empty() ? *directory + "/log" : request.log_file;
-    return RunDaemon(*std::move(options));
-  }
   options->log_file = request.log_file;
+  if (request.daemon && request.log_file.empty()) options->log_file = *directory + "/log";
+  if (coordinator::IsRehearsal()) {
+    const absl::Status status = coordinator::RehearseUpgrade(*options);
+    if (!status.ok()) PrintError(status.message());
+    return status.ok() ? kExitDone : kExitOperator;
+  }
+  // The program before this one has become a daemon and opened the log already.
+  if (coordinator::IsUpgraded()) return RunForeground(*options, nullptr);
+  if (request.daemon) return RunDaemon(*std::move(options));
   if (!request.log_file.empty()) {
     const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!log.valid()) {

@@ -25,7 +25,14 @@ struct StartRequest {
   std::string log_file;  // empty: BASE/NAME/log with --daemon, else stderr stays as it is
   int64_t backlog = 4096;
   int64_t connections_max = 0;
-  absl::Duration listen_timeout, kill_timeout, hang_timeout, min_uptime;
+  absl::Duration listen_timeout, kill_timeout, hang_timeout, min_uptime, soak;
+  std::string mode = "auto";
+  std::string balance;  // empty: the best of the mode
+  bool rebalance = true;
+  int64_t roll_width = 1;
+  std::string probe = "/";   // "off": none
+  bool probe_given = false;  // by the operator
+  bool workers_given = false;
   absl::Duration header_timeout, body_timeout, idle_timeout, request_timeout;
   std::vector<std::string> command_line;  // as given, behind the verb: what a worker is exec'd with
 };

@@ -22,9 +22,10 @@ constexpr int kExitInterrupted = 130;
 
 const std::map<std::string, std::string>& Verbs() {
   static const auto* verbs = new std::map<std::string, std::string>{
-      {"scale", "scale"}, {"reload", "reload"},     {"restart", "restart"}, {"stop", "stop"},
-      {"ping", "ping"},   {"list", "list"},         {"ls", "list"},         {"ps", "list"},
-      {"status", "list"}, {"describe", "describe"}, {"show", "describe"},   {"info", "describe"}};
+      {"scale", "scale"},     {"reload", "reload"}, {"restart", "restart"},   {"stop", "stop"},
+      {"upgrade", "upgrade"}, {"ping", "ping"},     {"list", "list"},         {"ls", "list"},
+      {"ps", "list"},         {"status", "list"},   {"describe", "describe"}, {"show", "describe"},
+      {"info", "describe"}};
   return *verbs;
 }
 
@@ -115,11 +116,13 @@ int WithoutCoordinator(const std::string& name, const std::string& directory,
     return Conclude(command, {"done", text}, options);
   }
   const int orphans = CountOrphans(directory);
-  return GiveUp(command,
-                absl::StrCat("cluster ", name, ": ", why, "; ", orphans,
-                             " of its workers still serve; 'uring-cluster stop ", name, "' ",
-                             orphans == 0 ? "clears it away" : "ends them"),
-                options);
+  return GiveUp(
+      command,
+      absl::StrCat(
+          "cluster ", name, ": ", why, "; ", orphans, " of its workers still serve; ",
+          orphans == 0 ? "" : "'uring-cluster start' with the same flags takes them over, ",
+          "'uring-cluster stop ", name, "' ", orphans == 0 ? "clears it away" : "ends them"),
+      options);
 }
 
 int Command(const std::string& name, const std::string& directory, const std::string& verb,

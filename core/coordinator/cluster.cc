@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,9 +17,14 @@
 #include "core/base/log.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
+#include "core/net/random_steering.h"
+#include "core/policy/crew.h"
+#include "core/policy/rebalance.h"
 
 namespace uc::coordinator {
 namespace {
+
+constexpr size_t kHeirsMax = 32;  // of one worker that leaves
 
 std::string ToText(policy::WorkerId id) {
   return absl::StrCat("worker ", id.slot, "/", id.generation);
@@ -46,49 +50,66 @@ link::DrainKind ToLink(policy::DrainKind kind) {
   switch (kind) {
     case policy::DrainKind::kHandOver:
       return link::DrainKind::kHandOver;
-    case policy::DrainKind::kRetire:
-      return link::DrainKind::kRetire;
     case policy::DrainKind::kPrompt:
       return link::DrainKind::kPrompt;
   }
   return link::DrainKind::kPrompt;
 }
 
-scoreboard::RowState ToRow(policy::WorkerState state) {
-  switch (state) {
-    case policy::WorkerState::kStarting:
-      return scoreboard::RowState::kStarting;
-    case policy::WorkerState::kServing:
-      return scoreboard::RowState::kServing;
-    case policy::WorkerState::kDraining:
-      return scoreboard::RowState::kDraining;
-    case policy::WorkerState::kKilled:
-      return scoreboard::RowState::kKilled;
-  }
-  return scoreboard::RowState::kFree;
+link::Entry ToLink(policy::Entry entry) {
+  return entry == policy::Entry::kAtOnce ? link::Entry::kAtOnce : link::Entry::kOnAdmission;
 }
-
-int SocketOption(const Fd& fd, int option) {
-  int value = 0;
-  socklen_t size = sizeof(value);
-  return getsockopt(fd.get(), SOL_SOCKET, option, &value, &size) == 0 ? value : 0;
-}
-
-bool IsSocket(const Fd& fd) { return SocketOption(fd, SO_TYPE) == SOCK_STREAM; }
-bool IsListening(const Fd& fd) { return SocketOption(fd, SO_ACCEPTCONN) != 0; }
 
 }  // namespace
 
-Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> addresses,
+Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> addresses, Mode mode,
                  scoreboard::Scoreboard board)
     : options_(options),
       addresses_(std::move(addresses)),
+      mode_(std::move(mode)),
       board_(std::move(board)),
-      supervisor_(options.supervisor) {}
+      supervisor_(options.supervisor),
+      listeners_(addresses_.size()) {}
 
 void Cluster::Start(absl::Time now) {
   for (const policy::Action& action : supervisor_.Start(now)) CarryOut(action);
   Handle(now, policy::Woke{});
+}
+
+void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
+                     std::map<policy::SlotIndex, std::vector<Fd>> listeners, Reply upgraded) {
+  scoreboard::Layout& layout = board_.layout();
+  policy::Legacy legacy;
+  legacy.workers_wanted = std::max(1u, layout.header.workers_wanted.load());
+  legacy.newest_generation = layout.header.newest_generation.load();
+  for (uint32_t slot = 0; slot < scoreboard::kSlotsMax; ++slot) {
+    const uint64_t restarts = layout.slots[slot].restarts.load();
+    if (restarts > 0) legacy.restart_counts[slot] = restarts;
+  }
+  for (auto& [slot, sockets] : listeners) listeners_.Keep(slot, std::move(sockets));
+  for (FormerWorker& former : workers) {
+    legacy.newest_generation = std::max(legacy.newest_generation, former.found.worker.generation);
+    legacy.workers.push_back(former.found);
+    if (!former.listeners.empty()) {
+      listeners_.Keep(former.found.worker.slot, std::move(former.listeners));
+    }
+    for (auto& [slot, sockets] : former.held) listeners_.Keep(slot, std::move(sockets));
+    WorkerProcess process;
+    process.id = former.found.worker;
+    process.pid = former.process.pid;
+    process.pidfd = std::move(former.process.pidfd);
+    process.channel = std::move(former.channel);
+    process.inbox = std::move(former.inbox);
+    process.row = former.process.row;
+    processes_.emplace(process.id.generation, std::move(process));
+  }
+  for (const auto& [slot, sockets] : listeners_.all()) legacy.listeners.push_back(slot);
+  LogInfo(absl::StrCat("goes on with ", workers.size(), " workers of the coordinator before it"));
+  for (const policy::Action& action : supervisor_.Resume(now, legacy)) CarryOut(action);
+  Handle(now, policy::Woke{});
+  upgraded.End(policy::Outcome::kDone,
+               absl::StrCat("the coordinator (pid ", getpid(), ") runs ", options_.binary,
+                            " anew; ", workers.size(), " workers went on"));
 }
 
 void Cluster::Handle(absl::Time now, policy::Event event) {
@@ -100,8 +121,7 @@ void Cluster::Handle(absl::Time now, policy::Event event) {
     for (const policy::Action& action : supervisor_.Step(now, next)) CarryOut(action);
   }
   if (!stopping && supervisor_.stopping()) NotifyService("STOPPING=1");
-  AdoptHeldListeners();
-  Publish(now);
+  Publish(now, supervisor_, processes_, board_.layout());
   AnnounceWhenReady();
 }
 
@@ -110,6 +130,8 @@ void Cluster::Give(absl::Time now, const policy::Command& command, Reply reply) 
   asked_[id] = Asked{policy::ToString(command), std::move(reply)};
   Handle(now, policy::CommandGiven{id, command});
 }
+
+// --- What workers say and do ---
 
 void Cluster::OnLinkReadable(absl::Time now, policy::Generation generation) {
   const auto found = processes_.find(generation);
@@ -126,19 +148,46 @@ void Cluster::OnLinkReadable(absl::Time now, policy::Generation generation) {
       return;
     }
     if (!received->has_value()) return;
-    link::Received& packet = **received;
-    if (std::holds_alternative<link::Bound>(packet.message)) {
-      KeepListeners(process, std::move(packet.descriptors));
-    } else if (std::holds_alternative<link::Ready>(packet.message)) {
-      Handle(now, policy::WorkerReady{process.id});
-    } else if (const auto* refused = std::get_if<link::Refused>(&packet.message)) {
-      const policy::Fault fault =
-          refused->operator_fault ? policy::Fault::kOperator : policy::Fault::kWorld;
-      Handle(now, policy::WorkerRefused{process.id, fault, refused->reason});
-    } else {
-      scoreboard::Add(board_.layout().header.events_ignored, 1);
-    }
+    Hear(now, process, std::move(**received));
   }
+}
+
+void Cluster::Hear(absl::Time now, WorkerProcess& process, link::Received packet) {
+  if (std::holds_alternative<link::Bound>(packet.message)) {
+    KeepListeners(now, process, process.id.slot, std::move(packet.descriptors));
+  } else if (const auto* ready = std::get_if<link::Ready>(&packet.message)) {
+    process.http = ready->http;
+    Handle(now, policy::WorkerReady{process.id});
+  } else if (const auto* refused = std::get_if<link::Refused>(&packet.message)) {
+    const policy::Fault fault =
+        refused->operator_fault ? policy::Fault::kOperator : policy::Fault::kWorld;
+    Handle(now, policy::WorkerRefused{process.id, fault, refused->reason});
+  } else if (const auto* hello = std::get_if<link::Hello>(&packet.message)) {
+    // It was stopped or starved when we knocked.
+    std::vector<Fd>& descriptors = packet.descriptors;
+    if (descriptors.size() <= size_t{hello->steering}) return;
+    process.inbox = std::move(descriptors[0]);
+    descriptors.erase(descriptors.begin(), descriptors.begin() + 1 + hello->steering);
+    if (!descriptors.empty()) KeepListeners(now, process, process.id.slot, std::move(descriptors));
+  } else if (const auto* holds = std::get_if<link::Holds>(&packet.message)) {
+    KeepListeners(now, process, holds->slot, std::move(packet.descriptors));
+  } else if (!std::holds_alternative<link::HelloEnd>(packet.message)) {
+    scoreboard::Add(board_.layout().header.events_ignored, 1);
+  }
+}
+
+void Cluster::KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
+                            std::vector<Fd> listeners) {
+  // Only of the slot's newest worker: an older one's sockets are those of a slot that was retired.
+  const bool newest = std::none_of(processes_.begin(), processes_.end(), [&](const auto& other) {
+    return other.second.id.slot == process.id.slot && other.first > process.id.generation;
+  });
+  if (slot >= policy::kWorkersMax || !newest || !listeners_.Keep(slot, std::move(listeners))) {
+    scoreboard::Add(board_.layout().header.events_ignored, 1);
+    return;
+  }
+  SpreadByChance();
+  Handle(now, policy::ListenersKept{slot});
 }
 
 void Cluster::OnExit(absl::Time now, policy::Generation generation) {
@@ -148,87 +197,152 @@ void Cluster::OnExit(absl::Time now, policy::Generation generation) {
   if (!report.ok()) return;
   OnLinkReadable(now, generation);  // its last words come before its death
   const policy::WorkerId id = found->second.id;
-  scoreboard::FoldAndFree(board_.layout(), found->second.row);
+  scoreboard::Layout& layout = board_.layout();
+  if (mode_.steering.has_value() && id.slot < net::kSteeredSlotsMax) {
+    const scoreboard::Counters& counters = layout.workers[found->second.row].counters;
+    mode_.steering->ForgetLoad(id.slot, scoreboard::OpenConnections(counters));
+  }
+  scoreboard::FoldAndFree(layout, found->second.row);
+  unlink(DoorPath(options_.directory, generation).c_str());
+  probes_.erase(generation);
   processes_.erase(found);
   Handle(now, policy::WorkerExited{id, report->clean, report->reason});
 }
 
-void Cluster::ObserveHealth(absl::Time now) {
+void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
+  const auto found = probes_.find(generation);
+  if (found == probes_.end()) return;
+  const std::optional<SelfProbe::Answer> answer = found->second.OnReadable();
+  if (!answer.has_value()) return;
+  probes_.erase(found);
+  const auto process = processes_.find(generation);
+  if (process == processes_.end()) return;
+  Handle(now, policy::ProbeAnswered{process->second.id, answer->passed, answer->reason});
+}
+
+bool Cluster::ObserveHealth(absl::Time now) {
   std::vector<policy::HealthObserved> observed;
+  uint64_t traffic = 0;
+  bool silence = false;
   for (auto& [generation, process] : processes_) {
-    const policy::Health health =
-        policy::Judge(process.health.Observe(now, process.pid, board_.layout().workers[process.row],
-                                             options_.hang_timeout),
-                      options_.hang_timeout);
-    if (health != policy::Health::kWell) observed.push_back({process.id, health});
+    const scoreboard::WorkerRow& row = board_.layout().workers[process.row];
+    traffic += row.counters.accepted.load(std::memory_order_relaxed) +
+               row.counters.requests.load(std::memory_order_relaxed);
+    const policy::HealthObservation observation =
+        process.health.Observe(now, process.pid, row, options_.health,
+                               [&] { return listeners_.WorkWaits(process.id.slot); });
+    silence |= observation.work_waiting > absl::ZeroDuration();
+    const policy::Health health = policy::Judge(observation, options_.health);
+    const bool changed = health != std::exchange(process.last_health, health);
+    if (changed || health != policy::Health::kWell) observed.push_back({process.id, health});
   }
   for (const policy::HealthObserved& event : observed) Handle(now, event);
+  return std::exchange(traffic_seen_, traffic) != traffic || silence;
 }
+
+// --- Actions ---
 
 void Cluster::CarryOut(const policy::Action& action) {
   std::visit([this](const auto& one) { CarryOut(one); }, action);
 }
 
 void Cluster::CarryOut(const policy::Spawn& spawn) {
-  const absl::Status status = StartProcess(spawn.worker);
+  const absl::Status status = StartProcess(spawn.worker, spawn.entry);
   if (status.ok()) return;
   const policy::Fault fault =
       absl::IsFailedPrecondition(status) ? policy::Fault::kOperator : policy::Fault::kWorld;
   events_.push_back(policy::SpawnFailed{spawn.worker, fault, std::string(status.message())});
 }
 
-absl::Status Cluster::StartProcess(policy::WorkerId id) {
-  const std::optional<uint32_t> row = FreeRow();
+absl::Status Cluster::StartProcess(policy::WorkerId id, policy::Entry entry) {
+  scoreboard::Layout& layout = board_.layout();
+  layout.header.newest_generation.store(id.generation, std::memory_order_relaxed);
+  const std::optional<uint32_t> row = FreeRow(layout);
   if (!row.has_value()) return absl::UnavailableError("all rows of the scoreboard are in use");
   absl::StatusOr<std::pair<link::Channel, link::Channel>> ends = link::Channel::Pair();
   if (!ends.ok()) return absl::UnavailableError(ends.status().message());
+  absl::StatusOr<std::pair<link::Channel, link::Channel>> inbox = link::Channel::Pair();
+  if (!inbox.ok()) return absl::UnavailableError(inbox.status().message());
+  const absl::StatusOr<Fd> door = link::MakeDoor(DoorPath(options_.directory, id.generation));
+  if (!door.ok()) return absl::UnavailableError(door.status().message());
 
-  link::Assign assign{.slot = id.slot, .generation = id.generation, .row = *row, .addresses = {}};
+  link::Assign assign;
+  assign.slot = id.slot;
+  assign.generation = id.generation;
+  assign.row = *row;
+  assign.entry = ToLink(entry);
   for (const net::Address& address : addresses_) assign.addresses.push_back(address.ToString());
-  std::vector<int> descriptors = {board_.fd().get()};
-  for (const Fd& listener : listeners_[id.slot]) descriptors.push_back(listener.get());
-  held_.erase(id.slot);  // the slot is back, and its own worker serves it
+  std::vector<int> descriptors = {board_.fd().get(), inbox->first.fd(), inbox->second.fd(),
+                                  door->get()};
+  if (mode_.steering.has_value()) {
+    for (const int fd : mode_.steering->descriptors()) descriptors.push_back(fd);
+    assign.steering = static_cast<uint16_t>(descriptors.size() - link::kAssignDescriptors);
+  }
+  for (const int listener : listeners_.DescriptorsOf(id.slot)) descriptors.push_back(listener);
   // Into the pair's buffer, before its reader exists: no hand-shake, nothing to wait for.
   if (absl::Status status = ends->first.Send(assign, descriptors); !status.ok()) return status;
 
-  scoreboard::WorkerRow& board_row = board_.layout().workers[*row];
-  board_row.slot.store(id.slot, std::memory_order_relaxed);
-  board_row.generation.store(id.generation, std::memory_order_relaxed);
-  board_row.heartbeat_ns.store(0, std::memory_order_relaxed);
-
+  layout.workers[*row].heartbeat_ns.store(0, std::memory_order_relaxed);
   absl::StatusOr<Spawned> spawned =
       SpawnWorker(options_.binary, options_.worker_arguments, ends->second.fd());
-  if (!spawned.ok()) return spawned.status();
-  board_row.pid.store(spawned->pid, std::memory_order_relaxed);
-  board_row.started_ns.store(MonotonicNanos(), std::memory_order_relaxed);
-  board_row.state_since_ns.store(MonotonicNanos(), std::memory_order_relaxed);
-  board_row.state.store(static_cast<uint32_t>(scoreboard::RowState::kStarting),
-                        std::memory_order_release);
-
+  if (!spawned.ok()) {
+    unlink(DoorPath(options_.directory, id.generation).c_str());
+    return spawned.status();
+  }
+  OccupyRow(id, spawned->pid, layout.workers[*row]);
   WorkerProcess process;
   process.id = id;
   process.pid = spawned->pid;
   process.pidfd = std::move(spawned->pidfd);
   process.channel.emplace(std::move(ends->first));
+  process.inbox = inbox->second.Replace(Fd());
   process.row = *row;
   processes_.emplace(id.generation, std::move(process));
   return absl::OkStatus();
 }
 
+void Cluster::Tell(policy::WorkerId id, const link::Message& message,
+                   absl::Span<const int> descriptors) {
+  WorkerProcess* process = Find(id);
+  if (process == nullptr || !process->channel.has_value()) return;
+  const absl::Status status = process->channel->Send(message, descriptors);
+  if (!status.ok()) LogWarning(absl::StrCat(ToText(id), ": ", status.message()));
+}
+
+void Cluster::CarryOut(const policy::Probe& probe) {
+  const WorkerProcess* process = Find(probe.worker);
+  if (process == nullptr) return;
+  if (!process->http) {  // what would be an answer, only its app knows
+    events_.push_back(policy::ProbeAnswered{probe.worker, true, ""});
+    return;
+  }
+  absl::StatusOr<std::pair<SelfProbe, Fd>> begun =
+      SelfProbe::Begin(options_.probe, addresses_[0].ToString());
+  if (!begun.ok()) {
+    events_.push_back(
+        policy::ProbeAnswered{probe.worker, false, std::string(begun.status().message())});
+    return;
+  }
+  Tell(probe.worker, link::Serve{}, {begun->second.get()});
+  probes_.insert_or_assign(probe.worker.generation, std::move(begun->first));
+}
+
+void Cluster::CarryOut(const policy::Admit& admit) { Tell(admit.worker, link::Admit{}); }
+
 void Cluster::CarryOut(const policy::Drain& drain) {
-  WorkerProcess* process = Find(drain.worker);
+  const WorkerProcess* process = Find(drain.worker);
   if (process == nullptr) return;
   LogInfo(absl::StrCat(ToText(drain.worker), " (pid ", process->pid, ") drains"));
   const int64_t within_ms =
       std::clamp<int64_t>(absl::ToInt64Milliseconds(drain.within), 0, int64_t{UINT32_MAX});
-  // The sockets of a retired slot are held and adopted: for its worker it is a hand-over.
-  const policy::DrainKind kind =
-      held_.count(drain.worker.slot) > 0 && drain.kind == policy::DrainKind::kRetire
-          ? policy::DrainKind::kHandOver
-          : drain.kind;
-  const link::Drain message{ToLink(kind), static_cast<uint32_t>(within_ms)};
-  // A worker that does not take it has its kill_timeout like any other.
-  if (process->channel.has_value()) process->channel->Send(message).IgnoreError();
+  std::vector<int> inboxes;
+  for (const policy::WorkerId& heir : drain.heirs) {
+    const WorkerProcess* const other = Find(heir);
+    if (other != nullptr && other->inbox.valid() && inboxes.size() < kHeirsMax) {
+      inboxes.push_back(other->inbox.get());
+    }
+  }
+  Tell(drain.worker, link::Drain{ToLink(drain.kind), static_cast<uint32_t>(within_ms)}, inboxes);
 }
 
 void Cluster::CarryOut(const policy::Kill& kill) {
@@ -241,35 +355,112 @@ void Cluster::CarryOut(const policy::Kill& kill) {
 }
 
 void Cluster::CarryOut(const policy::SetLive& set_live) {
-  // Without steering a slot's listener is what makes it live; the scoreboard tells.
-  board_.layout().slots[set_live.slot].live.store(set_live.live, std::memory_order_relaxed);
+  const policy::SlotIndex slot = set_live.slot;
+  board_.layout().slots[slot].live.store(set_live.live, std::memory_order_relaxed);
+  if (!mode_.steering.has_value()) return;  // then its listener is what makes it live
+  if (set_live.live) {
+    if (absl::Status status = mode_.steering->Put(slot, listeners_.Of(slot)); !status.ok()) {
+      LogError(absl::StrCat("slot ", slot, " gets no new connections: ", status.message()));
+      return;
+    }
+  }
+  mode_.steering->SetLive(slot, set_live.live);
 }
 
-void Cluster::CarryOut(const policy::CloseSlot& close_slot) {
-  if (listeners_.count(close_slot.slot) > 0) held_.emplace(close_slot.slot, 0);
+void Cluster::CarryOut(const policy::Adopt& adopt) {
+  board_.layout().slots[adopt.slot].stand_in.store(adopt.worker.generation,
+                                                   std::memory_order_relaxed);
+  LogInfo(absl::StrCat(ToText(adopt.worker), " accepts for slot ", adopt.slot, " as well"));
+  Tell(adopt.worker, link::Adopt{adopt.slot}, listeners_.DescriptorsOf(adopt.slot));
 }
 
-// Hold and adopt (DESIGN.md 5, mode plain): the first serving worker takes over what nobody serves. Level-
-// triggered: when it drains or dies, the next look finds another one.
-void Cluster::AdoptHeldListeners() {
-  if (held_.empty() || supervisor_.stopping()) return;
-  std::optional<policy::WorkerId> heir;
-  std::vector<policy::Generation> serving;
+void Cluster::CarryOut(const policy::Release& release) {
+  board_.layout().slots[release.slot].stand_in.store(0, std::memory_order_relaxed);
+  Tell(release.worker, link::Release{release.slot});
+}
+
+void Cluster::CarryOut(const policy::Evacuate& evacuate) {
+  listeners_.Evacuate(evacuate.slot);
+  if (mode_.steering.has_value()) mode_.steering->Remove(evacuate.slot);
+  SpreadByChance();
+}
+
+void Cluster::SpreadByChance() {
+  if (mode_.steering.has_value() || mode_.balance != net::Balance::kRandom) return;
+  const auto& all = listeners_.all();
+  if (all.empty()) return;
+  for (const Fd& listener : all.begin()->second) {
+    const absl::Status status = net::AttachRandom(listener, static_cast<uint32_t>(all.size()));
+    if (!status.ok()) LogWarning(absl::StrCat("--balance=random: ", status.message()));
+  }
+}
+
+void Cluster::CarryOut(const policy::Rebalance&) {
+  std::vector<policy::Load> loads;
   for (const policy::Slot& slot : supervisor_.slots()) {
-    if (!slot.incumbent.has_value() || slot.incumbent->state != policy::WorkerState::kServing)
-      continue;
-    serving.push_back(slot.incumbent->id.generation);
-    if (!heir.has_value() && slot.wanted) heir = slot.incumbent->id;
+    if (!slot.wanted || !policy::Healthy(slot)) continue;
+    const WorkerProcess* const process = Find(slot.incumbent->id);
+    if (process == nullptr || !process->inbox.valid()) continue;
+    const scoreboard::WorkerRow& row = board_.layout().workers[process->row];
+    loads.push_back({process->id, scoreboard::OpenConnections(row.counters)});
   }
-  if (!heir.has_value()) return;
-  for (auto& [slot, adopter] : held_) {
-    if (std::count(serving.begin(), serving.end(), adopter) > 0) continue;
-    std::vector<int> descriptors;
-    for (const Fd& listener : listeners_[slot]) descriptors.push_back(listener.get());
-    WorkerProcess* process = Find(*heir);
-    if (process == nullptr || !process->channel.has_value()) return;
-    if (process->channel->Send(link::Adopt{}, descriptors).ok()) adopter = heir->generation;
+  std::map<policy::Generation, std::pair<link::Give, std::vector<int>>> gifts;
+  std::map<policy::Generation, policy::WorkerId> givers;
+  for (const policy::Gift& gift : policy::PlanRebalance(loads)) {
+    auto& [give, inboxes] = gifts[gift.from.generation];
+    givers[gift.from.generation] = gift.from;
+    if (inboxes.size() == kHeirsMax) continue;
+    give.connections.push_back(gift.connections);
+    inboxes.push_back(Find(gift.to)->inbox.get());
   }
+  for (const auto& [generation, gift] : gifts) {
+    LogInfo(absl::StrCat(ToText(givers[generation]), " gives idle connections to ",
+                         gift.second.size(), gift.second.size() == 1 ? " other" : " others"));
+    Tell(givers[generation], gift.first, gift.second);
+  }
+}
+
+// --- Upgrade ---
+
+void Cluster::CarryOut(const policy::Upgrade& upgrade) {
+  upgrade_command_ = upgrade.command;
+  // The numbers of lock and control pipe do not matter to a rehearsal.
+  UpgradeState state = StateForUpgrade(board_.fd(), board_.fd());
+  absl::StatusOr<Rehearsal> rehearsal =
+      Rehearsal::Begin(options_.binary, options_.own_arguments, state);
+  if (!rehearsal.ok()) {
+    events_.push_back(
+        policy::UpgradeFailed{upgrade.command, std::string(rehearsal.status().message())});
+    return;
+  }
+  rehearsal_.emplace(*std::move(rehearsal));
+  rehearsal_deadline_ = MonotonicNow() + Rehearsal::kPatience;
+}
+
+UpgradeState Cluster::StateForUpgrade(const Fd& lock, const Fd& control) const {
+  UpgradeState state;
+  state.lock = lock.get();
+  state.control = control.get();
+  const auto asked = asked_.find(upgrade_command_);
+  if (asked != asked_.end()) state.reply = asked->second.reply.fd();
+  if (mode_.steering.has_value()) state.steering = mode_.steering->descriptors();
+  for (const auto& [slot, sockets] : listeners_.all()) {
+    state.listeners[slot] = listeners_.DescriptorsOf(slot);
+  }
+  return state;
+}
+
+void Cluster::OnRehearsal(absl::Time now, const Fd& lock, const Fd& control) {
+  absl::Status status = rehearsal_->End();
+  rehearsal_.reset();
+  rehearsal_deadline_ = absl::InfiniteFuture();
+  if (!supervisor_.upgrading()) return;  // a stop came between
+  if (status.ok()) {
+    LogInfo("the new program can go on: replacing this one");
+    status =
+        ReplaceProgram(options_.binary, options_.own_arguments, StateForUpgrade(lock, control));
+  }
+  Handle(now, policy::UpgradeFailed{upgrade_command_, std::string(status.message())});
 }
 
 void Cluster::CarryOut(const policy::Progress& progress) {
@@ -293,74 +484,9 @@ void Cluster::CarryOut(const policy::Report& report) {
       report.text);
 }
 
-void Cluster::KeepListeners(const WorkerProcess& process, std::vector<Fd> listeners) {
-  const policy::WorkerId id = process.id;
-  // Only of the slot's newest worker: an older one's sockets are those of a slot that was closed.
-  const bool newest = std::none_of(processes_.begin(), processes_.end(), [&](const auto& other) {
-    return other.second.id.slot == id.slot && other.first > id.generation;
-  });
-  std::vector<Fd>& kept = listeners_[id.slot];
-  if (!newest || !kept.empty() || listeners.size() != addresses_.size() ||
-      !std::all_of(listeners.begin(), listeners.end(), IsSocket)) {
-    scoreboard::Add(board_.layout().header.events_ignored, 1);
-    return;
-  }
-  const auto slots = supervisor_.slots();
-  const bool retired = std::none_of(slots.begin(), slots.end(), [&](const policy::Slot& slot) {
-    return slot.index == id.slot && !slot.closed;
-  });
-  // The slot went while its worker was starting: if it has got as far as listen(), somebody may wait there.
-  if (retired && !std::any_of(listeners.begin(), listeners.end(), IsListening)) return;
-  if (retired) held_.emplace(id.slot, 0);
-  kept = std::move(listeners);
-}
-
-std::optional<uint32_t> Cluster::FreeRow() const {
-  for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
-    if (board_.layout().workers[row].state.load(std::memory_order_relaxed) ==
-        static_cast<uint32_t>(scoreboard::RowState::kFree)) {
-      return row;
-    }
-  }
-  return std::nullopt;
-}
-
 WorkerProcess* Cluster::Find(policy::WorkerId id) {
   const auto found = processes_.find(id.generation);
   return found == processes_.end() ? nullptr : &found->second;
-}
-
-void Cluster::Publish(absl::Time now) {
-  scoreboard::Layout& layout = board_.layout();
-  const auto publish_worker = [&](const std::optional<policy::Worker>& worker) {
-    const WorkerProcess* process = worker.has_value() ? Find(worker->id) : nullptr;
-    if (process == nullptr) return;
-    scoreboard::WorkerRow& row = layout.workers[process->row];
-    row.state_since_ns.store(absl::ToUnixNanos(worker->since), std::memory_order_relaxed);
-    row.state.store(static_cast<uint32_t>(ToRow(worker->state)), std::memory_order_release);
-  };
-  uint32_t next_index = 0;
-  for (const policy::Slot& slot : supervisor_.slots()) {
-    for (; next_index < slot.index; ++next_index) layout.slots[next_index].wanted.store(0);
-    scoreboard::SlotRow& row = layout.slots[slot.index];
-    row.wanted.store(slot.wanted, std::memory_order_relaxed);
-    row.restarts.store(slot.restart_count, std::memory_order_relaxed);
-    row.quick_deaths.store(slot.restarts.quick_deaths(), std::memory_order_relaxed);
-    const bool waiting = !slot.incumbent.has_value() && slot.spawn_at > now;
-    row.next_spawn_ns.store(waiting ? absl::ToUnixNanos(slot.spawn_at) : 0,
-                            std::memory_order_relaxed);
-    publish_worker(slot.incumbent);
-    publish_worker(slot.successor);
-    publish_worker(slot.leaving);
-    next_index = slot.index + 1;
-  }
-  for (; next_index < scoreboard::kSlotsMax && layout.slots[next_index].wanted.load() != 0;
-       ++next_index) {
-    layout.slots[next_index].wanted.store(0, std::memory_order_relaxed);
-  }
-  layout.header.workers_wanted.store(supervisor_.workers_wanted(), std::memory_order_relaxed);
-  layout.header.rolling.store(supervisor_.rolling(), std::memory_order_relaxed);
-  layout.header.stopping.store(supervisor_.stopping(), std::memory_order_relaxed);
 }
 
 void Cluster::AnnounceWhenReady() {

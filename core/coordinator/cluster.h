@@ -1,5 +1,5 @@
-// Cluster: the running cluster on the operating system's side: processes, listeners, scoreboard. Carries
-// out the supervisor's Actions and brings their results back as Events.
+// Cluster: the running cluster on the operating system's side: processes, listeners, steering, scoreboard.
+// Carries out the supervisor's Actions and brings their results back as Events.
 //
 // Nothing here blocks and nothing is decided here: who lives, dies or serves is the Supervisor's.
 #ifndef CORE_COORDINATOR_CLUSTER_H_
@@ -13,7 +13,12 @@
 
 #include "absl/time/time.h"
 #include "core/coordinator/coordinator_options.h"
+#include "core/coordinator/former_workers.h"
+#include "core/coordinator/listener_keep.h"
+#include "core/coordinator/publish.h"
 #include "core/coordinator/reply.h"
+#include "core/coordinator/self_probe.h"
+#include "core/coordinator/upgrade.h"
 #include "core/coordinator/worker_process.h"
 #include "core/policy/supervisor.h"
 #include "core/scoreboard/scoreboard.h"
@@ -23,61 +28,88 @@ namespace uc::coordinator {
 class Cluster {
  public:
   // `addresses`: with port 0 resolved.
-  Cluster(const CoordinatorOptions& options, std::vector<net::Address> addresses,
+  Cluster(const CoordinatorOptions& options, std::vector<net::Address> addresses, Mode mode,
           scoreboard::Scoreboard board);
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
   void Start(absl::Time now);
+  // Instead of Start: goes on with the workers of a coordinator that has gone. `listeners`: what is kept besides
+  // theirs. `upgraded`: who waits to hear that the upgrade is done.
+  void Resume(absl::Time now, std::vector<FormerWorker> workers,
+              std::map<policy::SlotIndex, std::vector<Fd>> listeners, Reply upgraded);
   // Feeds one event, carries out what follows, and so on until nothing follows any more.
   void Handle(absl::Time now, policy::Event event);
   // A command; its progress and its answer go to `reply` and to the log.
   void Give(absl::Time now, const policy::Command& command, Reply reply);
 
-  // What the descriptors of `processes()` reported.
+  // What the descriptors of `processes()`, `probes()` and `rehearsal()` reported.
   void OnLinkReadable(absl::Time now, policy::Generation generation);
   void OnExit(absl::Time now, policy::Generation generation);
-  // Compares the heartbeats with the clock.
-  void ObserveHealth(absl::Time now);
+  void OnProbeReadable(absl::Time now, policy::Generation generation);
+  // The rehearsal has ended, or its time is over. Does not come back if the upgrade succeeds. `lock` and
+  // `control` go with it.
+  void OnRehearsal(absl::Time now, const Fd& lock, const Fd& control);
+  // Compares the heartbeats with the clock. True: connections come and go, so look again soon.
+  bool ObserveHealth(absl::Time now);
 
-  const std::map<policy::Generation, WorkerProcess>& processes() const { return processes_; }
+  const Processes& processes() const { return processes_; }
+  const std::map<policy::Generation, SelfProbe>& probes() const { return probes_; }
+  const std::optional<Rehearsal>& rehearsal() const { return rehearsal_; }
+  absl::Time rehearsal_deadline() const { return rehearsal_deadline_; }
   const policy::Supervisor& supervisor() const { return supervisor_; }
   const std::optional<policy::Finish>& finish() const { return finish_; }
 
   // Opens the log file again and passes it to the workers (USR1).
   void ReopenLogFiles();
+  // For an upgrade.
+  UpgradeState StateForUpgrade(const Fd& lock, const Fd& control) const;
 
  private:
   void CarryOut(const policy::Action& action);
   void CarryOut(const policy::Spawn& spawn);
+  void CarryOut(const policy::Probe& probe);
+  void CarryOut(const policy::Admit& admit);
   void CarryOut(const policy::Drain& drain);
   void CarryOut(const policy::Kill& kill);
   void CarryOut(const policy::SetLive& set_live);
-  void CarryOut(const policy::CloseSlot& close_slot);
+  void CarryOut(const policy::Adopt& adopt);
+  void CarryOut(const policy::Release& release);
+  void CarryOut(const policy::Evacuate& evacuate);
+  void CarryOut(const policy::Rebalance&);
   void CarryOut(const policy::Progress& progress);
   void CarryOut(const policy::Acknowledge& acknowledge);
   void CarryOut(const policy::ReopenLogFiles&) { ReopenLogFiles(); }
+  void CarryOut(const policy::Upgrade& upgrade);
   void CarryOut(const policy::Report& report);
   void CarryOut(const policy::Finish& finish) { finish_ = finish; }
 
-  absl::Status StartProcess(policy::WorkerId id);
-  void AdoptHeldListeners();
-  void KeepListeners(const WorkerProcess& process, std::vector<Fd> listeners);
-  std::optional<uint32_t> FreeRow() const;
+  absl::Status StartProcess(policy::WorkerId id, policy::Entry entry);
+  // Says one thing to a worker. A worker that does not take it has its deadlines like any other.
+  void Tell(policy::WorkerId id, const link::Message& message,
+            absl::Span<const int> descriptors = {});
+  void Hear(absl::Time now, WorkerProcess& process, link::Received packet);
+  void KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
+                     std::vector<Fd> listeners);
+  // One socket more or less in the reuseport groups.
+  void SpreadByChance();
   WorkerProcess* Find(policy::WorkerId id);
-  void Publish(absl::Time now);
   void AnnounceWhenReady();
 
   const CoordinatorOptions& options_;
   const std::vector<net::Address> addresses_;
+  Mode mode_;
   scoreboard::Scoreboard board_;
   policy::Supervisor supervisor_;
 
-  std::map<policy::Generation, WorkerProcess> processes_;
-  std::map<policy::SlotIndex, std::vector<Fd>> listeners_;
-  // Slots that were retired and whose listeners we hold on, so that nothing queued or half-open there is
-  // reset; with the generation of the worker that serves them now (0: none yet).
-  std::map<policy::SlotIndex, policy::Generation> held_;
+  Processes processes_;
+  ListenerKeep listeners_;
+  std::map<policy::Generation, SelfProbe> probes_;
+  std::optional<Rehearsal> rehearsal_;
+  absl::Time rehearsal_deadline_ = absl::InfiniteFuture();
+  policy::CommandId upgrade_command_ = 0;
+  uint64_t traffic_seen_ = 0;  // connections and requests at the last look
+
   struct Asked {
     std::string text;
     Reply reply;

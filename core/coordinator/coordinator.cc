@@ -10,33 +10,42 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/coordinator/cluster.h"
 #include "core/coordinator/control_pipe.h"
+#include "core/coordinator/former_workers.h"
+#include "core/coordinator/mode.h"
 #include "core/coordinator/run_directory.h"
 #include "core/coordinator/service_notice.h"
+#include "core/coordinator/upgrade.h"
 
 namespace uc::coordinator {
 namespace {
 
 constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
                             SIGQUIT, SIGTERM, SIGINT, SIGCHLD};
-// Which of DESIGN.md's modes is in force, and why.
-constexpr absl::string_view kMode =
-    "plain: the kernel's hash spreads connections over the slots' own sockets (needs no privilege)";
 // The kernel tears a killed worker's ring down some milliseconds after the process has ended, and until then
 // its listener is alive; nothing tells when. Who starts at once after a kill would be told "in use".
 constexpr absl::Duration kDyingRingPatience = absl::Milliseconds(250);
 constexpr int kProbePeriodMs = 5;
+// Between two looks at the workers' health: a silent one is to be noticed before its clients do, and an idle
+// cluster costs nothing.
+constexpr absl::Duration kBusyLook = absl::Milliseconds(25);
+constexpr absl::Duration kIdleLookMax = absl::Milliseconds(150);
+constexpr absl::Duration kRetireGrace = absl::Seconds(1);
+constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
 constexpr rlim_t kDescriptorReserve =
     32;  // standard streams, control, scoreboard, replies, /proc reads
 
@@ -51,12 +60,12 @@ absl::StatusOr<Fd> BlockSignals() {
   return fd;
 }
 
-// A slot costs the coordinator its listeners, and a link and a pidfd for each of its two workers.
+// A slot costs the coordinator its listeners; a worker its link, pidfd and inbox.
 absl::Status CheckDescriptors(const CoordinatorOptions& options) {
   rlimit limit;
   UC_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
   const rlim_t needed =
-      kDescriptorReserve + options.supervisor.workers * (options.addresses.size() + 2) + 2;
+      kDescriptorReserve + options.supervisor.workers * (options.addresses.size() + 3) + 3;
   if (limit.rlim_cur >= needed) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("too few file descriptors: ", options.supervisor.workers, " workers need ",
@@ -64,13 +73,10 @@ absl::Status CheckDescriptors(const CoordinatorOptions& options) {
                    "; raise it (ulimit -n, LimitNOFILE=) or take fewer workers"));
 }
 
-// Claims every address for the life of the cluster: a bound socket that never listens gets no
-// connections, resolves port 0 once for all workers and keeps strangers out while no worker is there.
-absl::StatusOr<std::vector<Fd>> ClaimAddresses(const CoordinatorOptions& options,
-                                               std::vector<net::Address>* resolved) {
-  std::vector<Fd> claims;
+// Nobody else has them.
+absl::Status ProbeAddresses(const std::vector<net::Address>& addresses) {
   const absl::Time until = MonotonicNow() + kDyingRingPatience;
-  for (const net::Address& address : options.addresses) {
+  for (const net::Address& address : addresses) {
     absl::Status status = net::ProbeFree(address);
     while (absl::IsAlreadyExists(status) && MonotonicNow() < until) {
       poll(nullptr, 0, kProbePeriodMs);
@@ -78,8 +84,17 @@ absl::StatusOr<std::vector<Fd>> ClaimAddresses(const CoordinatorOptions& options
     }
     if (!status.ok()) return status;
   }
-  for (const net::Address& address : options.addresses) {
-    absl::StatusOr<Fd> claim = net::Bind(address, options.listen);
+  return absl::OkStatus();
+}
+
+// Claims every address for the life of the cluster: a bound socket that never listens gets no
+// connections, resolves port 0 once for all workers and keeps strangers out while no worker is there.
+absl::StatusOr<std::vector<Fd>> ClaimAddresses(const std::vector<net::Address>& addresses,
+                                               const net::ListenOptions& listen,
+                                               std::vector<net::Address>* resolved) {
+  std::vector<Fd> claims;
+  for (const net::Address& address : addresses) {
+    absl::StatusOr<Fd> claim = net::Bind(address, listen);
     if (!claim.ok()) return claim.status();
     absl::StatusOr<net::Address> local = net::LocalAddress(*claim);
     if (!local.ok()) return local.status();
@@ -89,22 +104,69 @@ absl::StatusOr<std::vector<Fd>> ClaimAddresses(const CoordinatorOptions& options
   return claims;
 }
 
+std::string JoinAddresses(const std::vector<net::Address>& addresses) {
+  return absl::StrJoin(addresses, " ", [](std::string* out, const net::Address& address) {
+    out->append(address.ToString());
+  });
+}
+
 void FillHeader(const CoordinatorOptions& options, const std::vector<net::Address>& addresses,
-                scoreboard::Scoreboard& board) {
+                const Mode& mode, scoreboard::Scoreboard& board) {
   scoreboard::Header& header = board.layout().header;
   header.coordinator_pid.store(getpid());
-  header.started_unix_ns = absl::GetCurrentTimeNanos();
-  header.started_ns = MonotonicNanos();
+  if (header.coordinators.fetch_add(1) == 0) {
+    header.started_unix_ns = absl::GetCurrentTimeNanos();
+    header.started_ns = MonotonicNanos();
+  }
   scoreboard::SetText(header.name, sizeof(header.name), options.name);
   scoreboard::SetText(header.app, sizeof(header.app), options.app_text);
   scoreboard::SetText(header.binary, sizeof(header.binary), options.binary);
   scoreboard::SetText(header.command_line, sizeof(header.command_line), options.command_line);
-  scoreboard::SetText(header.mode, sizeof(header.mode), kMode);
-  scoreboard::SetText(
-      header.addresses, sizeof(header.addresses),
-      absl::StrJoin(addresses, " ", [](std::string* out, const net::Address& address) {
-        out->append(address.ToString());
-      }));
+  scoreboard::SetText(header.mode, sizeof(header.mode), mode.text);
+  scoreboard::SetText(header.balance, sizeof(header.balance), net::ToString(mode.balance));
+  scoreboard::SetText(header.addresses, sizeof(header.addresses), JoinAddresses(addresses));
+}
+
+// Where the workers that are found listen, if that is what was asked for.
+absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOptions& options,
+                                                           const scoreboard::Header& header) {
+  const std::string text(scoreboard::GetText(header.addresses, sizeof(header.addresses)));
+  std::vector<net::Address> addresses;
+  for (const absl::string_view one : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    absl::StatusOr<net::Address> address = net::Address::Parse(one);
+    if (!address.ok()) return address.status();
+    addresses.push_back(*address);
+  }
+  const auto fits = [](const net::Address& wanted, const net::Address& present) {
+    return wanted == present || (wanted.port() == 0 && wanted.family() == present.family());
+  };
+  if (addresses.size() == options.addresses.size() &&
+      std::equal(options.addresses.begin(), options.addresses.end(), addresses.begin(), fits)) {
+    return addresses;
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("workers of a coordinator that died still serve cluster ", options.name, " on ",
+                   text, ", not on ", JoinAddresses(options.addresses),
+                   "; start it with the same --listen, or end them with 'uring-cluster stop'"));
+}
+
+// What the mode in force means for decisions.
+policy::SupervisorOptions ToPolicy(policy::SupervisorOptions options, const Mode& mode) {
+  switch (mode.kind) {
+    case ModeKind::kFull:
+      options.workers_max = net::kSteeredSlotsMax;
+      options.retirement = policy::Retirement::kMigrate;
+      options.retire_grace = kRetireGrace;
+      break;
+    case ModeKind::kMigrate:
+      // The kernel's hash goes on sending new connections until the listener goes: grace would not help.
+      options.retirement = policy::Retirement::kMigrate;
+      break;
+    case ModeKind::kPlain:
+      options.retirement = policy::Retirement::kHold;
+      break;
+  }
+  return options;
 }
 
 std::optional<policy::Command> ToCommand(int signal, bool stopping) {
@@ -120,6 +182,8 @@ std::optional<policy::Command> ToCommand(int signal, bool stopping) {
       return policy::Reload{};
     case SIGUSR1:
       return policy::ReopenLogs{};
+    case SIGUSR2:
+      return policy::UpgradeSelf{};
     case SIGQUIT:
       return Stop{StopKind::kGraceful};
     case SIGTERM:
@@ -142,57 +206,84 @@ class Coordinator {
         pipe_(directory.control().get()) {}
 
   policy::Finish Run() {
-    cluster_.Start(MonotonicNow());
     while (!cluster_.finish().has_value()) Turn();
     return *cluster_.finish();
   }
 
  private:
-  // Descriptors 0 and 1 are ours, then two per process: pidfd and link, in the order of `generations_`.
-  static constexpr size_t kFixed = 2;
+  enum class Source { kSignals, kControl, kRehearsal, kLink, kProbe, kExit };
+  struct Watched {
+    Source source;
+    policy::Generation generation = 0;
+  };
 
   void Turn() {
     Watch();
     const timespec timeout = absl::ToTimespec(TimeLeft());
-    if (ppoll(watched_.data(), watched_.size(), &timeout, nullptr) < 0) {
+    if (ppoll(polled_.data(), polled_.size(), &timeout, nullptr) < 0) {
       // EINTR: a stop and continue of us. Anything else would be a fault of ours.
       UC_CHECK(errno == EINTR);
       return;
     }
     const absl::Time now = MonotonicNow();
-    for (size_t i = 0; i < generations_.size(); ++i) {
-      // Links first: READY before death, as it was said.
-      if (watched_[kFixed + 2 * i + 1].revents != 0) cluster_.OnLinkReadable(now, generations_[i]);
-      if (watched_[kFixed + 2 * i].revents != 0) cluster_.OnExit(now, generations_[i]);
+    for (size_t i = 0; i < polled_.size(); ++i) {
+      if (polled_[i].revents != 0) OnReadable(now, watched_[i]);
     }
-    if (watched_[0].revents != 0) ReadSignals(now);
-    if (watched_[1].revents != 0) ReadControl(now);
+    if (now >= cluster_.rehearsal_deadline()) {
+      cluster_.OnRehearsal(now, directory_.lock(), directory_.control());
+    }
     if (now >= health_due_) {
-      cluster_.ObserveHealth(now);
-      health_due_ = now + HealthPeriod();
+      health_due_ = now + (cluster_.ObserveHealth(now) ? kBusyLook : IdleLook());
     }
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
   }
 
-  void Watch() {
-    watched_ = {{signals_.get(), POLLIN, 0}, {directory_.control().get(), POLLIN, 0}};
-    generations_.clear();
-    for (const auto& [generation, process] : cluster_.processes()) {
-      generations_.push_back(generation);
-      watched_.push_back({process.pidfd.get(), POLLIN, 0});
-      // poll(2) skips negative descriptors.
-      watched_.push_back({process.channel.has_value() ? process.channel->fd() : -1, POLLIN, 0});
+  void OnReadable(absl::Time now, const Watched& watched) {
+    switch (watched.source) {
+      case Source::kSignals:
+        return ReadSignals(now);
+      case Source::kControl:
+        return ReadControl(now);
+      case Source::kRehearsal:
+        return cluster_.OnRehearsal(now, directory_.lock(), directory_.control());
+      case Source::kLink:
+        return cluster_.OnLinkReadable(now, watched.generation);
+      case Source::kProbe:
+        return cluster_.OnProbeReadable(now, watched.generation);
+      case Source::kExit:
+        return cluster_.OnExit(now, watched.generation);
     }
   }
 
+  void Watch() {
+    polled_.clear();
+    watched_.clear();
+    const auto add = [this](int fd, Source source, policy::Generation generation = 0) {
+      polled_.push_back({fd, POLLIN, 0});
+      watched_.push_back({source, generation});
+    };
+    for (const auto& [generation, process] : cluster_.processes()) {
+      // Links first: READY before death, as it was said.
+      if (process.channel.has_value()) add(process.channel->fd(), Source::kLink, generation);
+      add(process.pidfd.get(), Source::kExit, generation);
+    }
+    for (const auto& [generation, probe] : cluster_.probes()) {
+      add(probe.fd(), Source::kProbe, generation);
+    }
+    add(signals_.get(), Source::kSignals);
+    add(directory_.control().get(), Source::kControl);
+    if (cluster_.rehearsal().has_value()) add(cluster_.rehearsal()->fd(), Source::kRehearsal);
+  }
+
   absl::Duration TimeLeft() const {
-    const absl::Time due = std::min(cluster_.supervisor().NextDeadline(), health_due_);
+    const absl::Time due = std::min(
+        {cluster_.supervisor().NextDeadline(), health_due_, cluster_.rehearsal_deadline()});
     return std::clamp(due - MonotonicNow(), absl::ZeroDuration(), absl::Hours(1));
   }
 
-  absl::Duration HealthPeriod() const {
-    if (options_.hang_timeout == absl::InfiniteDuration()) return absl::InfiniteDuration();
-    return std::clamp(options_.hang_timeout / 8, absl::Milliseconds(20), absl::Seconds(1));
+  // Nobody connects and nobody asks: only a hang can be found.
+  absl::Duration IdleLook() const {
+    return std::clamp(options_.health.hang_timeout / 8, absl::Milliseconds(20), kIdleLookMax);
   }
 
   void ReadSignals(absl::Time now) {
@@ -269,40 +360,135 @@ class Coordinator {
   Cluster& cluster_;
   Fd signals_;
   ControlPipe pipe_;
-  std::vector<pollfd> watched_;
-  std::vector<policy::Generation> generations_;
+  std::vector<pollfd> polled_;
+  std::vector<Watched> watched_;
   absl::Time health_due_ = absl::InfinitePast();
   absl::Time complain_after_ = absl::InfinitePast();
   uint64_t complaints_ = 0;
 };
 
+// Everything that there is before the first turn.
+struct Beginning {
+  CoordinatorOptions options;  // as the mode has made them
+  std::vector<Fd> claims;
+  std::unique_ptr<Cluster> cluster;
+};
+
+absl::Status BeginAfresh(Beginning& begin, const RunDirectory& directory) {
+  CoordinatorOptions& options = begin.options;
+  if (absl::Status status = ProbeAddresses(options.addresses); !status.ok()) return status;
+  std::vector<net::Address> addresses;
+  absl::StatusOr<std::vector<Fd>> claims =
+      ClaimAddresses(options.addresses, options.listen, &addresses);
+  if (!claims.ok()) return claims.status();
+  begin.claims = *std::move(claims);
+  absl::StatusOr<Mode> mode =
+      ChooseMode(options.mode, addresses.size(), options.supervisor.workers);
+  if (!mode.ok()) return mode.status();
+  absl::StatusOr<scoreboard::Scoreboard> board =
+      scoreboard::Scoreboard::Create(directory.scoreboard_path());
+  if (!board.ok()) return board.status();
+  FillHeader(options, addresses, *mode, *board);
+  LogInfo(absl::StrCat("mode ", mode->text));
+  for (const std::string& note : mode->notes) LogWarning(note);
+  options.supervisor = ToPolicy(options.supervisor, *mode);
+  begin.cluster =
+      std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode), *std::move(board));
+  begin.cluster->Start(MonotonicNow());
+  return absl::OkStatus();
+}
+
+std::vector<Fd> TakeSteering(std::vector<FormerWorker>& workers, const UpgradeState* upgrade) {
+  std::vector<Fd> steering;
+  if (upgrade != nullptr) {
+    for (const int fd : upgrade->steering) steering.emplace_back(fd);
+  }
+  for (FormerWorker& worker : workers) {
+    if (steering.empty()) steering = std::move(worker.steering);
+  }
+  return steering;
+}
+
+absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::Scoreboard board,
+                  const UpgradeState* upgrade) {
+  CoordinatorOptions& options = begin.options;
+  const absl::StatusOr<std::vector<net::Address>> in_force =
+      AddressesInForce(options, board.layout().header);
+  if (!in_force.ok()) return in_force.status();
+  std::vector<net::Address> addresses;
+  absl::StatusOr<std::vector<Fd>> claims = ClaimAddresses(*in_force, options.listen, &addresses);
+  if (!claims.ok()) return claims.status();
+  begin.claims = *std::move(claims);
+  std::vector<FormerWorker> workers =
+      GreetSurvivors(directory.path(), board.layout(), kGreetingPatience);
+  absl::StatusOr<Mode> mode = InheritMode(options.mode, TakeSteering(workers, upgrade));
+  if (!mode.ok()) return mode.status();
+  FillHeader(options, addresses, *mode, board);
+  LogInfo(absl::StrCat("mode ", mode->text));
+  for (const std::string& note : mode->notes) LogWarning(note);
+  const uint32_t wanted = board.layout().header.workers_wanted.load();
+  if (options.workers_given && options.supervisor.workers != wanted) {
+    LogWarning(absl::StrCat("-i ", options.supervisor.workers, " is not applied: the cluster has ",
+                            wanted, " workers; use 'uring-cluster scale'"));
+  }
+  options.supervisor = ToPolicy(options.supervisor, *mode);
+  options.supervisor.workers = std::clamp(wanted, 1u, options.supervisor.workers_max);
+  begin.cluster =
+      std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode), std::move(board));
+  std::map<policy::SlotIndex, std::vector<Fd>> listeners;
+  Reply reply;
+  if (upgrade != nullptr) {
+    for (const auto& [slot, descriptors] : upgrade->listeners) {
+      for (const int fd : descriptors) listeners[slot].emplace_back(fd);
+    }
+    if (upgrade->reply >= 0) reply = Reply::Continue(Fd(upgrade->reply));
+  }
+  begin.cluster->Resume(MonotonicNow(), std::move(workers), std::move(listeners), std::move(reply));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
   if (absl::Status status = CheckDescriptors(options); !status.ok()) return status;
-  absl::StatusOr<RunDirectory> directory = RunDirectory::Take(options.directory);
+  const absl::StatusOr<std::optional<UpgradeState>> upgrade = TakeUpgradeState();
+  if (!upgrade.ok()) return upgrade.status();
+  const UpgradeState* const former = upgrade->has_value() ? &**upgrade : nullptr;
+  absl::StatusOr<RunDirectory> directory =
+      former != nullptr
+          ? RunDirectory::Continue(options.directory, Fd(former->lock), Fd(former->control))
+          : RunDirectory::Take(options.directory);
   if (!directory.ok()) return directory.status();
-  const auto give_up = [&](absl::Status status) {
+  absl::StatusOr<Fd> signals = BlockSignals();
+  if (!signals.ok()) return signals.status();
+
+  Beginning begin;
+  begin.options = options;
+  absl::StatusOr<scoreboard::Scoreboard> board =
+      scoreboard::Scoreboard::OpenAgain(directory->scoreboard_path());
+  const bool serving = board.ok() && !FindSurvivors(options.directory, board->layout()).empty();
+  if (serving) {
+    // Whatever goes wrong: they serve on, and what they need to be found stays.
+    absl::Status status = GoOn(begin, *directory, *std::move(board), former);
+    if (!status.ok()) return status;
+  } else if (absl::Status status = BeginAfresh(begin, *directory); !status.ok()) {
     directory->Remove();
     return status;
-  };
-
-  std::vector<net::Address> addresses;
-  const absl::StatusOr<std::vector<Fd>> claims = ClaimAddresses(options, &addresses);
-  if (!claims.ok()) return give_up(claims.status());
-  absl::StatusOr<scoreboard::Scoreboard> board =
-      scoreboard::Scoreboard::Create(directory->scoreboard_path());
-  if (!board.ok()) return give_up(board.status());
-  FillHeader(options, addresses, *board);
-  absl::StatusOr<Fd> signals = BlockSignals();
-  if (!signals.ok()) return give_up(signals.status());
-
-  LogInfo(absl::StrCat("mode ", kMode));
-  Cluster cluster(options, std::move(addresses), *std::move(board));
+  }
   const policy::Finish finish =
-      Coordinator(options, *directory, cluster, *std::move(signals)).Run();
+      Coordinator(begin.options, *directory, *begin.cluster, *std::move(signals)).Run();
   directory->Remove();
   return Ending{finish.exit_code, finish.text};
+}
+
+absl::Status RehearseUpgrade(const CoordinatorOptions& options) {
+  const absl::StatusOr<std::optional<UpgradeState>> state = TakeUpgradeState();
+  if (!state.ok()) return state.status();
+  if (!state->has_value()) return absl::FailedPreconditionError("there is no state to go on with");
+  const absl::StatusOr<scoreboard::Scoreboard> board =
+      scoreboard::Scoreboard::OpenReadOnly(options.directory + "/scoreboard");
+  if (!board.ok()) return board.status();
+  return AddressesInForce(options, board->layout().header).status();
 }
 
 }  // namespace uc::coordinator

@@ -18,10 +18,14 @@ struct Ending {
   std::string text;  // why, when exit_code is not 0
 };
 
-// Runs the cluster until it is stopped. A Status is the operator's fault, found before any worker was
+// Runs the cluster until it is stopped. Where workers of a coordinator that has gone still serve, it goes on with
+// them. A Status is the operator's fault, found before any worker was
 // spawned: directory in use (AlreadyExists), address taken, too few descriptors ... Blocks the signals it
 // serves; call it on the main thread, before any other thread exists.
 absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options);
+
+// In the child of an upgrade's rehearsal: could this program go on with what the running one has?
+absl::Status RehearseUpgrade(const CoordinatorOptions& options);
 
 }  // namespace uc::coordinator
 

@@ -8,6 +8,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "core/coordinator/mode.h"
+#include "core/coordinator/self_probe.h"
 #include "core/net/address.h"
 #include "core/net/listener.h"
 #include "core/policy/supervisor.h"
@@ -16,16 +18,21 @@ namespace uc::coordinator {
 
 struct CoordinatorOptions {
   policy::SupervisorOptions supervisor;
-  // A worker whose heartbeat is older, and that is not starved of CPU, is stuck. Infinite: never.
-  absl::Duration hang_timeout = absl::Seconds(10);
+  // A worker whose heartbeat is older than hang_timeout, and that is not starved of CPU, is stuck.
+  policy::HealthOptions health;
+  ModeRequest mode;
+  ProbeOptions probe;
 
   std::string name;
   std::string directory;                // BASE/NAME, exists, is ours, mode 0700
-  std::vector<net::Address> addresses;  // at least one, at most link::kDescriptorsMax - 1
+  std::vector<net::Address> addresses;  // at least one, at most link::kAddressesMax
   net::ListenOptions listen;
 
   std::string binary;  // absolute; exec'd for each worker, so a roll runs a new build
   std::vector<std::string> worker_arguments;  // argv of a worker, argv[0] included
+
+  std::vector<std::string> own_arguments;  // argv that started us, for an upgrade
+  bool workers_given = false;              // the number of workers was asked for, not derived
 
   // For `list` and `describe`.
   std::string app_text;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 
@@ -11,6 +12,11 @@
 #include "core/base/fd.h"
 
 namespace uc::coordinator {
+namespace {
+
+constexpr absl::Duration kSilence = absl::Milliseconds(15);  // a busy loop turns many times in that
+
+}  // namespace
 
 std::optional<CpuAccount> ReadCpuAccount(pid_t pid) {
   // Documentation/scheduler/sched-stats.rst: "1) time spent on the cpu 2) time spent waiting on a
@@ -29,25 +35,34 @@ std::optional<CpuAccount> ReadCpuAccount(pid_t pid) {
 
 policy::HealthObservation HealthProbe::Observe(absl::Time now, pid_t pid,
                                                const scoreboard::WorkerRow& row,
-                                               absl::Duration hang_timeout) {
+                                               const policy::HealthOptions& options,
+                                               const std::function<bool()>& work_waits) {
   const int64_t heartbeat_ns = row.heartbeat_ns.load(std::memory_order_relaxed);
   policy::HealthObservation observation;
   if (heartbeat_ns == 0) return observation;  // not READY yet: listen_timeout watches it
-  observation.since_heartbeat = now - MonotonicTime(heartbeat_ns);
+  const absl::Duration age = now - MonotonicTime(heartbeat_ns);
+  observation.since_heartbeat = age;
   if (heartbeat_ns != heartbeat_ns_) {
     heartbeat_ns_ = heartbeat_ns;
     before_.reset();
+    waiting_since_.reset();
   }
-  if (observation.since_heartbeat < hang_timeout / 4) return observation;
+  const bool suspicious =
+      options.suspect_after != absl::InfiniteDuration() && age >= kSilence && work_waits();
+  if (!suspicious) waiting_since_.reset();
+  if (!suspicious && age < options.hang_timeout / 4) return observation;
   const std::optional<CpuAccount> account = ReadCpuAccount(pid);
   if (!account.has_value()) return observation;
   if (!before_.has_value()) {
     before_ = account;
     noticed_ = now;
+    age_noticed_ = std::min(age, options.hang_timeout / 4);
   }
+  if (suspicious && !waiting_since_.has_value()) waiting_since_ = now;
   // Counted from when the silence was noticed: after a pause of the whole machine every heartbeat looks
   // old at first sight, and nobody is to be judged by one look.
-  observation.since_heartbeat = hang_timeout / 4 + (now - noticed_);
+  observation.since_heartbeat = age_noticed_ + (now - noticed_);
+  if (suspicious) observation.work_waiting = now - *waiting_since_;
   observation.cpu_time = absl::Nanoseconds(account->running_ns - before_->running_ns);
   observation.run_queue_delay = absl::Nanoseconds(account->waiting_ns - before_->waiting_ns);
   return observation;

@@ -16,7 +16,11 @@ class Reply {
   // Opens the FIFO that the asker made and reads from. An empty Reply when nobody reads there, or when
   // the path is no FIFO: its lines go nowhere. Never blocks.
   static Reply Open(const std::string& path);
+  // One that was opened before this program took over.
+  static Reply Continue(Fd fd) { return Reply(std::move(fd)); }
   Reply() = default;
+  // -1: nobody listens.
+  int fd() const { return fd_.get(); }
   bool open() const { return fd_.valid(); }
 
   // Said at once, so that the asker knows that somebody is there.

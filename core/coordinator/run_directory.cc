@@ -11,11 +11,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
 #include "core/base/small_file.h"
-#include "core/scoreboard/scoreboard.h"
 
 namespace uc::coordinator {
 namespace {
@@ -24,29 +22,6 @@ constexpr absl::Duration kLookPatience = absl::Milliseconds(50);
 
 absl::Status FileError(int error, const std::string& path, absl::string_view cure) {
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written (", cure, ")"));
-}
-
-// The process is a worker of ours and not a stranger that got its number: workers carry their slot in
-// their name.
-bool IsWorker(pid_t pid, uint32_t slot) {
-  return ReadSmallFile(absl::StrCat("/proc/", pid, "/comm")) == absl::StrCat("uc-worker-", slot);
-}
-
-// Workers outlive their coordinator. Two generations of coordinators on one address would be two clusters.
-absl::Status CheckNoOrphans(const std::string& path) {
-  const auto board = scoreboard::Scoreboard::OpenReadOnly(path + "/scoreboard");
-  if (!board.ok())
-    return absl::OkStatus();  // none, or of another version: the address probe decides
-  int orphans = 0;
-  for (const scoreboard::WorkerRow& row : board->layout().workers) {
-    const pid_t pid = row.pid.load(std::memory_order_relaxed);
-    if (row.state.load(std::memory_order_acquire) == 0 || pid <= 0) continue;
-    if (IsWorker(pid, row.slot.load(std::memory_order_relaxed))) ++orphans;
-  }
-  if (orphans == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      path, ": ", orphans, " workers of a coordinator that died still serve here; end them",
-      " with 'uring-cluster stop' first"));
 }
 
 absl::Status WriteSmall(const std::string& path, const std::string& text) {
@@ -95,16 +70,16 @@ absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
     return absl::AlreadyExistsError(
         absl::StrCat(path, ": a cluster of this name just ends; try again"));
   }
-  if (absl::Status status = CheckNoOrphans(path); !status.ok()) return status;
-
   if (absl::Status status = WriteSmall(path + "/pid", absl::StrCat(getpid(), "\n")); !status.ok()) {
     return status;
   }
-  const std::string replies = path + "/replies";
-  if (mkdir(replies.c_str(), 0700) != 0 && errno != EEXIST) {
-    return FileError(errno, replies, "is the run directory writable?");
+  for (const char* name : {"/replies", "/doors"}) {
+    const std::string folder = path + name;
+    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+      return FileError(errno, folder, "is the run directory writable?");
+    }
   }
-  RemoveEntries(replies);
+  RemoveEntries(path + "/replies");
   const std::string control_path = path + "/control";
   unlink(control_path.c_str());
   if (mkfifo(control_path.c_str(), 0600) != 0) {
@@ -116,9 +91,18 @@ absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
   return taken;
 }
 
+RunDirectory RunDirectory::Continue(const std::string& path, Fd lock, Fd control) {
+  RunDirectory continued(path);
+  continued.lock_ = std::move(lock);
+  continued.control_ = std::move(control);
+  return continued;
+}
+
 void RunDirectory::Remove() {
-  RemoveEntries(path_ + "/replies");
-  rmdir((path_ + "/replies").c_str());
+  for (const char* name : {"/replies", "/doors"}) {
+    RemoveEntries(path_ + name);
+    rmdir((path_ + name).c_str());
+  }
   for (const char* name : {"/control", "/pid", "/scoreboard"}) unlink((path_ + name).c_str());
   // The lock file goes while it is still held: who opened it before sees a dead inode at worst, and
   // makes a new one on its next try. A log in the directory keeps it alive.

@@ -1,7 +1,8 @@
-// RunDirectory: the coordinator's files in BASE/NAME: lock, pid, control, scoreboard, replies/.
+// RunDirectory: the coordinator's files in BASE/NAME: lock, pid, control, scoreboard, replies/, doors/.
 //
 // The lock (flock, held for life, dropped by the kernel at any kind of death) says whether a coordinator
-// is there; nothing else does. Everything is made anew under it: leftovers of a dead one are no truth.
+// is there; nothing else does. Of a dead one's leftovers the scoreboard and the doors of living workers count
+// (former_workers.h), all else is made anew.
 #ifndef CORE_COORDINATOR_RUN_DIRECTORY_H_
 #define CORE_COORDINATOR_RUN_DIRECTORY_H_
 
@@ -14,13 +15,17 @@ namespace uc::coordinator {
 
 class RunDirectory {
  public:
-  // AlreadyExists: another coordinator lives there (names its pid). FailedPrecondition: workers of a dead
-  // one still serve (names how to end them). PermissionDenied and the like for what the file system says.
+  // AlreadyExists: another coordinator lives there (names its pid). PermissionDenied and the like for what
+  // the file system says.
   static absl::StatusOr<RunDirectory> Take(const std::string& path);
+  // What the program before us held.
+  static RunDirectory Continue(const std::string& path, Fd lock, Fd control);
   RunDirectory(RunDirectory&&) = default;
 
   // The control FIFO, open for reading and writing (so it never reports EOF), non-blocking.
   const Fd& control() const { return control_; }
+  const Fd& lock() const { return lock_; }
+  const std::string& path() const { return path_; }
   std::string scoreboard_path() const { return path_ + "/scoreboard"; }
   std::string reply_path(const std::string& ticket) const { return path_ + "/replies/" + ticket; }
 

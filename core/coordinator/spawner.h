@@ -27,7 +27,8 @@ absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
                                     const std::vector<std::string>& arguments, int link_fd);
 
 // "exited with code 3", "killed by SIGSEGV"; `clean` is exit code 0. Reaps the child. Unavailable: it is
-// still running.
+// still running. Of a process that is not our child (a former coordinator's) the kernel tells from Linux 6.15 on;
+// before that its end counts as clean.
 struct ExitReport {
   bool clean = false;
   std::string reason;

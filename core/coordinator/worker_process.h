@@ -20,7 +20,10 @@ struct WorkerProcess {
   pid_t pid = 0;
   Fd pidfd;
   std::optional<link::Channel> channel;  // empty once the worker has closed it
+  Fd inbox;                              // writing end: for those that hand connections over to it
   uint32_t row = 0;                      // in the scoreboard
+  bool http = true;                      // its app speaks HTTP; known from READY on
+  policy::Health last_health = policy::Health::kWell;  // that the supervisor was told
   HealthProbe health;
 };
 

@@ -76,6 +76,18 @@ absl::StatusOr<Fd> MakeDoor(const std::string& path) {
   return door;
 }
 
+bool DoorIsKept(const std::string& path) {
+  sockaddr_un name;
+  const absl::StatusOr<Fd> folder = Shorten(path, &name);
+  if (!folder.ok()) return false;
+  // A socket of another type is told so (EPROTOTYPE) where somebody listens, and ECONNREFUSED where nobody
+  // does (unix_find_bsd in net/unix/af_unix.c); neither reaches the listener.
+  const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return fd.valid() &&
+         connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0 &&
+         errno == EPROTOTYPE;
+}
+
 std::optional<Fd> AnswerDoor(const Fd& door) {
   for (;;) {
     Fd visitor(accept4(door.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));

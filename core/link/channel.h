@@ -23,6 +23,8 @@ struct Received {
 // A listening UNIX socket in the run directory, made by the coordinator, kept by the worker: whoever comes
 // after a dead coordinator finds the workers there. `path` may be longer than sun_path.
 absl::StatusOr<Fd> MakeDoor(const std::string& path);
+// Somebody keeps the door at `path`: without knocking, so that nobody is disturbed.
+bool DoorIsKept(const std::string& path);
 // The one who knocked, if there is one, and if it is of our user or root.
 std::optional<Fd> AnswerDoor(const Fd& door);
 

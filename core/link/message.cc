@@ -127,7 +127,11 @@ struct Encoder {
   std::string operator()(const Holds& holds) const { return OfSlot(Type::kHolds, holds.slot); }
   std::string operator()(const HelloEnd&) const { return Writer(Type::kHelloEnd).Take(); }
   std::string operator()(const Bound&) const { return Writer(Type::kBound).Take(); }
-  std::string operator()(const Ready&) const { return Writer(Type::kReady).Take(); }
+  std::string operator()(const Ready& ready) const {
+    Writer writer(Type::kReady);
+    writer.Number<uint8_t>(ready.http);
+    return writer.Take();
+  }
   std::string operator()(const Refused& refused) const {
     Writer writer(Type::kRefused);
     writer.Number<uint8_t>(refused.operator_fault);
@@ -224,8 +228,11 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
       message = Bound{};
       break;
     case Type::kReady:
-      message = Ready{};
-      break;
+      if (const uint8_t http = reader.Number<uint8_t>(); http <= 1) {
+        message = Ready{http == 1};
+        break;
+      }
+      return absl::InvalidArgumentError("link: malformed readiness");
     case Type::kRefused: {
       Refused refused;
       const uint8_t operator_fault = reader.Number<uint8_t>();

@@ -75,7 +75,9 @@ struct Release {
 // Worker to coordinator, after it bound: its listeners as descriptors, for the slot to keep.
 struct Bound {};
 // Worker to coordinator: can serve from now on.
-struct Ready {};
+struct Ready {
+  bool http = true;  // its app speaks HTTP: it can be probed
+};
 // Worker to coordinator: cannot start; exits next.
 struct Refused {
   bool operator_fault = false;

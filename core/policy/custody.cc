@@ -25,6 +25,7 @@ std::optional<WorkerId> Custody::Choose(Crew& crew, SlotIndex slot) const {
 
 void Custody::Settle(Crew& crew) {
   for (auto& [slot, stand_in] : stand_ins_) {
+    if (silent_.count(slot) > 0) continue;
     const Place place = stand_in.has_value() ? crew.Find(*stand_in) : Place{};
     const bool fit =
         place.slot != nullptr && place.seat == &Slot::incumbent && Healthy(*place.slot);

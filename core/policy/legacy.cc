@@ -18,7 +18,10 @@ void Supervisor::State::Inherit(const Legacy& legacy) {
     return a.worker.generation < b.worker.generation;
   });
   for (const Legacy::Found& found : workers) Inherit(found);
-  for (const SlotIndex slot : legacy.listeners) custody.Keep(slot);
+  for (const SlotIndex slot : legacy.listeners) {
+    custody.Keep(slot);
+    custody.Listens(slot);
+  }
   for (const Legacy::Found& found : workers) {
     for (const SlotIndex slot : found.adopted) custody.Restore(slot, found.worker);
   }

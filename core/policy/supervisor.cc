@@ -65,6 +65,7 @@ void Supervisor::State::On(const WorkerReady& event) {
     return;
   }
   ever_ready = true;
+  custody.Listens(event.worker.slot);
   crew.Ready(now, *place.slot, place.seat);
   if (place.seat == &Slot::successor) return;  // PromoteSoaked() goes on
   crew.SetLive(*place.slot, true);
@@ -95,6 +96,7 @@ void Supervisor::State::On(const WorkerExited& event) {
   }
   Worker worker = *std::exchange(place.slot->*place.seat, std::nullopt);
   std::string reason = OneLine(event.reason);
+  custody.Listens(event.worker.slot);
   if (worker.state == WorkerState::kStarting) {
     reason = absl::StrCat("worker ", reason, " before it was ready");
     worker.failure = reason;

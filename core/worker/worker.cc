@@ -165,6 +165,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
     return absl::ResourceExhaustedError("no file descriptors left for a worker; raise ulimit -n");
   }
   const std::string ring_text = (*ring)->description();
+  const bool http = app->options().protocol == app::Protocol::kHttp;
   Server server(ServerParts{.options = options,
                             .channel = channel,
                             .row = board->layout().workers[assign.row],
@@ -191,7 +192,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
       return status;
     }
   }
-  if (absl::Status status = channel.Send(link::Ready{}); !status.ok()) return status;
+  if (absl::Status status = channel.Send(link::Ready{http}); !status.ok()) return status;
   LogInfo(absl::StrCat("serves (ring: ", ring_text, ")"));
   server.Run();
   return absl::OkStatus();

@@ -1,0 +1,50 @@
+// FormerWorkers: the workers of a coordinator that has gone, found by the scoreboard's rows and the doors that
+// they keep in the run directory.
+#ifndef CORE_COORDINATOR_FORMER_WORKERS_H_
+#define CORE_COORDINATOR_FORMER_WORKERS_H_
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "core/base/fd.h"
+#include "core/link/channel.h"
+#include "core/policy/supervisor.h"
+#include "core/scoreboard/layout.h"
+
+namespace uc::coordinator {
+
+// A process that is a worker for certain: the descriptor was opened first, then its door was found kept.
+struct Survivor {
+  pid_t pid = 0;
+  Fd pidfd;
+  uint32_t row = 0;
+};
+// Disturbs nobody. `directory`: BASE/NAME.
+std::vector<Survivor> FindSurvivors(const std::string& directory, const scoreboard::Layout& layout);
+
+std::string DoorPath(const std::string& directory, policy::Generation generation);
+
+struct FormerWorker {
+  Survivor process;
+  policy::Legacy::Found found;
+  std::optional<link::Channel> channel;  // empty: its door did not open
+  bool greeted = false;  // it has said all; else it is stopped, starved or not in its loop yet
+  Fd inbox;              // writing end
+  std::vector<Fd> steering;
+  std::vector<Fd> listeners;
+  std::map<policy::SlotIndex, std::vector<Fd>> held;  // of the slots that it stands in for
+};
+
+// Knocks at all doors and waits until all have told what they hold, or `patience` is over. The rows of those that
+// are dead are folded and freed. Only with the run directory's lock.
+std::vector<FormerWorker> GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
+                                         absl::Duration patience);
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_FORMER_WORKERS_H_

@@ -1,0 +1,28 @@
+// Publish: what the supervisor knows, written into the scoreboard for `list` and `describe`.
+#ifndef CORE_COORDINATOR_PUBLISH_H_
+#define CORE_COORDINATOR_PUBLISH_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "absl/time/time.h"
+#include "core/coordinator/worker_process.h"
+#include "core/policy/supervisor.h"
+#include "core/scoreboard/layout.h"
+
+namespace uc::coordinator {
+
+using Processes = std::map<policy::Generation, WorkerProcess>;
+
+void Publish(absl::Time now, const policy::Supervisor& supervisor, const Processes& processes,
+             scoreboard::Layout& layout);
+
+// A row that no worker has; nullopt: all are in use.
+std::optional<uint32_t> FreeRow(const scoreboard::Layout& layout);
+// Enters a worker that was just spawned.
+void OccupyRow(policy::WorkerId id, pid_t pid, scoreboard::WorkerRow& row);
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_PUBLISH_H_
