@@ -47,8 +47,11 @@ policy::HealthObservation HealthProbe::Observe(absl::Time now, pid_t pid,
     before_.reset();
     waiting_since_.reset();
   }
-  const bool suspicious =
-      options.suspect_after != absl::InfiniteDuration() && age >= kSilence && work_waits();
+  // Once suspect, suspect until it moves: its queue is empty now because a stand-in empties it.
+  const bool suspected =
+      waiting_since_.has_value() && now - *waiting_since_ >= options.suspect_after;
+  const bool suspicious = options.suspect_after != absl::InfiniteDuration() && age >= kSilence &&
+                          (suspected || work_waits());
   if (!suspicious) waiting_since_.reset();
   if (!suspicious && age < options.hang_timeout / 4) return observation;
   const std::optional<CpuAccount> account = ReadCpuAccount(pid);

@@ -9,11 +9,13 @@ namespace uc::coordinator {
 namespace {
 
 constexpr absl::Duration kHang = absl::Seconds(8);
+const policy::HealthOptions kOptions = {kHang, absl::Milliseconds(50)};
 
 class HealthProbeTest : public testing::Test {
  protected:
   policy::HealthObservation ObserveAfter(absl::Duration silence) {
-    return probe_.Observe(beat_ + silence, getpid(), row_, kHang);
+    return probe_.Observe(beat_ + silence, getpid(), row_, kOptions,
+                          [this] { return work_waits_; });
   }
   void Beat(absl::Time at) {
     beat_ = at;
@@ -21,6 +23,7 @@ class HealthProbeTest : public testing::Test {
   }
 
   absl::Time beat_ = MonotonicTime(1);
+  bool work_waits_ = false;
   scoreboard::WorkerRow row_ = {};
   HealthProbe probe_;
 };
@@ -37,7 +40,7 @@ TEST_F(HealthProbeTest, SilenceGrowsFromWhenItWasNoticed) {
 
 TEST_F(HealthProbeTest, PauseOfTheWholeMachineIsNoHangAtFirstSight) {
   Beat(MonotonicTime(1'000'000'000));
-  EXPECT_EQ(policy::Judge(ObserveAfter(absl::Hours(1)), kHang), policy::Health::kWell);
+  EXPECT_EQ(policy::Judge(ObserveAfter(absl::Hours(1)), kOptions), policy::Health::kWell);
 }
 
 TEST_F(HealthProbeTest, OneBeatEndsTheSilence) {
@@ -45,6 +48,35 @@ TEST_F(HealthProbeTest, OneBeatEndsTheSilence) {
   ObserveAfter(absl::Seconds(2));
   Beat(MonotonicTime(9'000'000'000));
   EXPECT_EQ(ObserveAfter(absl::Seconds(1)).since_heartbeat, absl::Seconds(1));
+}
+
+TEST_F(HealthProbeTest, WaitingWorkCountsFromWhenItWasSeenInASilence) {
+  Beat(MonotonicTime(1'000'000'000));
+  work_waits_ = true;
+  EXPECT_EQ(ObserveAfter(absl::Milliseconds(5)).work_waiting, absl::ZeroDuration());
+  EXPECT_EQ(ObserveAfter(absl::Milliseconds(30)).work_waiting, absl::ZeroDuration());
+  EXPECT_EQ(ObserveAfter(absl::Milliseconds(70)).work_waiting, absl::Milliseconds(40));
+}
+
+TEST_F(HealthProbeTest, WorkThatWasTakenMeanwhileDoesNotCount) {
+  Beat(MonotonicTime(1'000'000'000));
+  work_waits_ = true;
+  ObserveAfter(absl::Milliseconds(30));
+  work_waits_ = false;
+  EXPECT_EQ(ObserveAfter(absl::Milliseconds(70)).work_waiting, absl::ZeroDuration());
+}
+
+// Found by stopping a worker: each time its stand-in had emptied the queue it was trusted again.
+TEST_F(HealthProbeTest, SuspectStaysOneUntilItBeatsThoughAnotherEmptiesItsQueue) {
+  Beat(MonotonicTime(1'000'000'000));
+  work_waits_ = true;
+  ObserveAfter(absl::Milliseconds(30));
+  ObserveAfter(absl::Milliseconds(90));
+  work_waits_ = false;
+  EXPECT_EQ(policy::Judge(ObserveAfter(absl::Milliseconds(200)), kOptions),
+            policy::Health::kSuspect);
+  Beat(MonotonicTime(1'210'000'000));
+  EXPECT_EQ(policy::Judge(ObserveAfter(absl::Milliseconds(200)), kOptions), policy::Health::kWell);
 }
 
 TEST_F(HealthProbeTest, CpuTimeOfABusyWorkerIsSeen) {

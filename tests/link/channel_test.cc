@@ -76,7 +76,7 @@ class ChannelTest : public testing::Test {
 TEST_F(ChannelTest, NothingThereIsNoMessage) { ExpectNothingThere(); }
 
 TEST_F(ChannelTest, MessagesArriveWholeAndInOrder) {
-  EXPECT_TRUE(near_->Send(Drain{DrainKind::kRetire, 5}).ok());
+  EXPECT_TRUE(near_->Send(Drain{DrainKind::kPrompt, 5}).ok());
   EXPECT_TRUE(near_->Send(Reopen{}).ok());
   EXPECT_EQ(std::get<Drain>(Next().message).within_ms, 5u);
   EXPECT_TRUE(std::holds_alternative<Reopen>(Next().message));

@@ -27,13 +27,21 @@ T Through(const T& message) {
 }
 
 const std::vector<Message>& OneOfEach() {
-  static const auto* messages =
-      new std::vector<Message>{Assign{7, 9, 2047, {"127.0.0.1:8080", "[::1]:8081"}},
-                               Drain{DrainKind::kRetire, 1600},
-                               Reopen{},
-                               Bound{},
-                               Ready{},
-                               Refused{true, "no such app"}};
+  static const auto* messages = new std::vector<Message>{
+      Assign{7, 9, 2047, Entry::kOnAdmission, 3, {"127.0.0.1:8080", "[::1]:8081"}},
+      Admit{},
+      Serve{},
+      Drain{DrainKind::kPrompt, 1600},
+      Give{{3, 0xffffffff}},
+      Reopen{},
+      Adopt{1023},
+      Release{1023},
+      Bound{},
+      Ready{true},
+      Refused{true, "no such app"},
+      Hello{7, 9, Phase::kDraining, 5},
+      Holds{4},
+      HelloEnd{}};
   return *messages;
 }
 
@@ -56,19 +64,22 @@ void ExpectExactOrRefused(const std::string& bytes) {
 }
 
 TEST(MessageTest, AssignRoundTrips) {
-  const Assign assign = Through(Assign{7, 0xffffffff, 2047, {"127.0.0.1:8080", "[::1]:8081", ""}});
+  const Assign assign = Through(
+      Assign{7, 0xffffffff, 2047, Entry::kOnAdmission, 129, {"127.0.0.1:8080", "[::1]:8081", ""}});
   EXPECT_EQ(assign.slot, 7u);
   EXPECT_EQ(assign.generation, 0xffffffffu);
   EXPECT_EQ(assign.row, 2047u);
+  EXPECT_EQ(assign.entry, Entry::kOnAdmission);
+  EXPECT_EQ(assign.steering, 129u);
   EXPECT_THAT(assign.addresses, testing::ElementsAre("127.0.0.1:8080", "[::1]:8081", ""));
 }
 
 TEST(MessageTest, AssignWithoutAddressesRoundTrips) {
-  EXPECT_TRUE(Through(Assign{1, 2, 3, {}}).addresses.empty());
+  EXPECT_TRUE(Through(Assign{1, 2, 3, Entry::kAtOnce, 0, {}}).addresses.empty());
 }
 
 TEST(MessageTest, EachKindOfDrainRoundTrips) {
-  for (const DrainKind kind : {DrainKind::kHandOver, DrainKind::kRetire, DrainKind::kPrompt}) {
+  for (const DrainKind kind : {DrainKind::kHandOver, DrainKind::kPrompt}) {
     const Drain drain = Through(Drain{kind, 123456});
     EXPECT_EQ(drain.kind, kind);
     EXPECT_EQ(drain.within_ms, 123456u);
@@ -76,10 +87,50 @@ TEST(MessageTest, EachKindOfDrainRoundTrips) {
 }
 
 TEST(MessageTest, MessagesWithoutFieldsRoundTrip) {
+  Through(Admit{});
+  Through(Serve{});
   Through(Reopen{});
-  Through(Adopt{});
   Through(Bound{});
-  Through(Ready{});
+  Through(HelloEnd{});
+}
+
+TEST(MessageTest, SlotsRoundTrip) {
+  EXPECT_EQ(Through(Adopt{1023}).slot, 1023u);
+  EXPECT_EQ(Through(Release{7}).slot, 7u);
+  EXPECT_EQ(Through(Holds{0xffffffff}).slot, 0xffffffffu);
+}
+
+TEST(MessageTest, ReadyTellsWhetherTheAppSpeaksHttp) {
+  EXPECT_TRUE(Through(Ready{true}).http);
+  EXPECT_FALSE(Through(Ready{false}).http);
+}
+
+TEST(MessageTest, GiveRoundTripsWithAllItsNumbers) {
+  EXPECT_THAT(Through(Give{{1, 0, 0xffffffff}}).connections,
+              testing::ElementsAre(1, 0, 0xffffffff));
+  EXPECT_EQ(Through(Give{std::vector<uint32_t>(kDescriptorsMax, 5)}).connections.size(),
+            kDescriptorsMax);
+}
+
+TEST(MessageTest, HelloRoundTripsInEachPhase) {
+  for (const Phase phase : {Phase::kReady, Phase::kServing, Phase::kDraining}) {
+    const Hello hello = Through(Hello{3, 4, phase, 129});
+    EXPECT_EQ(hello.phase, phase);
+    EXPECT_EQ(hello.slot, 3u);
+    EXPECT_EQ(hello.generation, 4u);
+    EXPECT_EQ(hello.steering, 129u);
+  }
+}
+
+TEST(MessageTest, UnknownEntryAndPhaseAreRefused) {
+  for (const char wrong : {0, 4, 127}) {
+    std::string bytes = Encode(Assign{});
+    bytes[18] = wrong;
+    ExpectRefused(bytes, "unknown entry");
+    bytes = Encode(Hello{});
+    bytes[14] = wrong;
+    ExpectRefused(bytes, "unknown phase");
+  }
 }
 
 TEST(MessageTest, RefusedRoundTripsWithBothFaults) {
@@ -96,20 +147,20 @@ TEST(MessageTest, ReasonIsCutToThousandBytes) {
 
 TEST(MessageTest, MostAndLongestAddressesFitIntoOneMessage) {
   const std::string longest = "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535";
-  const Assign assign{1, 1, 1, std::vector<std::string>(kDescriptorsMax, longest)};
+  const Assign assign{1, 1, 1, Entry::kAtOnce, 0, std::vector<std::string>(kAddressesMax, longest)};
   EXPECT_LE(Encode(assign).size(), kMessageBytesMax);
   EXPECT_EQ(Through(assign).addresses, assign.addresses);
 }
 
 TEST(MessageTest, FieldsAreLittleEndianBehindVersionAndType) {
   EXPECT_EQ(Encode(Drain{DrainKind::kPrompt, 0x01020304}),
-            std::string("\x01\0\0\0\x02\0\x03\x04\x03\x02\x01", 11));
+            std::string("\x02\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
 }
 
 TEST(MessageTest, OtherVersionIsRefusedByItsNumber) {
   for (std::string bytes : {Encode(Ready{}), Encode(Assign{})}) {
-    bytes[0] = 2;
-    ExpectRefused(bytes, "version 2, this is 1");
+    bytes[0] = 3;
+    ExpectRefused(bytes, "version 3, this is 2");
   }
 }
 
@@ -141,7 +192,7 @@ TEST(MessageTest, TrailingByteIsRefused) {
 }
 
 TEST(MessageTest, UnknownKindOfDrainIsRefused) {
-  for (const char kind : {0, 4, 127}) {
+  for (const char kind : {0, 3, 127}) {
     std::string bytes = Encode(Drain{});
     bytes[6] = kind;
     ExpectRefused(bytes, "unknown kind of drain");
@@ -150,8 +201,8 @@ TEST(MessageTest, UnknownKindOfDrainIsRefused) {
 
 TEST(MessageTest, TooManyAddressesAreRefused) {
   std::string bytes = Encode(Assign{});
-  bytes[18] = static_cast<char>(kDescriptorsMax + 1);
-  ExpectRefused(bytes + std::string(2 * (kDescriptorsMax + 1), '\0'), "too many addresses");
+  bytes[21] = static_cast<char>(kAddressesMax + 1);
+  ExpectRefused(bytes + std::string(2 * (kAddressesMax + 1), '\0'), "too many addresses");
 }
 
 TEST(MessageTest, FlagOtherThanZeroAndOneIsRefused) {
