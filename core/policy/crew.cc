@@ -145,7 +145,8 @@ void Crew::Promote(Slot& slot) {
 std::vector<WorkerId> Crew::HeirsBeside(const Slot& slot) const {
   std::vector<WorkerId> heirs;
   for (const Slot& other : slots_) {
-    if (other.index != slot.index && other.wanted && Healthy(other)) heirs.push_back(other.incumbent->id);
+    if (other.index != slot.index && other.wanted && Healthy(other))
+      heirs.push_back(other.incumbent->id);
   }
   return heirs;
 }

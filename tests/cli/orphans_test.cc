@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
+#include "core/link/channel.h"
 #include "core/scoreboard/scoreboard.h"
 #include "gtest/gtest.h"
 #include "tools/command_client.h"
@@ -29,6 +29,7 @@ class OrphansTest : public testing::Test {
     directory_ = mkdtemp(pattern.data());
     board_.emplace(scoreboard::Scoreboard::Create(directory_ + "/scoreboard").value());
     mkdir((directory_ + "/replies").c_str(), 0700);
+    mkdir((directory_ + "/doors").c_str(), 0700);
     mkfifo((directory_ + "/control").c_str(), 0600);
     std::ofstream(directory_ + "/lock") << "";
     std::ofstream(directory_ + "/pid") << "1\n";
@@ -41,13 +42,17 @@ class OrphansTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  // A process that waits for signals, named so and recorded as the worker of that slot.
-  pid_t Worker(uint32_t slot, const std::string& name) {
+  enum class Door { kKept, kNone };
+  // A process that waits for signals, recorded as the worker of that slot.
+  pid_t Worker(uint32_t slot, Door door = Door::kKept) {
+    Fd kept;
+    if (door == Door::kKept) {
+      kept = link::MakeDoor(absl::StrCat(directory_, "/doors/", slot + 1)).value();
+    }
     int ends[2];
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     const pid_t child = fork();
     if (child == 0) {
-      prctl(PR_SET_NAME, name.c_str());
       if (write(ends[1], "x", 1) == 1) pause();
       _exit(1);
     }
@@ -62,6 +67,7 @@ class OrphansTest : public testing::Test {
   void Record(uint32_t slot, pid_t pid) {
     scoreboard::WorkerRow& row = board_->layout().workers[slot];
     row.slot = slot;
+    row.generation = slot + 1;
     row.pid = pid;
     row.state = static_cast<uint32_t>(scoreboard::RowState::kServing);
   }
@@ -79,33 +85,35 @@ class OrphansTest : public testing::Test {
 };
 
 TEST_F(OrphansTest, RecordedWorkersAreCounted) {
-  Worker(0, "uc-worker-0");
-  Worker(17, "uc-worker-17");
+  Worker(0);
+  Worker(17);
   EXPECT_EQ(CountOrphans(directory_), 2);
 }
 
 TEST_F(OrphansTest, WorkersAreEndedBySigtermAndTheDirectoryGoes) {
-  const pid_t worker = Worker(0, "uc-worker-0");
+  const pid_t worker = Worker(0);
   EXPECT_EQ(*EndOrphans(directory_), 1);
   EXPECT_EQ(EndedBy(worker), SIGTERM);
   EXPECT_FALSE(Exists(directory_));
 }
 
+// Who keeps no door here is not ours, whatever number it was given.
 TEST_F(OrphansTest, ForeignProcessWithARecordedNumberIsLeftAlone) {
-  const pid_t foreign = Worker(0, "innocent");
+  const pid_t foreign = Worker(0, Door::kNone);
   EXPECT_EQ(CountOrphans(directory_), 0);
   EXPECT_EQ(*EndOrphans(directory_), 0);
   EXPECT_TRUE(Lives(foreign));
 }
 
-TEST_F(OrphansTest, WorkerOfAnotherSlotIsLeftAlone) {
-  const pid_t other = Worker(1, "uc-worker-11");
+TEST_F(OrphansTest, DoorOfADeadWorkerIsKeptByNobody) {
+  { const Fd door = link::MakeDoor(directory_ + "/doors/1").value(); }
+  const pid_t foreign = Worker(0, Door::kNone);
   EXPECT_EQ(*EndOrphans(directory_), 0);
-  EXPECT_TRUE(Lives(other));
+  EXPECT_TRUE(Lives(foreign));
 }
 
 TEST_F(OrphansTest, FreeRowsAreNotLookedAt) {
-  const pid_t worker = Worker(0, "uc-worker-0");
+  const pid_t worker = Worker(0);
   board_->layout().workers[0].state = 0;
   EXPECT_EQ(*EndOrphans(directory_), 0);
   EXPECT_TRUE(Lives(worker));

@@ -10,7 +10,7 @@ namespace {
 
 TEST(LayoutTest, MagicAndVersionArePinned) {
   EXPECT_EQ(kMagic, 0x64726f6273637275u);
-  EXPECT_EQ(kLayoutVersion, 1u);
+  EXPECT_EQ(kLayoutVersion, 2u);
 }
 
 TEST(LayoutTest, HeaderBeginsWithMagicAndVersion) {
@@ -23,29 +23,33 @@ TEST(LayoutTest, HeaderBeginsWithMagicAndVersion) {
 TEST(LayoutTest, HeaderNumbersArePinned) {
   EXPECT_EQ(offsetof(Header, coordinator_pid), 24u);
   EXPECT_EQ(offsetof(Header, workers_wanted), 28u);
-  EXPECT_EQ(offsetof(Header, started_unix_ns), 32u);
-  EXPECT_EQ(offsetof(Header, started_ns), 40u);
-  EXPECT_EQ(offsetof(Header, fold_sequence), 48u);
-  EXPECT_EQ(offsetof(Header, rolling), 52u);
-  EXPECT_EQ(offsetof(Header, stopping), 56u);
-  EXPECT_EQ(offsetof(Header, events_ignored), 64u);
+  EXPECT_EQ(offsetof(Header, newest_generation), 32u);
+  EXPECT_EQ(offsetof(Header, coordinators), 36u);
+  EXPECT_EQ(offsetof(Header, started_unix_ns), 40u);
+  EXPECT_EQ(offsetof(Header, started_ns), 48u);
+  EXPECT_EQ(offsetof(Header, fold_sequence), 56u);
+  EXPECT_EQ(offsetof(Header, rolling), 60u);
+  EXPECT_EQ(offsetof(Header, stopping), 64u);
+  EXPECT_EQ(offsetof(Header, events_ignored), 72u);
 }
 
 TEST(LayoutTest, HeaderTextsArePinned) {
-  EXPECT_EQ(offsetof(Header, name), 72u);
-  EXPECT_EQ(offsetof(Header, app), 136u);
-  EXPECT_EQ(offsetof(Header, addresses), 2184u);
-  EXPECT_EQ(offsetof(Header, mode), 4232u);
-  EXPECT_EQ(offsetof(Header, binary), 6280u);
-  EXPECT_EQ(offsetof(Header, command_line), 8328u);
-  EXPECT_EQ(sizeof(Header), 12424u);
+  EXPECT_EQ(offsetof(Header, name), 80u);
+  EXPECT_EQ(offsetof(Header, app), 144u);
+  EXPECT_EQ(offsetof(Header, addresses), 2192u);
+  EXPECT_EQ(offsetof(Header, mode), 4240u);
+  EXPECT_EQ(offsetof(Header, balance), 6288u);
+  EXPECT_EQ(offsetof(Header, binary), 6352u);
+  EXPECT_EQ(offsetof(Header, command_line), 8400u);
+  EXPECT_EQ(sizeof(Header), 12496u);
 }
 
 TEST(LayoutTest, SlotRowIsOneCacheLine) {
   EXPECT_EQ(alignof(SlotRow), 64u);
   EXPECT_EQ(sizeof(SlotRow), 64u);
-  EXPECT_EQ(offsetof(SlotRow, restarts), 8u);
-  EXPECT_EQ(offsetof(SlotRow, next_spawn_ns), 24u);
+  EXPECT_EQ(offsetof(SlotRow, stand_in), 8u);
+  EXPECT_EQ(offsetof(SlotRow, restarts), 16u);
+  EXPECT_EQ(offsetof(SlotRow, next_spawn_ns), 32u);
 }
 
 TEST(LayoutTest, WritersOfAWorkerRowShareNoCacheLine) {
@@ -53,20 +57,22 @@ TEST(LayoutTest, WritersOfAWorkerRowShareNoCacheLine) {
   EXPECT_EQ(offsetof(WorkerRow, state), 0u);
   EXPECT_EQ(offsetof(WorkerRow, heartbeat_ns), 64u);
   EXPECT_EQ(offsetof(WorkerRow, counters), 128u);
-  EXPECT_EQ(sizeof(WorkerRow), 2240u);
+  EXPECT_EQ(sizeof(WorkerRow), 2304u);
 }
 
 TEST(LayoutTest, CountersArePinned) {
-  EXPECT_EQ(offsetof(Counters, requests), 16u);
-  EXPECT_EQ(offsetof(Counters, accept_errors), 56u);
-  EXPECT_EQ(offsetof(Counters, latency), 64u);
-  EXPECT_EQ(sizeof(Counters), 64u + 8 * kLatencyBuckets);
+  EXPECT_EQ(offsetof(Counters, taken_over), 16u);
+  EXPECT_EQ(offsetof(Counters, handed_over), 24u);
+  EXPECT_EQ(offsetof(Counters, requests), 32u);
+  EXPECT_EQ(offsetof(Counters, accept_errors), 72u);
+  EXPECT_EQ(offsetof(Counters, latency), 80u);
+  EXPECT_EQ(sizeof(Counters), 80u + 8 * kLatencyBuckets);
 }
 
 TEST(LayoutTest, RowsFollowTheHeaderAndTheLastIsOfTheDeparted) {
-  EXPECT_EQ(offsetof(Layout, slots), 12480u);
-  EXPECT_EQ(offsetof(Layout, workers), 12480u + 64 * kSlotsMax);
-  EXPECT_EQ(sizeof(Layout), 12480u + 64 * kSlotsMax + 2240 * (kWorkerRows + 1));
+  EXPECT_EQ(offsetof(Layout, slots), 12544u);
+  EXPECT_EQ(offsetof(Layout, workers), 12544u + 64 * kSlotsMax);
+  EXPECT_EQ(sizeof(Layout), 12544u + 64 * kSlotsMax + 2304 * (kWorkerRows + 1));
   EXPECT_EQ(kDepartedRow, kWorkerRows);
 }
 

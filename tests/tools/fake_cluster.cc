@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "absl/strings/str_replace.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "core/link/channel.h"
 #include "gtest/gtest.h"
 
 namespace uc::tools {
@@ -60,6 +60,7 @@ FakeCluster::FakeCluster() {
   directory_ = base_ + "/web";
   UC_CHECK(mkdir(directory_.c_str(), 0700) == 0);
   UC_CHECK(mkdir((directory_ + "/replies").c_str(), 0700) == 0);
+  UC_CHECK(mkdir((directory_ + "/doors").c_str(), 0700) == 0);
   UC_CHECK(mkfifo((directory_ + "/control").c_str(), 0600) == 0);
   std::ofstream(directory_ + "/lock") << "";
   board_.emplace(scoreboard::Scoreboard::Create(directory_ + "/scoreboard").value());
@@ -106,11 +107,13 @@ void FakeCluster::Coordinate(const std::string& reply) {
 }
 
 pid_t FakeCluster::Worker(uint32_t slot, WorkerOptions options) {
+  Fd door;
+  if (options.door == Door::kKept) {
+    door = link::MakeDoor(absl::StrCat(directory_, "/doors/", slot + 1)).value();
+  }
   int ready;
   const pid_t child = Fork(&ready);
   if (child == 0) {
-    prctl(PR_SET_NAME, absl::StrCat("uc-worker-", slot).c_str());
-    if (options.scoreboard == Scoreboard::kNotOpen) close(board_->fd().get());
     // SendCommand has blocked SIGTERM in this process, if an earlier test called it.
     sigset_t none;
     sigemptyset(&none);
@@ -121,6 +124,7 @@ pid_t FakeCluster::Worker(uint32_t slot, WorkerOptions options) {
   }
   scoreboard::WorkerRow& row = board_->layout().workers[slot];
   row.slot = slot;
+  row.generation = slot + 1;
   row.pid = child;
   row.state = static_cast<uint32_t>(scoreboard::RowState::kServing);
   return child;

@@ -20,10 +20,10 @@ class FakeCluster {
   FakeCluster(const FakeCluster&) = delete;
   FakeCluster& operator=(const FakeCluster&) = delete;
 
-  enum class Scoreboard { kInherited, kNotOpen };
+  enum class Door { kKept, kNone };
   enum class Term { kDefault, kIgnored };
   struct WorkerOptions {
-    Scoreboard scoreboard = Scoreboard::kInherited;
+    Door door = Door::kKept;
     Term term = Term::kDefault;
   };
 

@@ -224,7 +224,9 @@ TEST_F(VerbsTest, CommandForADeadCoordinatorSaysWhoStillServesAndTheCure) {
   cluster_.Worker(0);
   cluster_.Worker(1);
   EXPECT_EQ(Run("scale", {"web", "3"}), 1);
-  ExpectOneLine("2 of its workers still serve; 'uring-cluster stop web' ends them");
+  ExpectOneLine(
+      "2 of its workers still serve; 'uring-cluster start' with the same flags takes them "
+      "over, 'uring-cluster stop web' ends them");
 }
 
 TEST_F(VerbsTest, StopEndsWhatADeadCoordinatorLeft) {
@@ -244,7 +246,7 @@ TEST_F(VerbsTest, StopNowKillsWhatADeadCoordinatorLeft) {
 }
 
 TEST_F(VerbsTest, StopSparesTheNamesakeThatGotADeadWorkersNumber) {
-  const pid_t namesake = cluster_.Worker(0, {.scoreboard = FakeCluster::Scoreboard::kNotOpen});
+  const pid_t namesake = cluster_.Worker(0, {.door = FakeCluster::Door::kNone});
   EXPECT_EQ(Run("stop"), 0);
   EXPECT_THAT(out_, HasSubstr("ended 0 workers"));
   EXPECT_EQ(cluster_.EndedBy(namesake), 0);

@@ -98,10 +98,13 @@ link::Message Stage::Cast(const AppFactory& make_app) {
   notes_.Reset(notes[0]);
   pidfd_.Reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   link_.emplace(std::move(ours));
-  std::vector<int> descriptors = {board_.fd().get()};
+  auto inbox = link::Channel::Pair().value();
+  inbox_ = inbox.second.Replace(Fd());
+  const Fd door = link::MakeDoor(folder_ + "/door").value();
+  std::vector<int> descriptors = {board_.fd().get(), inbox.first.fd(), inbox_.get(), door.get()};
   for (const Fd& listener : inherited_) descriptors.push_back(listener.get());
   const link::Assign assign = {
-      .slot = 2, .generation = 7, .row = kRow, .addresses = assigned_addresses_};
+      .slot = 2, .generation = 7, .row = kRow, .entry = entry_, .addresses = assigned_addresses_};
   EXPECT_TRUE(link_->Send(assign, descriptors).ok());
   return AwaitWord();
 }
@@ -136,10 +139,12 @@ bool Stage::BeatsAfter(int64_t nanos) const {
   return true;
 }
 
-void Stage::Drain(link::DrainKind kind, absl::Duration within) {
-  EXPECT_TRUE(
-      link_->Send(link::Drain{kind, static_cast<uint32_t>(absl::ToInt64Milliseconds(within))})
-          .ok());
+void Stage::Drain(link::DrainKind kind, absl::Duration within, const std::vector<int>& heirs) {
+  Say(link::Drain{kind, static_cast<uint32_t>(absl::ToInt64Milliseconds(within))}, heirs);
+}
+
+void Stage::Say(const link::Message& message, const std::vector<int>& descriptors) {
+  EXPECT_TRUE(link_->Send(message, descriptors).ok());
 }
 
 void Stage::Signal(int signal) { syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0); }

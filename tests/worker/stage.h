@@ -33,6 +33,7 @@ class Stage : public testing::Test {
   rlim_t descriptors_max_ = 0;  // of the worker; 0: as here
   std::vector<std::string> assigned_addresses_;
   std::vector<Fd> inherited_;  // listeners
+  link::Entry entry_ = link::Entry::kAtOnce;
 
   // Starts a worker and returns its first word that is not Bound.
   link::Message Cast(const AppFactory& make_app);
@@ -51,7 +52,9 @@ class Stage : public testing::Test {
   bool Reaches(const std::atomic<uint64_t>& counter, uint64_t value) const;
   bool BeatsAfter(int64_t nanos) const;
 
-  void Drain(link::DrainKind kind, absl::Duration within);
+  void Drain(link::DrainKind kind, absl::Duration within, const std::vector<int>& heirs = {});
+  // Any other word of the coordinator.
+  void Say(const link::Message& message, const std::vector<int>& descriptors = {});
   void LoseCoordinator() { link_.reset(); }
   void Signal(int signal);
   // The exit code; 128 + signal if it was killed; -1 if it does not leave in time.
@@ -63,6 +66,7 @@ class Stage : public testing::Test {
   size_t Memory() const;
 
   std::vector<Fd> bound_;  // what the worker sent with Bound
+  Fd inbox_;               // writing end of the worker's inbox
   std::string folder_;     // for files of a test
 
  private:
