@@ -12,6 +12,7 @@ namespace uc::policy {
 namespace {
 
 constexpr size_t kReasonBytesMax = 300;
+constexpr absl::Duration kReconnectTime = absl::Seconds(1);
 constexpr absl::Duration kReportEvery = absl::Minutes(1);  // of one worker, of one kind
 
 // What a worker says is gossip: it gets into texts as one line that is not too long.
@@ -69,7 +70,9 @@ void Supervisor::State::On(const WorkerReady& event) {
   crew.Ready(now, *place.slot, place.seat);
   if (place.seat == &Slot::successor) return;  // PromoteSoaked() goes on
   crew.SetLive(*place.slot, true);
-  rebalance_due |= complete_once;
+  // Who lost its connection in a crash needs a moment to come back.
+  const bool replaced = place.slot->restart_count > 0;
+  if (complete_once) rebalance_at = now + (replaced ? kReconnectTime : absl::ZeroDuration());
   TellWaiting(*place.slot, absl::StrCat("slot ", event.worker.slot, ": generation ",
                                         event.worker.generation, " ready"));
 }
@@ -192,8 +195,8 @@ void Supervisor::State::Settle() {
   }
   AnswerScaling();
   complete_once |= crew.Serving() == static_cast<int>(wanted);
-  if (!rebalance_due || roll.has_value() || scaling.has_value()) return;
-  rebalance_due = false;
+  if (now < rebalance_at || roll.has_value() || scaling.has_value()) return;
+  rebalance_at = absl::InfiniteFuture();
   if (options.rebalancing) actions.push_back(Rebalance{});
 }
 
@@ -405,6 +408,10 @@ Actions Supervisor::Resume(absl::Time now, const Legacy& legacy) {
 
 absl::Time Supervisor::NextDeadline() const {
   absl::Time next = absl::InfiniteFuture();
+  // What is due already waits for the end of a command.
+  if (state_->rebalance_at > state_->now && !state_->ending.has_value()) {
+    next = state_->rebalance_at;
+  }
   for (const Slot& slot : slots()) {
     for (const Seat seat : kSeats) {
       if ((slot.*seat).has_value()) next = std::min(next, (slot.*seat)->deadline);

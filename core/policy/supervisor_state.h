@@ -123,8 +123,8 @@ struct Supervisor::State {
   std::vector<CommandId> queued_reloads;  // they share the next roll
   std::optional<Scaling> scaling;
   std::vector<Restarting> restarts;
-  std::optional<CommandId> upgrade;  // the new program is being tried
-  bool rebalance_due = false;        // a newcomer serves
+  std::optional<CommandId> upgrade;                  // the new program is being tried
+  absl::Time rebalance_at = absl::InfiniteFuture();  // a newcomer serves: share then
   std::optional<Ending> ending;
 };
 

@@ -39,13 +39,13 @@ class Roll(unittest.TestCase):
             self.assertEqual(load.lost, 0, load.failures)
             self.assertGreater(load.counts["ok"], 100)
 
-    def test_keep_alive_clients_are_told_not_cut(self):
+    def test_keep_alive_clients_lose_nothing(self):
         with Cluster("hello", "-i", "2") as cluster, Load(cluster, threads=8, fresh=False, pause=0.005) as load:
-            for _ in range(3):
+            for _ in range(10):
                 cluster.ok("reload", cluster.name)
             load.stop()
             self.assertEqual(load.lost, 0, load.failures)
-            self.assertGreater(load.counts["ok"], 50)
+            self.assertGreater(load.counts["ok"], 20)
 
     def test_every_worker_is_replaced_and_none_is_missing_meanwhile(self):
         with Cluster("hello", "-i", "3") as cluster:
@@ -126,25 +126,19 @@ class Roll(unittest.TestCase):
                 with open(log) as hooks:
                     self.assertEqual(hooks.read().split("\n")[:4], ["start 0 1", "start 0 2", "drain 0 1", "stop 0 1"])
 
-    def test_idle_connection_is_served_once_more_and_told_to_close(self):
+    def test_idle_connection_goes_to_the_successor_and_notices_nothing(self):
         with Cluster("hello", "-i", "1") as cluster, cluster.connect() as connection:
-            connection.sendall(GET)
-            read_response(connection)
-            reload = subprocess.Popen(
-                [os.environ["UC_BINARY"], "reload", cluster.name, "--run-dir=" + cluster.base],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
-            cluster.wait_log("draining 1 connections")
-            connection.sendall(GET)
-            head, _, _ = read_response(connection)
-            self.assertIn(b"Connection: close", head)
-            self.assertEqual(connection.recv(1), b"")
-            self.assertEqual(reload.wait(20), 0)
+            for _ in range(3):
+                connection.sendall(GET)
+                head, _, _ = read_response(connection)
+                self.assertNotIn(b"Connection: close", head)
+                cluster.ok("reload", cluster.name)
+            self.assertEqual(cluster.view()["totals"]["handed_over"], 3)
 
-    def test_silent_connection_does_not_hold_the_roll_for_ever(self):
-        with Cluster("hello", "-i", "1", "--kill-timeout=1s") as cluster, cluster.connect() as connection:
-            connection.sendall(GET)
-            read_response(connection)
+    def test_streams_of_a_tcp_app_do_not_hold_the_roll_for_ever(self):
+        with Cluster("echo", "-i", "1", "--kill-timeout=1s") as cluster, cluster.connect() as connection:
+            connection.sendall(b"one")
+            self.assertEqual(connection.recv(3), b"one")
             cluster.ok("reload", cluster.name)
             cluster.wait_log("reload done")  # all that was said before it is in `lines` now
             self.assertEqual(connection.recv(1), b"")  # a FIN, not a reset
