@@ -17,8 +17,9 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
 
 }  // namespace
 
-void Connection::Open(Fd fd, uint32_t index, uint32_t generation) {
+void Connection::Open(Fd fd, uint32_t index, uint32_t generation, scoreboard::Counters& counters) {
   fd_ = std::move(fd);
+  counters_ = &counters;
   index_ = index;
   generation_ = generation;
   state_ = State::kOpen;
@@ -34,7 +35,7 @@ void Connection::OnReceive(int32_t result, bool more, absl::string_view bytes) {
   receive_armed_ = more;
   if (!more) receive_cancelled_ = false;
   if (result > 0) {
-    scoreboard::Add(service_.row.counters.bytes_in, static_cast<uint64_t>(result));
+    scoreboard::Add(counters().bytes_in, static_cast<uint64_t>(result));
     if (!lingering()) Receive(bytes);
   } else if (result == 0) {
     peer_ended_ = true;
@@ -117,7 +118,7 @@ void Connection::Flush() {
       break;
     }
   }
-  if (sent > 0) scoreboard::Add(service_.row.counters.bytes_out, sent);
+  if (sent > 0) scoreboard::Add(counters().bytes_out, sent);
   if (!open()) return;
   switch (result) {
     case Output::Result::kEmpty:
@@ -188,7 +189,7 @@ void Connection::EndMove() {
 
 void Connection::GiveAway() {
   service_.closing.push_back(std::move(fd_));
-  scoreboard::Add(service_.row.counters.handed_over, 1);
+  scoreboard::Add(counters().handed_over, 1);
   Leave();
 }
 
@@ -236,7 +237,7 @@ void Connection::Abandon() {
   // said their FIN there is nothing left to tell.
   if (!(lingering() && peer_ended_)) shutdown(fd_.get(), SHUT_RDWR);
   service_.closing.push_back(std::move(fd_));
-  scoreboard::Add(service_.row.counters.closed, 1);
+  scoreboard::Add(counters().closed, 1);
   Leave();
 }
 

@@ -27,8 +27,8 @@ class Connection : public DeadlineNode {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // A new tenant. `index` and `generation` name it in completions.
-  void Open(Fd fd, uint32_t index, uint32_t generation);
+  // A new tenant. `index` and `generation` name it in completions. What it does is counted in `counters`.
+  void Open(Fd fd, uint32_t index, uint32_t generation, scoreboard::Counters& counters);
   bool open() const { return fd_.valid(); }
   bool lingering() const { return state_ == State::kLingering; }
   uint32_t index() const { return index_; }
@@ -100,6 +100,8 @@ class Connection : public DeadlineNode {
   bool InputWaits() const;
   std::string PeerText() const;
 
+  scoreboard::Counters& counters() { return *counters_; }
+
   Service& service_;
   Output output_;
   Fd fd_;
@@ -118,6 +120,7 @@ class Connection : public DeadlineNode {
   void SendFin();
   ring::Tag TagOf(ring::Op op) const { return {op, generation_, index_}; }
 
+  scoreboard::Counters* counters_ = nullptr;
   uint32_t index_ = 0;
   uint32_t generation_ = 0;
   State state_ = State::kOpen;

@@ -198,7 +198,7 @@ void HttpConnection::Proceed() {
 // An answer of ours, and the end of the connection.
 void HttpConnection::Refuse(int status) {
   Forsake();
-  scoreboard::Add(service_.row.counters.bad_requests, 1);
+  scoreboard::Add(counters().bad_requests, 1);
   http::AppendErrorResponse(status, service_.date,
                             head_only_ ? http::ErrorBody::kOmit : http::ErrorBody::kInclude,
                             &output_.tail());
@@ -331,14 +331,13 @@ void HttpConnection::End() {
   if (chunked_ && !head_only_) http::AppendLastChunk(&output_.tail());
   answer_ = Answer::kDone;
   --service_.in_flight;
-  scoreboard::Counters& counters = service_.row.counters;
-  scoreboard::Add(counters.requests, 1);
-  if (status_ >= 500) scoreboard::Add(counters.responses_5xx, 1);
+  scoreboard::Add(counters().requests, 1);
+  if (status_ >= 500) scoreboard::Add(counters().responses_5xx, 1);
   const int64_t now_ns = MonotonicNanos();
   // Many slow handlers of one turn are work, not a hang.
   service_.row.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
   const uint64_t micros = static_cast<uint64_t>(std::max<int64_t>(now_ns - begun_ns_, 0)) / 1000;
-  scoreboard::Add(counters.latency[scoreboard::BucketOf(micros)], 1);
+  scoreboard::Add(counters().latency[scoreboard::BucketOf(micros)], 1);
   abort_ = nullptr;
   // An answer from outside of a receive: what waits behind it goes on at the turn's end.
   if (!receiving()) Schedule();

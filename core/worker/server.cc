@@ -73,6 +73,7 @@ Server::Server(ServerParts parts)
       acceptor_(*parts_.ring, parts_.row, parts_.slot, std::move(parts_.listeners)),
       heirs_(service_.app_options.protocol),
       inbox_(std::move(parts_.inbox), service_.app_options.protocol),
+      probe_counters_(std::make_unique<scoreboard::Counters>()),
       admitted_(parts_.entry == link::Entry::kAtOnce) {
   service_.scratch.reserve(kScratchBytes);
   ReadClock();
@@ -239,8 +240,9 @@ void Server::OpenConnection(Fd fd, Origin origin) {
     }
     return std::make_unique<HttpConnection>(service_);
   });
-  scoreboard::Counters& counters = parts_.row.counters;
-  scoreboard::Add(origin == Origin::kAccepted ? counters.accepted : counters.taken_over, 1);
+  scoreboard::Counters& counters =
+      origin == Origin::kProbe ? *probe_counters_ : parts_.row.counters;
+  scoreboard::Add(origin == Origin::kTakenOver ? counters.taken_over : counters.accepted, 1);
   if (parts_.load.has_value()) {
     if (origin == Origin::kAccepted) {
       parts_.load->Accepted();
@@ -248,7 +250,7 @@ void Server::OpenConnection(Fd fd, Origin origin) {
       parts_.load->Gained();
     }
   }
-  table_.at(index).Open(std::move(fd), index, table_.generation(index));
+  table_.at(index).Open(std::move(fd), index, table_.generation(index), counters);
 }
 
 // The heartbeat's period when nothing is near, a quick one when something is.
@@ -317,7 +319,7 @@ void Server::Obey(link::Received received) {
   } else if (std::holds_alternative<link::Admit>(received.message)) {
     admitted_ = true;
   } else if (std::holds_alternative<link::Serve>(received.message)) {
-    for (Fd& fd : descriptors) OpenConnection(std::move(fd), Origin::kAccepted);
+    for (Fd& fd : descriptors) OpenConnection(std::move(fd), Origin::kProbe);
   } else if (std::holds_alternative<link::Reopen>(received.message)) {
     if (!descriptors.empty()) dup2(descriptors[0].get(), STDERR_FILENO);
   }

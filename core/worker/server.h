@@ -68,7 +68,7 @@ class Server {
   void GreetCoordinator();
   void OnSignal();
   void OnInbox();
-  enum class Origin { kAccepted, kTakenOver };
+  enum class Origin { kAccepted, kTakenOver, kProbe };
   void OpenConnection(Fd fd, Origin origin);
   void ArmAccepts();
   void BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd> heirs);
@@ -94,6 +94,8 @@ class Server {
   Inbox inbox_;
   http::DateCache date_;
 
+  const std::unique_ptr<scoreboard::Counters>
+      probe_counters_;          // our own requests are nobody's figures
   int64_t wall_offset_ns_ = 0;  // wall clock less monotonic clock, renewed at each tick
   uint32_t tick_generation_ = 0;
   int64_t tick_ns_ = 0;  // period of the armed tick

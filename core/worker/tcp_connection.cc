@@ -30,7 +30,7 @@ void TcpConnection::OnOpened() {
 }
 
 void TcpConnection::OnBytes(absl::string_view bytes) {
-  scoreboard::Add(service_.row.counters.requests, 1);
+  scoreboard::Add(counters().requests, 1);
   Guarded([&] { service_.app.OnBytes(*this, std::string_view(bytes.data(), bytes.size())); });
   // Many slow callbacks of one turn are work, not a hang.
   service_.row.heartbeat_ns.store(MonotonicNanos(), std::memory_order_relaxed);
