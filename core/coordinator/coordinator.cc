@@ -419,10 +419,14 @@ absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::S
   absl::StatusOr<std::vector<Fd>> claims = ClaimAddresses(*in_force, options.listen, &addresses);
   if (!claims.ok()) return claims.status();
   begin.claims = *std::move(claims);
-  std::vector<FormerWorker> workers =
-      GreetSurvivors(directory.path(), board.layout(), kGreetingPatience);
-  absl::StatusOr<Mode> mode = InheritMode(options.mode, TakeSteering(workers, upgrade));
+  Greeted greeted = GreetSurvivors(directory.path(), board.layout(), kGreetingPatience);
+  absl::StatusOr<Mode> mode = InheritMode(options.mode, TakeSteering(greeted.workers, upgrade));
   if (!mode.ok()) return mode.status();
+  for (const auto& [slot, connections] : greeted.lost) {
+    if (mode->steering.has_value() && slot < net::kSteeredSlotsMax) {
+      mode->steering->ForgetLoad(slot, connections);
+    }
+  }
   FillHeader(options, addresses, *mode, board);
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
@@ -443,7 +447,8 @@ absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::S
     }
     if (upgrade->reply >= 0) reply = Reply::Continue(Fd(upgrade->reply));
   }
-  begin.cluster->Resume(MonotonicNow(), std::move(workers), std::move(listeners), std::move(reply));
+  begin.cluster->Resume(MonotonicNow(), std::move(greeted.workers), std::move(listeners),
+                        std::move(reply));
   return absl::OkStatus();
 }
 

@@ -118,9 +118,10 @@ std::vector<Survivor> FindSurvivors(const std::string& directory,
   return survivors;
 }
 
-std::vector<FormerWorker> GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
-                                         absl::Duration patience) {
-  std::vector<FormerWorker> workers;
+Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
+                       absl::Duration patience) {
+  Greeted greeted;
+  std::vector<FormerWorker>& workers = greeted.workers;
   std::vector<bool> alive(scoreboard::kWorkerRows, false);
   for (Survivor& survivor : FindSurvivors(directory, layout)) {
     const scoreboard::WorkerRow& row = layout.workers[survivor.row];
@@ -136,7 +137,9 @@ std::vector<FormerWorker> GreetSurvivors(const std::string& directory, scoreboar
     workers.push_back(std::move(worker));
   }
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
-    if (layout.workers[row].state.load() == 0 || alive[row]) continue;
+    const scoreboard::WorkerRow& dead = layout.workers[row];
+    if (dead.state.load() == 0 || alive[row]) continue;
+    greeted.lost[dead.slot.load()] += scoreboard::OpenConnections(dead.counters);
     scoreboard::FoldAndFree(layout, row);
   }
   AwaitGreetings(workers, MonotonicNow() + patience);
@@ -146,7 +149,7 @@ std::vector<FormerWorker> GreetSurvivors(const std::string& directory, scoreboar
                             worker.found.worker.generation, " (pid ", worker.process.pid,
                             ") does not answer its new coordinator yet"));
   }
-  return workers;
+  return greeted;
 }
 
 }  // namespace uc::coordinator

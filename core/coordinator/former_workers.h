@@ -40,10 +40,15 @@ struct FormerWorker {
   std::map<policy::SlotIndex, std::vector<Fd>> held;  // of the slots that it stands in for
 };
 
+struct Greeted {
+  std::vector<FormerWorker> workers;
+  // Open connections of those that died while there was no coordinator, by slot.
+  std::map<policy::SlotIndex, uint32_t> lost;
+};
 // Knocks at all doors and waits until all have told what they hold, or `patience` is over. The rows of those that
 // are dead are folded and freed. Only with the run directory's lock.
-std::vector<FormerWorker> GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
-                                         absl::Duration patience);
+Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
+                       absl::Duration patience);
 
 }  // namespace uc::coordinator
 

@@ -418,6 +418,10 @@ void Server::MoveConnections() {
   if (service_.movable.empty()) return;
   moving_now_.clear();
   moving_descriptors_.clear();
+  // A place may have come up for two tenants in turn, or twice for one.
+  std::sort(service_.movable.begin(), service_.movable.end());
+  service_.movable.erase(std::unique(service_.movable.begin(), service_.movable.end()),
+                         service_.movable.end());
   for (const uint32_t index : service_.movable) {
     if (!table_.at(index).movable()) continue;
     moving_now_.push_back(index);
