@@ -143,15 +143,18 @@ void Supervisor::State::Begin(CommandId id, const Restart& restart) {
 
 void Supervisor::State::RestartSlot(Slot& slot, const std::vector<WorkerId>& heirs) {
   slot.spawn_at = std::min(slot.spawn_at, now);
-  if (!slot.incumbent.has_value()) return;
-  Worker& worker = *slot.incumbent;
-  if (worker.state == WorkerState::kServing) {
-    crew.SetLive(slot, false);
-    crew.Drain(now, worker, DrainKind::kPrompt, now + options.kill_timeout, heirs);
-  } else if (worker.state == WorkerState::kStarting) {
-    crew.Kill(now, worker, KillReason::kAborted);
+  crew.SetLive(slot, false);
+  // After a roll that was aborted a successor can be the only hope of its slot.
+  for (const Seat seat : {&Slot::incumbent, &Slot::successor}) {
+    if (!(slot.*seat).has_value()) continue;
+    Worker& worker = *(slot.*seat);
+    if (worker.state == WorkerState::kServing) {
+      crew.Drain(now, worker, DrainKind::kPrompt, now + options.kill_timeout, heirs);
+    } else if (worker.state == WorkerState::kStarting || worker.state == WorkerState::kProving) {
+      crew.Kill(now, worker, KillReason::kAborted);
+    }
+    worker.dismissed = true;
   }
-  worker.dismissed = true;
 }
 
 void Supervisor::State::AnswerRestarts() {

@@ -18,6 +18,12 @@ bool Serves(const Slot& slot) {
 
 bool Healthy(const Slot& slot) { return Serves(slot) && !slot.incumbent->suspect; }
 
+bool SuccessorComes(const Slot& slot) {
+  if (!slot.successor.has_value()) return false;
+  const WorkerState state = slot.successor->state;
+  return state != WorkerState::kDraining && state != WorkerState::kKilled;
+}
+
 std::string Name(const WorkerId& id) {
   return absl::StrCat("slot ", id.slot, ", generation ", id.generation);
 }
@@ -60,7 +66,8 @@ bool Crew::Empty() const {
 }
 
 int Crew::Serving() const {
-  return static_cast<int>(std::count_if(slots_.begin(), slots_.end(), Serves));
+  return static_cast<int>(std::count_if(
+      slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.wanted && Serves(slot); }));
 }
 
 bool Crew::MayStart() const {
@@ -76,18 +83,17 @@ bool Crew::MayStart() const {
 
 bool Crew::HasRoom(const Slot& slot) { return WorkerCount(slot) < 2; }
 
-void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, WorkerId id, WorkerState state,
-                 absl::Time ready_at) {
+void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, const Legacy::Found& found) {
   UC_CHECK(!(slot.*seat).has_value() && HasRoom(slot));
   Worker worker;
-  worker.id = id;
-  worker.state = state;
+  worker.id = found.worker;
+  worker.state = found.state;
   worker.since = now;
-  worker.ready_at = ready_at;
-  worker.deadline = state == WorkerState::kStarting   ? now + options_.listen_timeout
-                    : state == WorkerState::kDraining ? now + options_.kill_timeout
-                                                      : absl::InfiniteFuture();
-  worker.dismissed = state == WorkerState::kDraining;
+  if (found.state == WorkerState::kServing) worker.ready_at = std::min(found.ready_at, now);
+  worker.deadline =
+      found.state == WorkerState::kDraining ? now + options_.kill_timeout : absl::InfiniteFuture();
+  // What was asked to leave, or has to begin anew, ends as no crash.
+  worker.dismissed = found.state != WorkerState::kServing;
   slot.*seat = worker;
   slot.closed = false;
 }
@@ -143,12 +149,12 @@ void Crew::Promote(Slot& slot) {
 }
 
 std::vector<WorkerId> Crew::HeirsBeside(const Slot& slot) const {
-  std::vector<WorkerId> heirs;
+  std::vector<WorkerId> staying, retiring;
   for (const Slot& other : slots_) {
-    if (other.index != slot.index && other.wanted && Healthy(other))
-      heirs.push_back(other.incumbent->id);
+    if (other.index == slot.index || !Healthy(other)) continue;
+    (other.wanted ? staying : retiring).push_back(other.incumbent->id);
   }
-  return heirs;
+  return staying.empty() ? retiring : staying;
 }
 
 void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline,
@@ -186,7 +192,6 @@ void Crew::SetLive(Slot& slot, bool live) {
 void Crew::Close(Slot& slot) {
   UC_CHECK(!slot.closed && !slot.live && !slot.wanted);
   slot.closed = true;
-  if (options_.retirement == Retirement::kMigrate) actions_.push_back(Evacuate{slot.index});
   if (!slot.leaving.has_value()) slot.leaving = std::exchange(slot.incumbent, std::nullopt);
 }
 

@@ -36,6 +36,8 @@ int WorkerCount(const Slot& slot);
 bool Serves(const Slot& slot);
 // It serves and nothing speaks against sending it work.
 bool Healthy(const Slot& slot);
+// Somebody is about to take the slot over: a successor that starts, proves itself or soaks.
+bool SuccessorComes(const Slot& slot);
 // "slot 2, generation 9".
 std::string Name(const WorkerId& id);
 
@@ -53,8 +55,8 @@ class Crew {
   // Unwanted slots that hold no worker any more cease to exist. Invalidates all Slot pointers.
   void SweepEmptySlots();
 
-  bool Empty() const;  // no worker is left
-  int Serving() const;
+  bool Empty() const;   // no worker is left
+  int Serving() const;  // of the wanted slots
   // One more worker may start now: in the whole cluster, and in this slot.
   bool MayStart() const;
   static bool HasRoom(const Slot& slot);
@@ -62,8 +64,7 @@ class Crew {
   Generation next_generation() const { return next_generation_; }
 
   // Takes a worker over that lives already; a deadline begins anew.
-  void Enrol(absl::Time now, Slot& slot, Seat seat, WorkerId id, WorkerState state,
-             absl::Time ready_at);
+  void Enrol(absl::Time now, Slot& slot, Seat seat, const Legacy::Found& found);
   void SetNextGeneration(Generation next) { next_generation_ = next; }
 
   void Spawn(absl::Time now, Slot& slot, Seat seat);
@@ -75,13 +76,13 @@ class Crew {
   // `deadline` is when it is killed. `heirs` that do not serve (any more) are left out.
   void Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline,
              const std::vector<WorkerId>& heirs);
-  // The healthy workers of all other wanted slots.
+  // The healthy workers of all other wanted slots; without any, those of slots that are yet to retire.
   std::vector<WorkerId> HeirsBeside(const Slot& slot) const;
   // Not twice: nothing happens to a worker that was killed already.
   void Kill(absl::Time now, Worker& worker, KillReason reason);
   void SetLive(Slot& slot, bool live);
-  // Nothing accepts for the slot any more; its incumbent moves to the leaving seat if that is free, so that a
-  // new one can be born beside it. Evacuates the listeners where the kernel can.
+  // The slot's own workers do not accept any more; the incumbent moves to the leaving seat if that is free, so
+  // that a new one can be born beside it.
   void Close(Slot& slot);
 
  private:

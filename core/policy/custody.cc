@@ -5,9 +5,34 @@
 
 namespace uc::policy {
 
+void Custody::Drop(SlotIndex slot, Crew& crew) {
+  const auto kept = kept_.find(slot);
+  if (kept == kept_.end()) return;
+  LetGo(slot, kept->second, crew);
+  kept_.erase(kept);
+}
+
+void Custody::Restore(SlotIndex slot, WorkerId stand_in) {
+  Kept& kept = kept_[slot];
+  if (kept.stand_in.has_value()) actions_.push_back(Release{slot, *kept.stand_in});
+  kept = {std::nullopt, stand_in};
+}
+
+std::vector<SlotIndex> Custody::kept() const {
+  std::vector<SlotIndex> slots;
+  for (const auto& [slot, kept] : kept_) slots.push_back(slot);
+  return slots;
+}
+
+std::optional<WorkerId> Custody::StandIn(SlotIndex slot) const {
+  const auto kept = kept_.find(slot);
+  return kept == kept_.end() ? std::nullopt : kept->second.stand_in;
+}
+
 int Custody::Burden(WorkerId worker) const {
-  return static_cast<int>(std::count_if(stand_ins_.begin(), stand_ins_.end(),
-                                        [&](const auto& entry) { return entry.second == worker; }));
+  return static_cast<int>(std::count_if(kept_.begin(), kept_.end(), [&](const auto& entry) {
+    return entry.second.stand_in == worker;
+  }));
 }
 
 std::optional<WorkerId> Custody::Choose(Crew& crew, SlotIndex slot) const {
@@ -23,28 +48,34 @@ std::optional<WorkerId> Custody::Choose(Crew& crew, SlotIndex slot) const {
   return chosen;
 }
 
+// One that leaves or has gone needs not be told.
+void Custody::LetGo(SlotIndex slot, Kept& kept, Crew& crew) {
+  if (!kept.stand_in.has_value()) return;
+  const Place place = crew.Find(*kept.stand_in);
+  if (place.slot != nullptr && place.worker().state == WorkerState::kServing) {
+    actions_.push_back(Release{slot, *kept.stand_in});
+  }
+  kept.stand_in.reset();
+}
+
 void Custody::Settle(Crew& crew) {
-  for (auto& [slot, stand_in] : stand_ins_) {
-    if (silent_.count(slot) > 0) continue;
-    const Place place = stand_in.has_value() ? crew.Find(*stand_in) : Place{};
-    const bool fit =
-        place.slot != nullptr && place.seat == &Slot::incumbent && Healthy(*place.slot);
+  for (auto& [slot, kept] : kept_) {
+    if (kept.binder.has_value()) {
+      const Place binder = crew.Find(*kept.binder);
+      if (binder.slot != nullptr && binder.worker().state == WorkerState::kStarting) continue;
+      kept.binder.reset();
+    }
     const Slot* const own = crew.Find(slot);
     if (own != nullptr && Healthy(*own)) {
-      // One that leaves or has gone needs not be told.
-      if (place.slot != nullptr && place.worker().state == WorkerState::kServing) {
-        actions_.push_back(Release{slot, *stand_in});
-      }
-      stand_in.reset();
+      LetGo(slot, kept, crew);
       continue;
     }
-    if (fit) continue;
+    const Place place = kept.stand_in.has_value() ? crew.Find(*kept.stand_in) : Place{};
+    if (place.slot != nullptr && place.seat == &Slot::incumbent && Healthy(*place.slot)) continue;
     const std::optional<WorkerId> next = Choose(crew, slot);
     if (!next.has_value()) continue;  // nobody is better than the one who has it now
-    if (place.slot != nullptr && place.worker().state == WorkerState::kServing) {
-      actions_.push_back(Release{slot, *stand_in});
-    }
-    stand_in = next;
+    LetGo(slot, kept, crew);
+    kept.stand_in = next;
     actions_.push_back(Adopt{slot, *next});
   }
 }

@@ -1,14 +1,17 @@
 // Custody: who accepts from each slot's listeners while the slot's own worker does not. PURE.
 //
-// A socket that listens and that nobody accepts from makes clients hang, so: as long as any worker serves, every set of
-// listeners that the coordinator keeps is served by its own worker or by a stand-in. Level-triggered: Settle()
-// compares and asks for the difference. Refused: waiting for a replacement; it may take its back-off.
+// A socket that listens and that nobody accepts from makes clients hang, so: as long as any worker is healthy,
+// every set of listeners that the coordinator keeps is served by its own worker or by a stand-in.
+// Level-triggered: Settle() compares and asks for the difference. Refused: waiting for a replacement; it may
+// take its back-off.
+// The one exception: sockets whose first worker is still starting are bound and do not listen yet; nobody can
+// wait there.
 #ifndef CORE_POLICY_CUSTODY_H_
 #define CORE_POLICY_CUSTODY_H_
 
 #include <map>
 #include <optional>
-#include <set>
+#include <vector>
 
 #include "core/policy/action.h"
 #include "core/policy/crew.h"
@@ -20,29 +23,33 @@ class Custody {
   // Actions are appended to `actions`, which must outlive this.
   explicit Custody(Actions* actions) : actions_(*actions) {}
 
-  // The coordinator keeps listeners of this slot from now on / no longer. They are bound and do not listen yet:
-  // nobody can wait there, so nobody stands in.
-  void Keep(SlotIndex slot) {
-    if (stand_ins_.emplace(slot, std::nullopt).second) silent_.insert(slot);
+  // The coordinator keeps listeners of this slot from now on. `binder`: who has bound them and still starts.
+  void Keep(SlotIndex slot, std::optional<WorkerId> binder) {
+    kept_.try_emplace(slot, Kept{binder, std::nullopt});
   }
-  void Drop(SlotIndex slot) { stand_ins_.erase(slot); }
-  // A worker of the slot is READY, or ended somewhere on the way there: they listen, or may.
-  void Listens(SlotIndex slot) { silent_.erase(slot); }
-  // What a former coordinator had arranged.
-  void Restore(SlotIndex slot, WorkerId stand_in) { stand_ins_[slot] = stand_in; }
+  // It does not any more.
+  void Drop(SlotIndex slot, Crew& crew);
+  // What a former coordinator had arranged. Of two workers that both say so the first one has to let go.
+  void Restore(SlotIndex slot, WorkerId stand_in);
 
   void Settle(Crew& crew);
 
-  const std::map<SlotIndex, std::optional<WorkerId>>& stand_ins() const { return stand_ins_; }
+  bool Keeps(SlotIndex slot) const { return kept_.count(slot) == 1; }
+  std::vector<SlotIndex> kept() const;
+  std::optional<WorkerId> StandIn(SlotIndex slot) const;
 
  private:
+  struct Kept {
+    std::optional<WorkerId> binder;  // until it is READY, or has ended somewhere on the way there
+    std::optional<WorkerId> stand_in;
+  };
+  void LetGo(SlotIndex slot, Kept& kept, Crew& crew);
   // The worker with the fewest other slots to serve; those that stay go before those that retire.
   std::optional<WorkerId> Choose(Crew& crew, SlotIndex slot) const;
   int Burden(WorkerId worker) const;
 
   Actions& actions_;
-  std::map<SlotIndex, std::optional<WorkerId>> stand_ins_;
-  std::set<SlotIndex> silent_;  // of these, whose listeners do not listen yet
+  std::map<SlotIndex, Kept> kept_;
 };
 
 }  // namespace uc::policy

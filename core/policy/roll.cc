@@ -1,6 +1,9 @@
 // The roll: every incumbent is replaced, roll_width slots at a time, and the old one is only asked to leave
 // when its successor has proved itself: READY, probed, admitted, soaked.
+#include <algorithm>
+#include <deque>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/policy/supervisor_state.h"
@@ -28,13 +31,25 @@ bool Supervisor::State::BeginRoll() {
   return true;
 }
 
+// Retired slots leave the roll, so that its total stays true; those that are wanted again before their old
+// worker was told to leave come back to it.
+void Supervisor::State::ReviewRoll() {
+  std::deque<SlotIndex>& ahead = roll->ahead;
+  std::erase_if(ahead, [this](SlotIndex index) {
+    const Slot* const slot = crew.Find(index);
+    return slot == nullptr || !slot->wanted;
+  });
+  for (const Slot& slot : crew.slots()) {
+    if (!slot.wanted || !slot.incumbent.has_value() || roll->IsNew(*slot.incumbent)) continue;
+    const auto place = std::lower_bound(ahead.begin(), ahead.end(), slot.index);
+    if (roll->Renews(slot.index) || (place != ahead.end() && *place == slot.index)) continue;
+    ahead.insert(place, slot.index);
+  }
+}
+
 void Supervisor::State::AdvanceRoll() {
   while (roll.has_value() || BeginRoll()) {
-    // Retired slots leave the roll, so that its total stays true.
-    std::erase_if(roll->ahead, [this](SlotIndex index) {
-      const Slot* const slot = crew.Find(index);
-      return slot == nullptr || !slot->wanted;
-    });
+    ReviewRoll();
     while (roll->current.size() < options.roll_width && !roll->ahead.empty()) {
       roll->current.push_back(roll->ahead.front());
       roll->ahead.pop_front();
@@ -51,7 +66,10 @@ void Supervisor::State::AdvanceRoll() {
 
 bool Supervisor::State::StepCurrent(SlotIndex index) {
   Slot* const slot = crew.Find(index);
-  if (slot == nullptr || !slot->wanted) return true;
+  if (slot == nullptr || !slot->wanted) {
+    if (slot != nullptr) DismissSuccessor(*slot);
+    return true;
+  }
   if (Serves(*slot) && roll->IsNew(*slot->incumbent)) {
     // At most roll_width slots have a worker too many, which bounds the memory of a roll.
     if (WorkerCount(*slot) > 1) return false;
@@ -81,7 +99,7 @@ void Supervisor::State::On(const ProbeAnswered& event) {
     crew.Admit(now, worker);
     return;
   }
-  worker.failure = event.reason;
+  worker.failure = OneLine(event.reason);
   crew.Kill(now, worker, KillReason::kAborted);
   StartFailed(worker, Fault::kOperator, worker.failure);
 }
@@ -91,7 +109,8 @@ void Supervisor::State::On(const ProbeAnswered& event) {
 void Supervisor::State::PromoteSoaked() {
   for (Slot& slot : crew.slots()) {
     if (!slot.successor.has_value() || slot.successor->state != WorkerState::kServing) continue;
-    if (now >= slot.successor->soaked_at || !Serves(slot)) PromoteSuccessor(slot);
+    const bool soaked = !slot.successor->suspect && now >= slot.successor->soaked_at;
+    if (soaked || !Serves(slot)) PromoteSuccessor(slot);
   }
 }
 
@@ -132,17 +151,19 @@ void Supervisor::State::AbortRoll(SlotIndex index, const std::string& reason) {
   for (const CommandId id : roll->commands) ledger.Answer(id, Outcome::kFailed, text);
   const std::vector<SlotIndex> current = std::move(roll->current);
   roll.reset();
-  // Who was to follow the others is not wanted any more. One that accepts already has to finish.
   for (const SlotIndex other : current) {
-    Slot* const slot = crew.Find(other);
-    if (slot == nullptr || !slot->successor.has_value() || !Serves(*slot)) continue;
-    Worker& worker = *slot->successor;
-    if (worker.state == WorkerState::kServing) {
-      crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,
-                 {slot->incumbent->id});
-    } else if (worker.state != WorkerState::kDraining) {
-      crew.Kill(now, worker, KillReason::kAborted);
-    }
+    if (Slot* const slot = crew.Find(other)) DismissSuccessor(*slot);
+  }
+}
+
+void Supervisor::State::DismissSuccessor(Slot& slot) {
+  if (!SuccessorComes(slot) || !Serves(slot)) return;
+  Worker& worker = *slot.successor;
+  if (worker.state == WorkerState::kServing) {  // it accepts already, so it has to finish
+    crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,
+               Healthy(slot) ? std::vector<WorkerId>{slot.incumbent->id} : crew.HeirsBeside(slot));
+  } else {
+    crew.Kill(now, worker, KillReason::kAborted);
   }
 }
 

@@ -38,6 +38,7 @@ struct Worker {
   bool dismissed = false;                        // told to leave: its end is no crash
   bool prompt = false;                           // told to leave promptly
   bool suspect = false;                          // steered round: work waits and it is silent
+  bool suspect_told = false;                     // the log knows
   // In the successor's seat: when it has been healthy for long enough to take its slot over.
   absl::Time soaked_at = absl::InfiniteFuture();
   std::string failure;  // why it could not start; empty: it did not fail
@@ -49,7 +50,7 @@ struct Slot {
   SlotIndex index = 0;
   bool wanted = true;  // false: retiring
   bool live = false;   // new connections may reach it
-  bool closed = true;  // nothing accepts for it: not spawned yet, or retired
+  bool closed = true;  // none of its own workers accepts: not spawned yet, or retired
   absl::Time retire_at = absl::InfinitePast();  // unwanted: its grace ends then
   std::optional<Worker> incumbent;              // serves, or is meant to
   std::optional<Worker>

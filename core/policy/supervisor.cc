@@ -15,14 +15,13 @@ constexpr size_t kReasonBytesMax = 300;
 constexpr absl::Duration kReconnectTime = absl::Seconds(1);
 constexpr absl::Duration kReportEvery = absl::Minutes(1);  // of one worker, of one kind
 
-// What a worker says is gossip: it gets into texts as one line that is not too long.
+}  // namespace
+
 std::string OneLine(absl::string_view text) {
   std::string line(text.substr(0, kReasonBytesMax));
   std::replace_if(line.begin(), line.end(), absl::ascii_iscntrl, ' ');
   return line.empty() ? "no reason given" : line;
 }
-
-}  // namespace
 
 std::string Shown(absl::Duration duration) {
   return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
@@ -66,7 +65,6 @@ void Supervisor::State::On(const WorkerReady& event) {
     return;
   }
   ever_ready = true;
-  custody.Listens(event.worker.slot);
   crew.Ready(now, *place.slot, place.seat);
   if (place.seat == &Slot::successor) return;  // PromoteSoaked() goes on
   crew.SetLive(*place.slot, true);
@@ -77,7 +75,12 @@ void Supervisor::State::On(const WorkerReady& event) {
                                         event.worker.generation, " ready"));
 }
 
-void Supervisor::State::On(const ListenersKept& event) { custody.Keep(event.slot); }
+void Supervisor::State::On(const ListenersKept& event) {
+  const Slot* const slot = crew.Find(event.slot);
+  const bool starts = slot != nullptr && slot->incumbent.has_value() &&
+                      slot->incumbent->state == WorkerState::kStarting;
+  custody.Keep(event.slot, starts ? std::optional<WorkerId>(slot->incumbent->id) : std::nullopt);
+}
 
 void Supervisor::State::On(const WorkerRefused& event) {
   const Place place = crew.Find(event.worker);
@@ -99,7 +102,6 @@ void Supervisor::State::On(const WorkerExited& event) {
   }
   Worker worker = *std::exchange(place.slot->*place.seat, std::nullopt);
   std::string reason = OneLine(event.reason);
-  custody.Listens(event.worker.slot);
   if (worker.state == WorkerState::kStarting) {
     reason = absl::StrCat("worker ", reason, " before it was ready");
     worker.failure = reason;
@@ -125,7 +127,7 @@ void Supervisor::State::On(const HealthObserved& event) {
   if (worker.state != WorkerState::kServing) return;
   switch (event.health) {
     case Health::kWell:
-      Trust(*place.slot, worker);
+      Trust(worker);
       return;
     case Health::kStarved:
       if (now < worker.starved_report_after) return;
@@ -155,16 +157,17 @@ void Supervisor::State::Suspect(Slot& slot, Worker& worker) {
   if (worker.soaked_at != absl::InfiniteFuture()) worker.soaked_at = now + options.soak;
   if (now < worker.suspect_report_after) return;
   worker.suspect_report_after = now + kReportEvery;
+  worker.suspect_told = true;
   Say(Report::Level::kWarning,
       absl::StrCat(Name(worker.id), ": silent while work waits for it; ",
                    slot.incumbent->id == worker.id ? "others take its new connections meanwhile"
                                                    : "its soak begins anew"));
 }
 
-void Supervisor::State::Trust(Slot& slot, Worker& worker) {
+void Supervisor::State::Trust(Worker& worker) {
   if (!std::exchange(worker.suspect, false)) return;
   if (worker.soaked_at != absl::InfiniteFuture()) worker.soaked_at = now + options.soak;
-  if (slot.live) return;
+  if (!std::exchange(worker.suspect_told, false)) return;
   Say(Report::Level::kInfo, absl::StrCat(Name(worker.id), ": answers again"));
 }
 
@@ -172,20 +175,33 @@ void Supervisor::State::ReviewLive() {
   const absl::Span<Slot> slots = crew.slots();
   const bool choice = std::any_of(slots.begin(), slots.end(),
                                   [](const Slot& slot) { return slot.wanted && Healthy(slot); });
-  for (Slot& slot : slots) {
-    if (slot.wanted && Serves(slot)) crew.SetLive(slot, Healthy(slot) || !choice);
+  // Up before down: in between new connections must have somewhere to go.
+  for (const bool live : {true, false}) {
+    for (Slot& slot : slots) {
+      if (!slot.wanted || !Serves(slot)) continue;
+      if ((Healthy(slot) || !choice) == live) crew.SetLive(slot, live);
+    }
   }
+  const auto lives = [](const Slot& slot) { return slot.live; };
+  if (std::any_of(slots.begin(), slots.end(), lives)) return;
+  Slot* last = nullptr;
+  for (Slot& slot : slots) {
+    if (!Serves(slot) || slot.closed || slot.index >= options.workers_max) continue;
+    if (last == nullptr || (Healthy(slot) && !Healthy(*last))) last = &slot;
+  }
+  if (last != nullptr) crew.SetLive(*last, true);
 }
 
 void Supervisor::State::Settle() {
   KillTheLate();
   if (!ending.has_value()) {
-    RetireUnwanted();
-    AnswerRestarts();
     PromoteSoaked();
+    ReviewLive();
+    RetireUnwanted();
+    EvacuateRetired();
+    AnswerRestarts();
     AdvanceRoll();
     SpawnDue();
-    ReviewLive();
     custody.Settle(crew);
   }
   crew.SweepEmptySlots();
@@ -195,7 +211,7 @@ void Supervisor::State::Settle() {
   }
   AnswerScaling();
   complete_once |= crew.Serving() == static_cast<int>(wanted);
-  if (now < rebalance_at || roll.has_value() || scaling.has_value()) return;
+  if (now < rebalance_at || roll.has_value() || scaling.has_value() || !restarts.empty()) return;
   rebalance_at = absl::InfiniteFuture();
   if (options.rebalancing) actions.push_back(Rebalance{});
 }
@@ -227,10 +243,12 @@ void Supervisor::State::Departed(Slot& slot, Seat seat, const Worker& worker,
                                    " has left"));
   } else if (seat == &Slot::leaving) {
     return;  // somebody else serves its slot, or is about to
-  } else if (worker.dismissed) {
-    slot.spawn_at = now;
   } else if (seat == &Slot::incumbent) {
-    DepartedUnasked(slot, worker, reason);
+    if (worker.dismissed) {
+      slot.spawn_at = now;
+    } else {
+      DepartedUnasked(slot, worker, reason);
+    }
   } else if (!slot.incumbent.has_value() && !worker.failure.empty()) {
     // The successor was the slot's only hope.
     slot.spawn_at = now + slot.restarts.DelayAfterDeath(absl::ZeroDuration(), options.restarts);
@@ -245,7 +263,7 @@ void Supervisor::State::DepartedUnasked(Slot& slot, const Worker& worker,
   slot.spawn_at = now + delay;
   ++slot.restart_count;
   std::string next = "restarted at once";
-  if (slot.successor.has_value()) {
+  if (SuccessorComes(slot)) {
     next = absl::StrCat("its successor, generation ", slot.successor->id.generation,
                         ", is on its way");
   } else if (delay > absl::ZeroDuration()) {
@@ -313,7 +331,7 @@ void Supervisor::State::Retire(Slot& slot) {
     if ((slot.*seat).has_value()) members.push_back((slot.*seat)->id);
   }
   crew.Close(slot);
-  if (options.retirement == Retirement::kMigrate) custody.Drop(slot.index);
+  EvacuateRetired();  // before they hear that they have to leave: the kernel moves what they do not take
   for (const WorkerId& id : members) {
     Worker& worker = crew.Find(id).worker();
     if (worker.state == WorkerState::kServing) {
@@ -326,9 +344,22 @@ void Supervisor::State::Retire(Slot& slot) {
   }
 }
 
+void Supervisor::State::EvacuateRetired() {
+  if (options.retirement != Retirement::kMigrate) return;
+  const absl::Span<Slot> slots = crew.slots();
+  if (std::none_of(slots.begin(), slots.end(), [](const Slot& slot) { return slot.live; })) return;
+  for (const SlotIndex index : custody.kept()) {
+    const Slot* const slot = crew.Find(index);
+    if (slot != nullptr && (slot->wanted || !slot->closed)) continue;
+    custody.Drop(index, crew);
+    actions.push_back(Evacuate{index});
+  }
+}
+
 bool Supervisor::State::IsLastLive(const Slot& slot) const {
-  return std::none_of(crew.slots().begin(), crew.slots().end(),
-                      [&](const Slot& other) { return other.live && other.index != slot.index; });
+  return std::none_of(crew.slots().begin(), crew.slots().end(), [&](const Slot& other) {
+    return other.live && Healthy(other) && other.index != slot.index;
+  });
 }
 
 bool Supervisor::State::LastLiveIsUnwanted() const {
@@ -340,7 +371,7 @@ bool Supervisor::State::LastLiveIsUnwanted() const {
 void Supervisor::State::SpawnDue() {
   std::vector<Slot*> due;
   for (Slot& slot : crew.slots()) {
-    if (slot.wanted && !slot.incumbent.has_value() && !slot.successor.has_value() &&
+    if (slot.wanted && !slot.incumbent.has_value() && !SuccessorComes(slot) &&
         Crew::HasRoom(slot) && slot.spawn_at <= now) {
       due.push_back(&slot);
     }
@@ -426,8 +457,7 @@ absl::Time Supervisor::NextDeadline() const {
       next = std::min(next, slot.retire_at);
     }
     // What is due already waits for a worker to become READY or to leave, not for the time.
-    if (slot.wanted && !slot.incumbent.has_value() && slot.spawn_at > state_->now &&
-        !state_->ending.has_value()) {
+    if (slot.wanted && !slot.incumbent.has_value() && slot.spawn_at > state_->now) {
       next = std::min(next, slot.spawn_at);
     }
   }

@@ -25,6 +25,8 @@ namespace uc::policy {
 
 // Milliseconds are enough for a reader: "340ms", "1.5s".
 std::string Shown(absl::Duration duration);
+// What a worker says is gossip: it gets into texts as one line that is not too long.
+std::string OneLine(absl::string_view text);
 // "1 worker", "3 workers".
 std::string Counted(size_t count, absl::string_view noun);
 
@@ -54,14 +56,18 @@ struct Supervisor::State {
   void Departed(Slot& slot, Seat seat, const Worker& worker, const std::string& reason);
   void DepartedUnasked(Slot& slot, const Worker& worker, const std::string& reason);
   void Suspect(Slot& slot, Worker& worker);
-  void Trust(Slot& slot, Worker& worker);
-  // Live are the wanted slots that serve, without the suspects as long as there are others.
+  void Trust(Worker& worker);
+  // Live are the wanted slots that serve, without the suspects as long as there are others. If no wanted slot
+  // serves at all, one that was to be retired does.
   void ReviewLive();
   void KillTheLate();
   void KillLateLeaver(Slot& slot, Worker& worker);
   void RetireUnwanted();
   void Retire(Slot& slot);
-  // A slot that must serve on, though unwanted, since no other one is live.
+  // What is kept of slots that nobody wants goes where the kernel can move the queues, as soon as there is
+  // somebody to move them to.
+  void EvacuateRetired();
+  // A slot that must serve on, though unwanted, since no other one is live and healthy.
   bool IsLastLive(const Slot& slot) const;
   bool LastLiveIsUnwanted() const;
   void SpawnDue();
@@ -71,7 +77,8 @@ struct Supervisor::State {
 
   // --- A new coordinator: legacy.cc ---
   void Inherit(const Legacy& legacy);
-  void Inherit(const Legacy::Found& found);
+  void Inherit(const Legacy::Found& found);  // the youngest first
+  void InheritLive();
 
   // --- Commands: commands.cc ---
   void Begin(CommandId id, const Scale& scale);
@@ -83,7 +90,7 @@ struct Supervisor::State {
   void Begin(CommandId id, const Ping&);
   void Refuse(CommandId id, const std::string& text);
   void Resize(uint32_t count, std::vector<SlotIndex>* rising);
-  // The heirs take its idle connections: when all slots restart there are none.
+  // All that are in it leave. The heirs take idle connections: when all slots restart there are none.
   void RestartSlot(Slot& slot, const std::vector<WorkerId>& heirs);
   // Scale and restart commands that wait for this worker's slot fail.
   void FailWaiting(const Worker& worker, const std::string& reason);
@@ -93,12 +100,15 @@ struct Supervisor::State {
 
   // --- Roll: roll.cc ---
   void AdvanceRoll();
-  bool BeginRoll();                   // false: none is queued, or it has to wait
+  bool BeginRoll();  // false: none is queued, or it has to wait
+  void ReviewRoll();
   bool StepCurrent(SlotIndex index);  // true: this slot is over
   void FinishRoll();
   void AbortRoll(SlotIndex index, const std::string& reason);
   void PromoteSoaked();
   void PromoteSuccessor(Slot& slot);
+  // The incumbent serves on, and nobody is to follow it.
+  void DismissSuccessor(Slot& slot);
 
   // --- End: ending.cc ---
   void BeginEnding(const std::string& reason);  // all open commands fail with it

@@ -19,6 +19,24 @@ void ClusterStory::Boot(uint32_t workers) {
   for (SlotIndex slot = 0; slot < workers; ++slot) Ready(Incumbent(slot));
 }
 
+void ClusterStory::BootKept(uint32_t workers) {
+  Start(workers);
+  for (SlotIndex slot = 0; slot < workers; ++slot) {
+    Kept(slot);
+    Ready(Incumbent(slot));
+  }
+}
+
+void ClusterStory::Resume() {
+  supervisor_.emplace(options_);
+  Forget();
+  stand_ins_.clear();
+  for (const Legacy::Found& found : legacy_.workers) {
+    for (const SlotIndex slot : found.adopted) stand_ins_[slot] = found.worker;
+  }
+  Hear(supervisor_->Resume(now_, legacy_));
+}
+
 CommandId ClusterStory::Give(absl::string_view line) {
   std::string ticket;
   const absl::StatusOr<CommandLine> parsed = ParseCommandLine(line, &ticket);
@@ -29,6 +47,11 @@ CommandId ClusterStory::Give(absl::string_view line) {
 }
 
 void ClusterStory::Ready(WorkerId worker) { Happens(WorkerReady{worker}); }
+void ClusterStory::Kept(SlotIndex slot) { Happens(ListenersKept{slot}); }
+void ClusterStory::ProbePasses(WorkerId worker) { Happens(ProbeAnswered{worker, true, ""}); }
+void ClusterStory::ProbeFails(WorkerId worker, absl::string_view reason) {
+  Happens(ProbeAnswered{worker, false, std::string(reason)});
+}
 void ClusterStory::Dies(WorkerId worker, absl::string_view reason) {
   Happens(WorkerExited{worker, false, std::string(reason)});
 }
@@ -43,6 +66,9 @@ void ClusterStory::CannotSpawn(WorkerId worker, absl::string_view reason, Fault 
 }
 void ClusterStory::Observed(WorkerId worker, Health health) {
   Happens(HealthObserved{worker, health});
+}
+void ClusterStory::UpgradeFails(CommandId command, absl::string_view reason) {
+  Happens(UpgradeFailed{command, std::string(reason)});
 }
 
 void ClusterStory::Pass(absl::Duration duration) {
@@ -84,6 +110,14 @@ std::vector<SlotIndex> ClusterStory::Live() const {
     if (slot.live) live.push_back(slot.index);
   }
   return live;
+}
+
+std::vector<std::string> ClusterStory::StandIns() const {
+  std::vector<std::string> stand_ins;
+  for (const auto& [slot, worker] : stand_ins_) {
+    stand_ins.push_back(absl::StrCat(slot, " by ", ToText(worker)));
+  }
+  return stand_ins;
 }
 
 int ClusterStory::Starting() const {
@@ -128,6 +162,8 @@ void ClusterStory::Hear(const Actions& actions) {
       answers_.push_back(*answer);
     } else {
       if (const auto* finish = std::get_if<Finish>(&action)) finish_ = *finish;
+      if (const auto* adopt = std::get_if<Adopt>(&action)) stand_ins_[adopt->slot] = adopt->worker;
+      if (const auto* release = std::get_if<Release>(&action)) stand_ins_.erase(release->slot);
       asked_.push_back(ToText(action));
     }
   }

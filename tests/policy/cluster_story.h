@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,17 +21,25 @@ class ClusterStory : public ::testing::Test {
  protected:
   // Spawned, nobody READY.
   void Start(uint32_t workers);
-  // Spawned and READY.
+  // Spawned and READY. The coordinator keeps no listeners unless the story says so.
   void Boot(uint32_t workers);
+  // Spawned, listeners kept, READY.
+  void BootKept(uint32_t workers);
+  // A new coordinator finds what `legacy_` says.
+  void Resume();
 
   // What happens.
   CommandId Give(absl::string_view line);
+  void Kept(SlotIndex slot);
   void Ready(WorkerId worker);
+  void ProbePasses(WorkerId worker);
+  void ProbeFails(WorkerId worker, absl::string_view reason = "503 Service Unavailable");
   void Dies(WorkerId worker, absl::string_view reason = "killed by SIGSEGV");
   void Leaves(WorkerId worker);  // exit code 0
   void Refuses(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);
   void CannotSpawn(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);
   void Observed(WorkerId worker, Health health);
+  void UpgradeFails(CommandId command, absl::string_view reason = "exited with code 2");
   // Wakes the supervisor at each of its deadlines on the way.
   void Pass(absl::Duration duration);
 
@@ -41,6 +50,8 @@ class ClusterStory : public ::testing::Test {
   WorkerId Leaving(SlotIndex slot) const;
   bool Serving(SlotIndex slot) const;
   std::vector<SlotIndex> Live() const;
+  // "1 by 0/1" for each slot that was adopted and not released since, though its stand-in may be gone.
+  std::vector<std::string> StandIns() const;
   int Starting() const;
 
   // What was asked for since the last thing that happened; tells and reports are left out of Asked().
@@ -53,6 +64,7 @@ class ClusterStory : public ::testing::Test {
   std::optional<Finish> finish() const { return finish_; }
 
   SupervisorOptions options_;
+  Legacy legacy_;
   absl::Time now_ = absl::FromUnixSeconds(1000);
   std::optional<Supervisor> supervisor_;
 
@@ -65,6 +77,7 @@ class ClusterStory : public ::testing::Test {
   CommandId next_command_ = 1;
   std::vector<std::string> asked_, told_, reported_;
   std::vector<Acknowledge> answers_;
+  std::map<SlotIndex, WorkerId> stand_ins_;
   std::optional<Finish> finish_;
 };
 

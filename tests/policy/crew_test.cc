@@ -46,15 +46,61 @@ TEST_F(CrewTest, LifeOfAWorker) {
   Slot& slot = crew_.FindOrAdd(0);
   crew_.Spawn(now_, slot, &Slot::incumbent);
   EXPECT_EQ(Incumbent(0).deadline, now_ + options_.listen_timeout);
-  crew_.Ready(now_, Incumbent(0));
+  crew_.Ready(now_, slot, &Slot::incumbent);
   crew_.SetLive(slot, true);
   crew_.SetLive(slot, true);
   crew_.SetLive(slot, false);
-  crew_.Drain(now_, Incumbent(0), DrainKind::kPrompt, now_ + absl::Seconds(3));
+  crew_.Drain(now_, Incumbent(0), DrainKind::kPrompt, now_ + absl::Seconds(3), {});
   crew_.Kill(now_, Incumbent(0), KillReason::kLateExit);
   crew_.Kill(now_, Incumbent(0), KillReason::kStopNow);
   EXPECT_THAT(Asked(), ElementsAre("spawn 0/1", "live 0 on", "live 0 off", "drain 0/1 prompt",
                                    "kill 0/1 late-exit"));
+}
+
+TEST_F(CrewTest, SuccessorIsAdmittedAtOnceWithoutAProbe) {
+  Slot& slot = crew_.FindOrAdd(0);
+  crew_.Spawn(now_, slot, &Slot::incumbent);
+  crew_.Spawn(now_, slot, &Slot::successor);
+  EXPECT_TRUE(SuccessorComes(slot));
+  crew_.Ready(now_, slot, &Slot::successor);
+  EXPECT_EQ(slot.successor->state, WorkerState::kServing);
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/1", "spawn 0/2 on-admission", "admit 0/2"));
+}
+
+TEST_F(CrewTest, HeirsAreTheHealthyOnesThatStayElseThoseThatRetire) {
+  for (const SlotIndex index : {0, 1, 2, 3}) crew_.FindOrAdd(index);
+  for (Slot& slot : crew_.slots()) {
+    crew_.Spawn(now_, slot, &Slot::incumbent);
+    crew_.Ready(now_, slot, &Slot::incumbent);
+  }
+  crew_.Find(2u)->wanted = false;
+  Incumbent(3).suspect = true;
+  EXPECT_THAT(crew_.HeirsBeside(*crew_.Find(0u)), ElementsAre(WorkerId{1, 2}));
+  EXPECT_THAT(crew_.HeirsBeside(*crew_.Find(1u)), ElementsAre(WorkerId{0, 1}));
+  for (const SlotIndex index : {0u, 1u}) crew_.Find(index)->wanted = false;
+  EXPECT_THAT(crew_.HeirsBeside(*crew_.Find(0u)), ElementsAre(WorkerId{1, 2}, WorkerId{2, 3}));
+}
+
+TEST_F(CrewTest, HeirsThatDoNotServeAreLeftOut) {
+  for (const SlotIndex index : {0, 1}) {
+    crew_.Spawn(now_, crew_.FindOrAdd(index), &Slot::incumbent);
+  }
+  crew_.Ready(now_, *crew_.Find(0u), &Slot::incumbent);
+  crew_.Drain(now_, Incumbent(0), DrainKind::kHandOver, now_, {{0, 1}, {1, 2}, {7, 7}});
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/1", "spawn 1/2", "drain 0/1 hand-over"));
+}
+
+TEST_F(CrewTest, EnrolledWorkerKeepsItsNumberAndItsAge) {
+  Slot& slot = crew_.FindOrAdd(3);
+  const absl::Time ready = now_ - absl::Hours(1);
+  crew_.Enrol(now_, slot, &Slot::incumbent, {{3, 7}, WorkerState::kServing, ready, {}});
+  crew_.Enrol(now_, slot, &Slot::leaving, {{3, 5}, WorkerState::kDraining, ready, {}});
+  EXPECT_EQ(slot.incumbent->ready_at, ready);
+  EXPECT_FALSE(slot.incumbent->dismissed);
+  EXPECT_EQ(slot.leaving->deadline, now_ + options_.kill_timeout);
+  EXPECT_TRUE(slot.leaving->dismissed);
+  EXPECT_FALSE(Crew::HasRoom(slot));
+  EXPECT_THAT(Asked(), IsEmpty());
 }
 
 TEST_F(CrewTest, PromotionMovesTheOldOneAside) {
@@ -73,7 +119,7 @@ TEST_F(CrewTest, OnlySoManyStart) {
     crew_.Spawn(now_, crew_.FindOrAdd(index), &Slot::incumbent);
   }
   EXPECT_FALSE(crew_.MayStart());
-  crew_.Ready(now_, Incumbent(3));
+  crew_.Ready(now_, *crew_.Find(3u), &Slot::incumbent);
   EXPECT_TRUE(crew_.MayStart());
 }
 
@@ -94,7 +140,8 @@ TEST_F(CrewTest, ImpossibleActsAreCaught) {
   EXPECT_DEATH(crew_.SetLive(slot, true), "check failed");
   crew_.Spawn(now_, slot, &Slot::incumbent);
   EXPECT_DEATH(crew_.Spawn(now_, slot, &Slot::incumbent), "check failed");
-  EXPECT_DEATH(crew_.Drain(now_, Incumbent(0), DrainKind::kPrompt, now_), "check failed");
+  EXPECT_DEATH(crew_.Drain(now_, Incumbent(0), DrainKind::kPrompt, now_, {}), "check failed");
+  EXPECT_DEATH(crew_.Admit(now_, Incumbent(0)), "check failed");
   EXPECT_DEATH(crew_.Close(slot), "check failed");
 }
 

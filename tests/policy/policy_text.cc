@@ -1,6 +1,7 @@
 #include "tests/policy/policy_text.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace uc::policy {
 namespace {
@@ -9,8 +10,6 @@ const char* ToText(DrainKind kind) {
   switch (kind) {
     case DrainKind::kHandOver:
       return "hand-over";
-    case DrainKind::kRetire:
-      return "retire";
     case DrainKind::kPrompt:
       return "prompt";
   }
@@ -39,6 +38,8 @@ const char* ToText(Health health) {
       return "well";
     case Health::kStarved:
       return "starved";
+    case Health::kSuspect:
+      return "suspect";
     case Health::kStuck:
       return "stuck";
   }
@@ -48,9 +49,16 @@ const char* ToText(Health health) {
 const char* ToText(Fault fault) { return fault == Fault::kOperator ? "operator" : "world"; }
 
 struct ActionText {
-  std::string operator()(const Spawn& a) const { return absl::StrCat("spawn ", ToText(a.worker)); }
+  std::string operator()(const Spawn& a) const {
+    return absl::StrCat("spawn ", ToText(a.worker),
+                        a.entry == Entry::kOnAdmission ? " on-admission" : "");
+  }
+  std::string operator()(const Probe& a) const { return "probe " + ToText(a.worker); }
+  std::string operator()(const Admit& a) const { return "admit " + ToText(a.worker); }
   std::string operator()(const Drain& a) const {
-    return absl::StrCat("drain ", ToText(a.worker), " ", ToText(a.kind));
+    const auto add = [](std::string* text, const WorkerId& heir) { text->append(ToText(heir)); };
+    return absl::StrCat("drain ", ToText(a.worker), " ", ToText(a.kind),
+                        a.heirs.empty() ? "" : " to ", absl::StrJoin(a.heirs, " ", add));
   }
   std::string operator()(const Kill& a) const {
     return absl::StrCat("kill ", ToText(a.worker), " ", ToText(a.reason));
@@ -58,7 +66,14 @@ struct ActionText {
   std::string operator()(const SetLive& a) const {
     return absl::StrCat("live ", a.slot, a.live ? " on" : " off");
   }
-  std::string operator()(const CloseSlot& a) const { return absl::StrCat("close ", a.slot); }
+  std::string operator()(const Adopt& a) const {
+    return absl::StrCat("adopt ", a.slot, " by ", ToText(a.worker));
+  }
+  std::string operator()(const Release& a) const {
+    return absl::StrCat("release ", a.slot, " by ", ToText(a.worker));
+  }
+  std::string operator()(const Evacuate& a) const { return absl::StrCat("evacuate ", a.slot); }
+  std::string operator()(const Rebalance&) const { return "rebalance"; }
   std::string operator()(const Progress& a) const {
     return absl::StrCat("tell ", a.command, ": ", a.text);
   }
@@ -66,6 +81,7 @@ struct ActionText {
     return absl::StrCat("ack ", a.command, " ", ToText(a.outcome), ": ", a.text);
   }
   std::string operator()(const ReopenLogFiles&) const { return "reopen"; }
+  std::string operator()(const Upgrade& a) const { return absl::StrCat("upgrade ", a.command); }
   std::string operator()(const Report& a) const {
     return absl::StrCat(a.level == Report::Level::kWarning ? "warn: " : "say: ", a.text);
   }
@@ -79,6 +95,11 @@ struct EventText {
     return absl::StrCat("spawn failed ", ToText(e.worker), " by ", ToText(e.fault), ": ", e.reason);
   }
   std::string operator()(const WorkerReady& e) const { return "ready " + ToText(e.worker); }
+  std::string operator()(const ListenersKept& e) const { return absl::StrCat("kept ", e.slot); }
+  std::string operator()(const ProbeAnswered& e) const {
+    return e.passed ? "probe passed " + ToText(e.worker)
+                    : absl::StrCat("probe failed ", ToText(e.worker), ": ", e.reason);
+  }
   std::string operator()(const WorkerRefused& e) const {
     return absl::StrCat("refused ", ToText(e.worker), " by ", ToText(e.fault), ": ", e.reason);
   }
@@ -90,6 +111,9 @@ struct EventText {
   }
   std::string operator()(const CommandGiven& e) const {
     return absl::StrCat("command ", e.id, ": ", ToString(e.command));
+  }
+  std::string operator()(const UpgradeFailed& e) const {
+    return absl::StrCat("upgrade failed ", e.command, ": ", e.reason);
   }
   std::string operator()(const Woke&) const { return "woke"; }
 };

@@ -1,5 +1,6 @@
 // The policy's events and actions as short lines for tests and traces: "spawn 2/9", "live 2 on",
-// "drain 2/3 hand-over", "kill 2/3 stuck", "ack 7 done: 4 of 4 workers serving". A worker is SLOT/GENERATION.
+// "drain 2/3 hand-over to 2/9", "adopt 2 by 0/4", "kill 2/3 stuck", "ack 7 done: 4 of 4 workers serving". A
+// worker is SLOT/GENERATION.
 #ifndef TESTS_POLICY_POLICY_TEXT_H_
 #define TESTS_POLICY_POLICY_TEXT_H_
 

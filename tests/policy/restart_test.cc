@@ -27,7 +27,7 @@ TEST_F(RestartTest, WorkersLeaveAndAreReplacedAtTheirExit) {
 TEST_F(RestartTest, OneSlotLeavesTheOthersAlone) {
   Boot(3);
   Give("restart 1");
-  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "drain 1/2 prompt"));
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "drain 1/2 prompt to 0/1 2/3"));
   EXPECT_THAT(Live(), ElementsAre(0, 2));
 }
 
@@ -114,7 +114,7 @@ TEST_F(RestartTest, ReloadWaitsForTheRestartAndNoOtherRestartOvertakesIt) {
   Leaves({0, 1});
   Ready({0, 2});
   EXPECT_THAT(Answer(restart), HasSubstr("done"));
-  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "spawn 0/3"));
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "spawn 0/3 on-admission"));
   Ready({0, 3});
   Leaves({0, 2});
   EXPECT_THAT(Answer(reload), HasSubstr("done"));

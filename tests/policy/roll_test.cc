@@ -20,12 +20,12 @@ class RollTest : public ClusterStory {
 TEST_F(RollTest, GoesOneByOneAndTheSuccessorIsReadyBeforeTheIncumbentDrains) {
   Boot(2);
   const CommandId reload = Give("reload");
-  EXPECT_THAT(Asked(), ElementsAre("spawn 0/3"));
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/3 on-admission"));
   Ready({0, 3});
-  EXPECT_THAT(Asked(), ElementsAre("drain 0/1 hand-over"));
+  EXPECT_THAT(Asked(), ElementsAre("admit 0/3", "drain 0/1 hand-over to 0/3"));
   EXPECT_THAT(Told(), ElementsAre("slot 0: generation 3 ready, draining generation 1"));
   Leaves({0, 1});
-  EXPECT_THAT(Asked(), ElementsAre("spawn 1/4"));
+  EXPECT_THAT(Asked(), ElementsAre("spawn 1/4 on-admission"));
   EXPECT_THAT(Told(), ElementsAre("slot 0: done 1/2"));
   Turn(1);
   EXPECT_EQ(Answer(reload), "done: rolled 2 slots");
@@ -92,7 +92,7 @@ TEST_F(RollTest, CrashLoopingSlotGetsTheNewBuildWithoutBackOff) {
   const CommandId reload = Give("reload");
   EXPECT_THAT(Asked(), ElementsAre("spawn 0/4"));
   Ready({0, 4});
-  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "spawn 1/5"));
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "spawn 1/5 on-admission"));
   Turn(1);
   EXPECT_THAT(Answer(reload), HasSubstr("done"));
 }
@@ -113,7 +113,7 @@ TEST_F(RollTest, WorkerBornBeforeTheRollAndStillStartingIsWaitedForThenReplaced)
   Give("reload");
   EXPECT_THAT(Asked(), IsEmpty());
   Ready({0, 3});
-  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "spawn 0/4"));
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "spawn 0/4 on-admission"));
 }
 
 TEST_F(RollTest, OldWorkerThatFailsAtItsTurnDoesNotAbort) {
@@ -141,9 +141,9 @@ TEST_F(RollTest, SuccessorTakesOverWhenTheIncumbentDiesFirst) {
   Dies({0, 1});
   EXPECT_THAT(Asked(), ElementsAre("live 0 off"));
   EXPECT_THAT(Reported(), ElementsAre("slot 0, generation 1: killed by SIGSEGV; its successor, "
-                                      "generation 2, is starting"));
+                                      "generation 2, is on its way"));
   Ready({0, 2});
-  EXPECT_THAT(Asked(), ElementsAre("live 0 on"));
+  EXPECT_THAT(Asked(), ElementsAre("admit 0/2", "live 0 on"));
   EXPECT_THAT(LastAnswer(), HasSubstr("done"));
 }
 
@@ -163,7 +163,7 @@ TEST_F(RollTest, StuckIncumbentIsKilledWhileItsSuccessorStarts) {
   Observed({0, 1}, Health::kStuck);
   EXPECT_THAT(Asked(), ElementsAre("live 0 off", "kill 0/1 stuck"));
   Ready({0, 2});
-  EXPECT_THAT(Asked(), ElementsAre("live 0 on"));
+  EXPECT_THAT(Asked(), ElementsAre("admit 0/2", "live 0 on"));
   Dies({0, 1}, "killed by SIGKILL");
   EXPECT_THAT(LastAnswer(), HasSubstr("done"));
 }
@@ -187,7 +187,7 @@ TEST_F(RollTest, ReloadsDuringARollShareTheNextOne) {
   Turn(0);
   EXPECT_THAT(Answer(first), HasSubstr("done"));
   EXPECT_EQ(Answer(second), "");
-  EXPECT_THAT(Asked(), ElementsAre("spawn 0/3"));
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/3 on-admission"));
   Turn(0);
   EXPECT_THAT(Answer(second), HasSubstr("done"));
   EXPECT_EQ(Answer(second), Answer(third));
@@ -199,7 +199,7 @@ TEST_F(RollTest, QueuedRollRunsEvenWhenTheCurrentOneAborts) {
   Give("reload");
   const CommandId second = Give("reload");
   Dies({0, 2});
-  EXPECT_THAT(Asked(), ElementsAre("spawn 0/3"));
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/3 on-admission"));
   Turn(0);
   EXPECT_THAT(Answer(second), HasSubstr("done"));
 }
@@ -227,8 +227,7 @@ TEST_F(RollTest, RetiringTheSlotAtTurnMovesTheRollOn) {
   const CommandId reload = Give("reload");
   Turn(0);
   Give("scale 1");
-  EXPECT_THAT(Asked(),
-              ElementsAre("kill 1/4 aborted", "live 1 off", "close 1", "drain 1/2 retire"));
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "drain 1/2 hand-over to 0/3", "kill 1/4 aborted"));
   EXPECT_EQ(Answer(reload), "done: rolled 1 slot");
 }
 

@@ -23,8 +23,8 @@ TEST_F(ScaleTest, UpIsDoneWhenTheNewSlotsServe) {
 TEST_F(ScaleTest, DownRetiresTheHighestAndIsDoneWhenTheyHaveLeft) {
   Boot(4);
   const CommandId scale = Give("scale 2");
-  EXPECT_THAT(Asked(), ElementsAre("live 3 off", "close 3", "drain 3/4 retire", "live 2 off",
-                                   "close 2", "drain 2/3 retire"));
+  EXPECT_THAT(Asked(), ElementsAre("live 3 off", "drain 3/4 hand-over to 0/1 1/2", "live 2 off",
+                                   "drain 2/3 hand-over to 0/1 1/2"));
   Leaves({3, 4});
   EXPECT_THAT(Told(), ElementsAre("slot 3: generation 4 has left"));
   EXPECT_EQ(Answer(scale), "");
@@ -64,10 +64,19 @@ TEST_F(ScaleTest, NobodyScalesToNothing) {
 TEST_F(ScaleTest, NobodyScalesBeyondTheLimit) {
   Boot(2);
   Give("scale 1025");
-  EXPECT_EQ(LastAnswer(), "refused: scale 1025: a cluster has at most 1024 workers");
+  EXPECT_EQ(LastAnswer(), "refused: scale 1025: this cluster has at most 1024 workers");
   Give("scale +1023");
   EXPECT_THAT(LastAnswer(), HasSubstr("refused"));
   EXPECT_THAT(Asked(), IsEmpty());
+}
+
+TEST_F(ScaleTest, NobodyScalesBeyondWhatTheModeCanSteer) {
+  options_.workers_max = 64;
+  Boot(2);
+  Give("scale 65");
+  EXPECT_EQ(LastAnswer(), "refused: scale 65: this cluster has at most 64 workers in its mode");
+  Give("scale 64");
+  EXPECT_EQ(LastAnswer(), "");
 }
 
 TEST_F(ScaleTest, NewSlotThatFailsFailsTheCommandAndIsTriedAgain) {
@@ -105,7 +114,7 @@ TEST_F(ScaleTest, SlotThatWasStillStartingIsAbortedOnTheWayDown) {
   Boot(1);
   Give("scale 2");
   Give("scale 1");
-  EXPECT_THAT(Asked(), ElementsAre("close 1", "kill 1/2 aborted"));
+  EXPECT_THAT(Asked(), ElementsAre("kill 1/2 aborted"));
   Dies({1, 2}, "killed by SIGKILL");
   EXPECT_THAT(LastAnswer(), HasSubstr("done"));
 }
@@ -115,7 +124,7 @@ TEST_F(ScaleTest, SlotInBackOffSimplyGoes) {
   Dies({1, 2});
   Dies(Incumbent(1));
   Give("scale 1");
-  EXPECT_THAT(Asked(), ElementsAre("close 1"));
+  EXPECT_THAT(Asked(), IsEmpty());
   EXPECT_THAT(LastAnswer(), HasSubstr("done"));
   Pass(absl::Minutes(1));
   EXPECT_THAT(Asked(), IsEmpty());
@@ -150,12 +159,12 @@ TEST_F(ScaleTest, LastLiveSlotServesOnUntilAWantedOneDoes) {
   Boot(3);
   Dies({0, 1});
   const CommandId scale = Give("scale 1");
-  EXPECT_THAT(Asked(), ElementsAre("live 2 off", "close 2", "drain 2/3 retire"));
+  EXPECT_THAT(Asked(), ElementsAre("live 2 off", "drain 2/3 hand-over to 1/2"));
   Leaves({2, 3});
   EXPECT_THAT(Live(), ElementsAre(1));
   EXPECT_EQ(Answer(scale), "");
   Ready(Incumbent(0));
-  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "live 1 off", "close 1", "drain 1/2 retire"));
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "live 1 off", "drain 1/2 hand-over to 0/4"));
   Leaves({1, 2});
   EXPECT_THAT(Answer(scale), HasSubstr("done: 1 of 1"));
 }

@@ -1,0 +1,305 @@
+// A coordinator died. The next one goes on with what it finds.
+#include "tests/policy/cluster_story.h"
+
+namespace uc::policy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+class ResumeTest : public ClusterStory {
+ protected:
+  // Wanted, and the newest generation that was ever given.
+  void Was(uint32_t wanted, Generation newest) {
+    legacy_.workers_wanted = wanted;
+    legacy_.newest_generation = newest;
+  }
+  void Found(WorkerId worker, WorkerState state = WorkerState::kServing,
+             std::vector<SlotIndex> adopted = {}) {
+    legacy_.workers.push_back({worker, state, now_ - absl::Hours(1), std::move(adopted)});
+  }
+  void FoundKept(std::vector<SlotIndex> slots) { legacy_.listeners = std::move(slots); }
+};
+
+TEST_F(ResumeTest, CompleteClusterGoesOnUntouched) {
+  Was(2, 9);
+  Found({0, 7});
+  Found({1, 9});
+  FoundKept({0, 1});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "live 1 on"));
+  EXPECT_EQ(supervisor_->NextDeadline(), absl::InfiniteFuture());
+  Give("ping");
+  EXPECT_EQ(LastAnswer(), "done: pong: 2 of 2 workers serving");
+}
+
+TEST_F(ResumeTest, GenerationsAreNeverGivenAgain) {
+  Was(2, 12);
+  Found({0, 7});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "live 0 on", "spawn 1/13"))
+      << "11 and 12 have died meanwhile";
+}
+
+TEST_F(ResumeTest, WorkerThatIsNewerThanTheNewestIsBelieved) {
+  Was(2, 3);
+  Found({0, 7});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "live 0 on", "spawn 1/8"));
+}
+
+TEST_F(ResumeTest, NewCommandsWorkAsEver) {
+  Was(2, 9);
+  Found({0, 7});
+  Found({1, 9});
+  FoundKept({0, 1});
+  Resume();
+  const CommandId reload = Give("reload");
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/10 on-admission"));
+  Ready({0, 10});
+  EXPECT_THAT(Asked(), ElementsAre("admit 0/10", "drain 0/7 hand-over to 0/10"));
+  Leaves({0, 7});
+  Ready({1, 11});
+  Leaves({1, 9});
+  EXPECT_THAT(Answer(reload), HasSubstr("done: rolled 2 slots"));
+  Give("scale 1");
+  EXPECT_THAT(Asked(),
+              ElementsAre("live 1 off", "drain 1/11 hand-over to 0/10", "adopt 1 by 0/10"));
+}
+
+TEST_F(ResumeTest, OfTwoThatServeInASlotTheYoungerStays) {
+  Was(1, 9);
+  Found({0, 7});
+  Found({0, 9});
+  FoundKept({0});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/7 hand-over to 0/9", "live 0 on"));
+  EXPECT_FALSE(supervisor_->rolling());
+  Leaves({0, 7});
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 9}));
+}
+
+TEST_F(ResumeTest, WhoWasNotReadyBeginsAnewAndThatIsNoCrash) {
+  Was(3, 9);
+  Found({0, 7});
+  Found({1, 8}, WorkerState::kStarting);
+  Found({2, 9}, WorkerState::kProving);
+  Resume();
+  EXPECT_THAT(Asked(), UnorderedElementsAre("kill 2/9 aborted", "kill 1/8 aborted", "live 1 off",
+                                            "live 2 off", "live 0 on", "spawn 1/10", "spawn 2/11"));
+  Dies({1, 8}, "killed by SIGKILL");
+  Dies({2, 9}, "killed by SIGKILL");
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_THAT(Reported(), IsEmpty());
+  EXPECT_EQ(At(1).restart_count + At(2).restart_count, 0u);
+}
+
+TEST_F(ResumeTest, SuccessorThatHadNotProvedItselfGoesAndTheIncumbentStays) {
+  for (const WorkerState state : {WorkerState::kStarting, WorkerState::kProving}) {
+    legacy_ = {};
+    Was(1, 9);
+    Found({0, 7});
+    Found({0, 9}, state);
+    Resume();
+    EXPECT_THAT(Asked(), ElementsAre("kill 0/9 aborted", "live 0 on"));
+    Dies({0, 9}, "killed by SIGKILL");
+    EXPECT_THAT(Asked(), IsEmpty());
+  }
+}
+
+TEST_F(ResumeTest, WhoDrainsHasItsWholeTimeAnew) {
+  Was(1, 9);
+  Found({0, 7}, WorkerState::kDraining);
+  Found({0, 9});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on"));
+  Pass(options_.kill_timeout - absl::Milliseconds(1));
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Milliseconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("kill 0/7 late-exit"));
+}
+
+TEST_F(ResumeTest, SlotWhoseOnlyWorkerDrainsGetsAnother) {
+  Was(1, 9);
+  Found({0, 9}, WorkerState::kDraining);
+  FoundKept({0});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 off", "spawn 0/10"));
+  Ready({0, 10});
+  Leaves({0, 9});
+  EXPECT_THAT(Live(), ElementsAre(0));
+  EXPECT_EQ(At(0).restart_count, 0u);
+}
+
+TEST_F(ResumeTest, SlotWithADrainingAndAStartingOneWaitsForRoom) {
+  Was(1, 9);
+  Found({0, 8}, WorkerState::kDraining);
+  Found({0, 9}, WorkerState::kStarting);
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("kill 0/9 aborted", "live 0 off"));
+  Dies({0, 9}, "killed by SIGKILL");
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/10"));
+}
+
+TEST_F(ResumeTest, WhoWasKilledIsOnlyWaitedFor) {
+  Was(2, 9);
+  Found({0, 7});
+  Found({1, 9}, WorkerState::kKilled);
+  FoundKept({0, 1});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "live 0 on", "spawn 1/10", "adopt 1 by 0/7"));
+  Dies({1, 9}, "killed by SIGKILL");
+  EXPECT_THAT(Asked(), IsEmpty());
+}
+
+TEST_F(ResumeTest, MissingWorkersAreSpawnedAndTheirQueuesServedMeanwhile) {
+  Was(3, 9);
+  Found({1, 9});
+  FoundKept({0, 1, 2});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 off", "live 2 off", "live 1 on", "spawn 0/10",
+                                   "spawn 2/11", "adopt 0 by 1/9", "adopt 2 by 1/9"));
+}
+
+TEST_F(ResumeTest, NobodyLeftIsABootThatIsNeverGivenUp) {
+  Was(2, 9);
+  FoundKept({0, 1});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 off", "live 1 off", "spawn 0/10", "spawn 1/11"));
+  Refuses({0, 10}, "no such app", Fault::kOperator);
+  EXPECT_FALSE(supervisor_->stopping());
+}
+
+TEST_F(ResumeTest, WorkersOfRetiredSlotsLeaveAfterTheirGrace) {
+  options_.retire_grace = absl::Seconds(1);
+  Was(1, 9);
+  Found({0, 7});
+  Found({1, 8});
+  FoundKept({0, 1});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "live 0 on"));
+  Pass(absl::Seconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("drain 1/8 hand-over to 0/7", "adopt 1 by 0/7"));
+  Leaves({1, 8});
+  EXPECT_EQ(supervisor_->slots().size(), 1u);
+}
+
+TEST_F(ResumeTest, RetiredSlotsAreEvacuatedWhereTheKernelCan) {
+  options_.retirement = Retirement::kMigrate;
+  Was(1, 9);
+  Found({0, 7}, WorkerState::kServing, {2});  // from times when it could not
+  Found({1, 8}, WorkerState::kDraining);
+  FoundKept({0, 1, 2});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "live 2 off", "live 0 on", "evacuate 1",
+                                   "release 2 by 0/7", "evacuate 2"));
+}
+
+TEST_F(ResumeTest, OnlyWorkerThatServesServesOnThoughItsSlotIsRetired) {
+  Was(1, 9);
+  Found({1, 8});
+  FoundKept({0, 1});
+  Resume();
+  EXPECT_THAT(Live(), ElementsAre(1));
+  EXPECT_THAT(StandIns(), ElementsAre("0 by 1/8"));
+  Ready({0, 10});
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "live 1 off", "drain 1/8 hand-over to 0/10",
+                                   "adopt 1 by 0/10"));
+}
+
+TEST_F(ResumeTest, AdoptedSlotsStayWithTheirStandIns) {
+  Was(2, 9);
+  Found({0, 7}, WorkerState::kServing, {2, 3});
+  Found({1, 8});
+  FoundKept({0, 1, 2, 3});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 2 off", "live 3 off", "live 0 on", "live 1 on"));
+  Dies({0, 7});
+  EXPECT_THAT(StandIns(), ElementsAre("0 by 1/8", "2 by 1/8", "3 by 1/8"));
+}
+
+TEST_F(ResumeTest, AdoptedSlotThatServesItselfIsReleased) {
+  Was(2, 9);
+  Found({0, 7}, WorkerState::kServing, {1});
+  Found({1, 8});
+  FoundKept({0, 1});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "live 1 on", "release 1 by 0/7"));
+}
+
+TEST_F(ResumeTest, StandInThatDrainsIsFollowedByAnother) {
+  Was(2, 9);
+  Found({0, 7}, WorkerState::kDraining, {2});
+  Found({1, 8});
+  FoundKept({0, 1, 2});
+  Resume();
+  EXPECT_THAT(StandIns(), ElementsAre("0 by 1/8", "2 by 1/8"));
+}
+
+TEST_F(ResumeTest, OfTwoStandInsOneLetsGo) {
+  Was(2, 9);
+  Found({0, 7}, WorkerState::kServing, {2});
+  Found({1, 8}, WorkerState::kServing, {2});
+  FoundKept({0, 1, 2});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("release 2 by 1/8", "live 2 off", "live 0 on", "live 1 on"));
+}
+
+TEST_F(ResumeTest, ThirdWorkerOfASlotGoes) {
+  Was(1, 9);
+  Found({0, 7});
+  Found({0, 8});
+  Found({0, 9});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/8 hand-over to 0/9", "kill 0/7 aborted", "live 0 on"));
+  Dies({0, 7}, "killed by SIGKILL");
+  EXPECT_THAT(Asked(), IsEmpty());
+}
+
+TEST_F(ResumeTest, ListenersOfAWorkerThatWasSilentComeLater) {
+  Was(2, 9);
+  Found({0, 7});
+  Found({1, 8});
+  FoundKept({0});
+  Resume();
+  Kept(1);
+  EXPECT_THAT(Asked(), IsEmpty());
+  Dies({1, 8});
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "spawn 1/10", "adopt 1 by 0/7"));
+}
+
+TEST_F(ResumeTest, AgeAndRestartCountsGoOn) {
+  Was(1, 9);
+  Found({0, 9});
+  legacy_.restart_counts = {{0, 41}, {77, 3}};
+  Resume();
+  Dies({0, 9});
+  EXPECT_THAT(Reported(),
+              ElementsAre("slot 0, generation 9: killed by SIGSEGV; restarted at once"));
+  EXPECT_EQ(At(0).restart_count, 42u);
+  EXPECT_EQ(At(0).restarts.quick_deaths(), 0) << "it had lived for an hour";
+}
+
+TEST_F(ResumeTest, SmallerModeTakesWhatItCanSteer) {
+  options_.workers_max = 2;
+  Was(3, 9);
+  for (const SlotIndex slot : {0, 1, 2}) Found({slot, 7 + slot});
+  Resume();
+  EXPECT_EQ(supervisor_->workers_wanted(), 2u);
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "live 1 on", "drain 2/9 hand-over to 0/7 1/8"));
+}
+
+TEST_F(ResumeTest, NothingIsRebalancedForIt) {
+  options_.rebalancing = true;
+  Was(2, 9);
+  Found({0, 7});
+  Found({1, 8});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "live 1 on"));
+}
+
+}  // namespace
+}  // namespace uc::policy
