@@ -13,8 +13,8 @@ absl::Status AttachRandom(const Fd& listener, uint32_t sockets) {
       {BPF_RET | BPF_A, 0, 0, 0},  // the index in the group; out of range: the kernel's hash
   };
   const sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
-  if (setsockopt(listener.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
-                 sizeof(program)) != 0) {
+  if (setsockopt(listener.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) !=
+      0) {
     return absl::ErrnoToStatus(errno, "chance cannot be attached to a listener");
   }
   return absl::OkStatus();

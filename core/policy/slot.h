@@ -51,8 +51,9 @@ struct Slot {
   bool wanted = true;  // false: retiring
   bool live = false;   // new connections may reach it
   bool closed = true;  // none of its own workers accepts: not spawned yet, or retired
-  absl::Time retire_at = absl::InfinitePast();  // unwanted: its grace ends then
-  std::optional<Worker> incumbent;              // serves, or is meant to
+  absl::Time retire_at =
+      absl::InfinitePast();         // not live since: when unwanted, its grace ends then
+  std::optional<Worker> incumbent;  // serves, or is meant to
   std::optional<Worker>
       successor;  // during a roll: starting, proving or soaking beside the incumbent
   std::optional<Worker> leaving;  // a former incumbent that drains beside its successor

@@ -179,7 +179,9 @@ void Supervisor::State::ReviewLive() {
   for (const bool live : {true, false}) {
     for (Slot& slot : slots) {
       if (!slot.wanted || !Serves(slot)) continue;
-      if ((Healthy(slot) || !choice) == live) crew.SetLive(slot, live);
+      if ((Healthy(slot) || !choice) != live) continue;
+      if (slot.live && !live) slot.retire_at = now + options.retire_grace;
+      crew.SetLive(slot, live);
     }
   }
   const auto lives = [](const Slot& slot) { return slot.live; };

@@ -20,44 +20,94 @@ void Chronicle::Happened(absl::Time now, const policy::Event& event) {
   std::visit(Overloaded{
                  [&](const policy::SpawnFailed& e) { Ended(now, e.worker); },
                  [&](const policy::WorkerExited& e) { Ended(now, e.worker); },
-                 [&](const policy::WorkerReady& e) {
+                 [&](const policy::WorkerReady& e) { Ready(now, e.worker); },
+                 [&](const policy::ListenersKept& e) { Kept(e.slot); },
+                 [&](const policy::ProbeAnswered& e) {
                    Member* const member = Known(e.worker);
-                   if (member == nullptr || member->state != WorkerState::kStarting) return;
-                   member->state = WorkerState::kServing;
-                   member->ready_at = now;
-                   ever_ready = true;
+                   if (member == nullptr || member->state != WorkerState::kProving) return;
+                   member->proven = e.passed && member->probed;
                  },
                  [&](const policy::WorkerRefused& e) {
                    Member* const member = Known(e.worker);
                    if (member == nullptr || member->state != WorkerState::kStarting) return;
                    member->refused = true;
                  },
-                 [&](const policy::HealthObserved&) {},
-                 [&](const policy::CommandGiven& e) {
-                   open_.insert(e.id);
-                   stop_given |= std::holds_alternative<policy::Stop>(e.command);
-                   if (std::holds_alternative<policy::Scale>(e.command)) last_scale = now;
-                   if (const auto* restart = std::get_if<policy::Restart>(&e.command)) {
-                     DoubtKilled(*restart);
-                   }
-                   if (std::holds_alternative<policy::Reload>(e.command) ||
-                       std::holds_alternative<policy::Restart>(e.command)) {
-                     last_reload_or_restart = now;
-                   }
+                 [&](const policy::HealthObserved& e) { Observed(now, e); },
+                 [&](const policy::CommandGiven& e) { Given(now, e); },
+                 [&](const policy::UpgradeFailed& e) {
+                   if (upgrade == e.command) upgrade.reset();
                  },
                  [&](const policy::Woke&) {},
              },
              event);
 }
 
-void Chronicle::AskedFor(const policy::Action& action) {
+void Chronicle::Ready(absl::Time now, const policy::WorkerId& id) {
+  Member* const member = Known(id);
+  if (member == nullptr || member->state != WorkerState::kStarting) return;
+  ever_ready = true;
+  member->ready_at = now;
+  if (member->entry == policy::Entry::kAtOnce) {
+    member->state = WorkerState::kServing;
+    member->well_since = now;
+  } else {
+    member->state = WorkerState::kProving;
+  }
+}
+
+void Chronicle::Kept(policy::SlotIndex slot) {
+  Story& story = slots_[slot];
+  if (story.kept) return;
+  story.kept = true;
+  story.binder.reset();
+  for (const Member& member : story.members) {
+    if (member.state == WorkerState::kStarting && member.entry == policy::Entry::kAtOnce) {
+      story.binder = member.id;
+    }
+  }
+}
+
+void Chronicle::Observed(absl::Time now, const policy::HealthObserved& event) {
+  Member* const member = Known(event.worker);
+  if (member == nullptr || member->state != WorkerState::kServing) return;
+  if (event.health == policy::Health::kSuspect) member->suspect = true;
+  if (event.health == policy::Health::kWell && member->suspect) {
+    member->suspect = false;
+    member->well_since = now;
+  }
+}
+
+void Chronicle::Given(absl::Time now, const policy::CommandGiven& event) {
+  open_.insert(event.id);
+  stop_given |= std::holds_alternative<policy::Stop>(event.command);
+  if (std::holds_alternative<policy::Scale>(event.command)) last_scale = now;
+  if (std::holds_alternative<policy::Reload>(event.command)) {
+    reloads_.insert(event.id);
+    last_reload_or_restart = now;
+  }
+  if (const auto* restart = std::get_if<policy::Restart>(&event.command)) {
+    DoubtKilled(*restart);
+    last_reload_or_restart = now;
+  }
+}
+
+void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
   std::visit(Overloaded{
                  [&](const policy::Spawn& a) {
                    Member member;
                    member.id = a.worker;
+                   member.entry = a.entry;
                    newest = std::max(newest, a.worker.generation);
                    slots_[a.worker.slot].members.push_back(member);
-                   slots_[a.worker.slot].closed = false;
+                 },
+                 [&](const policy::Probe& a) {
+                   if (Member* const member = Known(a.worker)) member->probed = true;
+                 },
+                 [&](const policy::Admit& a) {
+                   if (Member* const member = Known(a.worker); member != nullptr) {
+                     member->state = WorkerState::kServing;
+                     member->well_since = now;
+                   }
                  },
                  [&](const policy::Drain& a) {
                    if (Member* const member = Known(a.worker); member != nullptr) {
@@ -72,16 +122,74 @@ void Chronicle::AskedFor(const policy::Action& action) {
                          a.reason == policy::KillReason::kAborted && !member->refused;
                    }
                  },
-                 [&](const policy::SetLive& a) { slots_[a.slot].live = a.live; },
-                 [&](const policy::CloseSlot& a) {
-                   slots_[a.slot].closed = true;
-                   slots_[a.slot].quick_ends = 0;
+                 [&](const policy::SetLive& a) {
+                   Story& story = slots_[a.slot];
+                   if (story.live && !a.live) story.dark_since = now;
+                   story.live = a.live;
                  },
-                 [&](const policy::Acknowledge& a) { open_.erase(a.command); },
+                 [&](const policy::Adopt& a) { slots_[a.slot].stand_ins.push_back(a.worker); },
+                 [&](const policy::Release& a) { std::erase(slots_[a.slot].stand_ins, a.worker); },
+                 [&](const policy::Evacuate& a) {
+                   slots_[a.slot].kept = false;
+                   slots_[a.slot].evacuated = newest;
+                 },
+                 [&](const policy::Upgrade& a) { upgrade = a.command; },
+                 [&](const policy::Acknowledge& a) { Answered(a); },
                  [&](const policy::Finish&) { finished = true; },
                  [&](const auto&) {},
              },
              action);
+}
+
+void Chronicle::Answered(const policy::Acknowledge& answer) {
+  open_.erase(answer.command);
+  if (upgrade == answer.command) upgrade.reset();
+  // A roll answers all its commands at its end.
+  if (reloads_.erase(answer.command) == 1 && answer.outcome != policy::Outcome::kRefused) {
+    newest_before_roll = newest;
+  }
+}
+
+void Chronicle::Wanted(uint32_t wanted) {
+  wanted_ = wanted;
+  for (auto story = slots_.lower_bound(wanted); story != slots_.end(); ++story) {
+    story->second.quick_ends = 0;
+    for (Member& member : story->second.members) member.retired = true;
+  }
+}
+
+void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy) {
+  for (auto& [index, story] : slots_) {
+    Story again;
+    again.live = story.live;
+    again.dark_since = story.dark_since;
+    story = std::move(again);
+  }
+  served_before_rebirth.clear();
+  for (const policy::Legacy::Found& found : legacy.workers) {
+    if (found.state == WorkerState::kServing) served_before_rebirth.push_back(found.worker);
+    Member member;
+    member.id = found.worker;
+    member.state = found.state;
+    member.ready_at = found.ready_at;
+    member.well_since = now;
+    member.dismissed = found.state != WorkerState::kServing;
+    std::vector<Member>& members = slots_[found.worker.slot].members;
+    const auto place = std::find_if(members.begin(), members.end(), [&](const Member& other) {
+      return other.id.generation > found.worker.generation;
+    });
+    members.insert(place, member);
+    for (const policy::SlotIndex slot : found.adopted)
+      slots_[slot].stand_ins.push_back(found.worker);
+  }
+  for (const policy::SlotIndex slot : legacy.listeners) slots_[slot].kept = true;
+  wanted_ = legacy.workers_wanted;
+  newest_before_roll = newest;
+  ever_ready = true;
+  stop_given = false;
+  upgrade.reset();
+  open_.clear();
+  reloads_.clear();
 }
 
 void Chronicle::Ended(absl::Time now, const policy::WorkerId& id) {
@@ -90,7 +198,7 @@ void Chronicle::Ended(absl::Time now, const policy::WorkerId& id) {
   Story& story = slots_[id.slot];
   if (member->unclear) {
     story.quick_ends = 0;
-  } else if (!member->dismissed && !story.closed) {
+  } else if (!member->dismissed && id.slot < wanted_) {
     const bool good = member->ready_at != absl::InfiniteFuture() && now > member->ready_at &&
                       now - member->ready_at >= min_uptime_;
     // A successor that fails beside its incumbent is the roll's misfortune, not the slot's.
@@ -104,6 +212,7 @@ void Chronicle::Ended(absl::Time now, const policy::WorkerId& id) {
   }
   const policy::WorkerId gone = id;
   std::erase_if(story.members, [&](const Member& other) { return other.id == gone; });
+  for (auto& [index, other] : slots_) std::erase(other.stand_ins, gone);
 }
 
 // Whether the command was carried out or refused is not seen by those that were killed already: neither
@@ -132,10 +241,41 @@ const Member* Chronicle::Find(const policy::WorkerId& id) const {
   return nullptr;
 }
 
-bool Chronicle::Serves(policy::SlotIndex slot) const {
-  const std::vector<Member>& members = At(slot).members;
-  return std::any_of(members.begin(), members.end(),
-                     [](const Member& member) { return member.state == WorkerState::kServing; });
+const Member* Chronicle::Incumbent(policy::SlotIndex slot) const {
+  for (const Member& member : At(slot).members) {
+    if (member.state == WorkerState::kServing) return &member;
+  }
+  return nullptr;
+}
+
+bool Chronicle::Healthy(policy::SlotIndex slot) const {
+  const Member* const incumbent = Incumbent(slot);
+  return incumbent != nullptr && !incumbent->suspect;
+}
+
+bool Chronicle::HealthyBeside(policy::SlotIndex slot, policy::SlotIndex end) const {
+  for (const auto& [index, story] : slots_) {
+    if (index >= end) return false;
+    if (index != slot && Healthy(index)) return true;
+  }
+  return false;
+}
+
+std::vector<const Member*> Chronicle::StandIns(const Story& story) const {
+  std::vector<const Member*> accepting;
+  for (const policy::WorkerId& id : story.stand_ins) {
+    const Member* const stand_in = Find(id);
+    if (stand_in != nullptr && stand_in->state == WorkerState::kServing) {
+      accepting.push_back(stand_in);
+    }
+  }
+  return accepting;
+}
+
+bool Chronicle::Silent(const Story& story) const {
+  if (!story.binder.has_value()) return false;
+  const Member* const binder = Find(*story.binder);
+  return binder != nullptr && binder->state == WorkerState::kStarting;
 }
 
 int Chronicle::ServingBelow(policy::SlotIndex end) const {

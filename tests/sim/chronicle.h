@@ -1,12 +1,13 @@
 // Chronicle: what anybody can know who sees only the events that go in and the actions that come out.
 //
 // The invariants are judged by it, not by the supervisor's own tables, so that a table that is wrong is
-// seen as well.
+// seen as well. When the coordinator dies the chronicle goes on with what the next one finds.
 #ifndef TESTS_SIM_CHRONICLE_H_
 #define TESTS_SIM_CHRONICLE_H_
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -14,23 +15,35 @@
 #include "core/policy/action.h"
 #include "core/policy/event.h"
 #include "core/policy/slot.h"
+#include "core/policy/supervisor.h"
 
 namespace uc::sim {
 
 struct Member {
   policy::WorkerId id;
   policy::WorkerState state = policy::WorkerState::kStarting;
+  policy::Entry entry = policy::Entry::kAtOnce;
   absl::Time ready_at = absl::InfiniteFuture();
+  absl::Time well_since = absl::InfiniteFuture();  // it serves and is not silent
+  bool suspect = false;
+  bool probed = false;
+  bool proven = false;     // its probe was passed
   bool dismissed = false;  // asked to leave
   bool refused = false;
   bool unclear = false;  // killed, and then perhaps asked to leave
+  bool retired = false;  // its slot was not wanted at some time of its life
 };
 
 // What is known of one slot.
 struct Story {
-  std::vector<Member> members;  // alive; the dead are taken out
+  std::vector<Member> members;  // alive, in order of birth; the dead are taken out
   bool live = false;
-  bool closed = false;
+  absl::Time dark_since = absl::InfinitePast();
+  bool kept = false;                       // the coordinator keeps its listeners
+  std::optional<policy::WorkerId> binder;  // they do not listen before it is READY
+  // One at most; but two coordinators may each have known of another.
+  std::vector<policy::WorkerId> stand_ins;
+  policy::Generation evacuated = 0;  // workers up to this one have no listeners any more
   // Ends that nobody asked for, each within min_uptime, in a row; and the last one.
   int quick_ends = 0;
   absl::Time last_end = absl::InfinitePast();
@@ -41,12 +54,25 @@ class Chronicle {
   explicit Chronicle(absl::Duration min_uptime) : min_uptime_(min_uptime) {}
 
   void Happened(absl::Time now, const policy::Event& event);
-  void AskedFor(const policy::Action& action);
+  void AskedFor(absl::Time now, const policy::Action& action);
+  // Said after each step.
+  void Wanted(uint32_t wanted);
+  // The coordinator has died; another one found this.
+  void Reborn(absl::Time now, const policy::Legacy& legacy);
 
   const std::map<policy::SlotIndex, Story>& slots() const { return slots_; }
   const Story& At(policy::SlotIndex slot) const;         // an empty one if nothing is known
   const Member* Find(const policy::WorkerId& id) const;  // nullptr: not alive
-  bool Serves(policy::SlotIndex slot) const;
+  // The oldest that serves; nullptr: nobody does.
+  const Member* Incumbent(policy::SlotIndex slot) const;
+  bool Serves(policy::SlotIndex slot) const { return Incumbent(slot) != nullptr; }
+  bool Healthy(policy::SlotIndex slot) const;
+  // A healthy one in another slot, of those below `end`.
+  bool HealthyBeside(policy::SlotIndex slot, policy::SlotIndex end) const;
+  // The stand-ins that are alive and accept.
+  std::vector<const Member*> StandIns(const Story& story) const;
+  // The listeners are bound, and their worker has not begun to listen.
+  bool Silent(const Story& story) const;
   // Slots below `end` that have a serving worker.
   int ServingBelow(policy::SlotIndex end) const;
   int Live() const;
@@ -55,21 +81,31 @@ class Chronicle {
   const std::set<policy::CommandId>& open() const { return open_; }
 
   policy::Generation newest = 0;
+  policy::Generation newest_before_roll = 0;
   bool ever_ready = false;
   bool stop_given = false;
   bool finished = false;
+  std::optional<policy::CommandId> upgrade;  // under way
+  std::vector<policy::WorkerId> served_before_rebirth;
   // Of commands that may start workers without back-off.
   absl::Time last_reload_or_restart = absl::InfinitePast();
   absl::Time last_scale = absl::InfinitePast();
 
  private:
   Member* Known(const policy::WorkerId& id);
+  void Ready(absl::Time now, const policy::WorkerId& id);
+  void Kept(policy::SlotIndex slot);
+  void Observed(absl::Time now, const policy::HealthObserved& event);
+  void Given(absl::Time now, const policy::CommandGiven& event);
   void DoubtKilled(const policy::Restart& restart);
   void Ended(absl::Time now, const policy::WorkerId& id);
+  void Answered(const policy::Acknowledge& answer);
 
   const absl::Duration min_uptime_;
   std::map<policy::SlotIndex, Story> slots_;
+  uint32_t wanted_ = UINT32_MAX;
   std::set<policy::CommandId> open_;
+  std::set<policy::CommandId> reloads_;
 };
 
 }  // namespace uc::sim

@@ -1,7 +1,7 @@
 // The invariants of a cluster (DESIGN.md, section 11), each one a named function with its own message.
 //
-// A rule about an action is asked before the action is entered in the chronicle; a rule about a step
-// after all its actions. "" means that the rule holds.
+// A rule about an action (action_rules.cc) is asked before the action is entered in the chronicle; a rule
+// about a step (step_rules.cc) after all its actions. "" means that the rule holds.
 #ifndef TESTS_SIM_INVARIANTS_H_
 #define TESTS_SIM_INVARIANTS_H_
 
@@ -20,6 +20,7 @@ struct View {
   uint32_t wanted = 0;
   bool rolling = false;
   bool stopping = false;
+  bool upgrading = false;
   absl::Time next_deadline = absl::InfiniteFuture();
 };
 View ViewOf(const policy::Supervisor& supervisor);
@@ -31,21 +32,33 @@ struct Moment {
   const policy::SupervisorOptions& options;
   const Chronicle& chronicle;
   const View& view;
+  absl::Span<const policy::Action> actions;
   int serving_before = 0;  // of the wanted slots, with the event but before the actions
   bool rolling_before = false;
   int live_before = 0;
+  bool reborn = false;  // no event: a new coordinator has looked around
 };
 
 // --- Rules about an action ---
 std::string ActionNamesALivingWorker(const Moment& moment, const policy::Action& action);
 std::string GenerationsAreNew(const Moment& moment, const policy::Action& action);
 std::string ServingWorkersAreNotKilled(const Moment& moment, const policy::Action& action);
+std::string SuccessorsProveThemselves(const Moment& moment, const policy::Action& action);
 std::string HandOverHasASuccessor(const Moment& moment, const policy::Action& action);
-std::string RetireComesAfterClose(const Moment& moment, const policy::Action& action);
+std::string HandOverComesAfterTheSoak(const Moment& moment, const policy::Action& action);
+std::string HeirsServe(const Moment& moment, const policy::Action& action);
+std::string HandOverHasHeirs(const Moment& moment, const policy::Action& action);
+std::string RetirementComesAfterTheGrace(const Moment& moment, const policy::Action& action);
+std::string EvacuatedAreTheRetiredOnly(const Moment& moment, const policy::Action& action);
+std::string StandInsServeElsewhere(const Moment& moment, const policy::Action& action);
+std::string ReleasedAreTheStandIns(const Moment& moment, const policy::Action& action);
+std::string OneUpgradeAtATime(const Moment& moment, const policy::Action& action);
+std::string SharingIsCalm(const Moment& moment, const policy::Action& action);
 std::string CommandsAreAnsweredOnce(const Moment& moment, const policy::Action& action);
 std::string QuickDeathsBackOff(const Moment& moment, const policy::Action& action);
 std::string NothingComesAfterFinish(const Moment& moment, const policy::Action& action);
 std::string FinishIsAskedForOrAFailedBoot(const Moment& moment, const policy::Action& action);
+std::string RebirthKillsNobodyReady(const Moment& moment, const policy::Action& action);
 
 // --- Rules about a step ---
 std::string AtMostTwoWorkersInASlot(const Moment& moment);
@@ -53,13 +66,19 @@ std::string StartingIsBounded(const Moment& moment);
 std::string LiveSlotsServe(const Moment& moment);
 std::string LiveSetIsNotEmptyWhileASlotServes(const Moment& moment);
 std::string LiveSetIsNotEmptiedByChoice(const Moment& moment);
+std::string LiveSetShunsSuspects(const Moment& moment);
+std::string KeptListenersAreServed(const Moment& moment);
+std::string AtMostOneStandIn(const Moment& moment);
+std::string ReleasedSlotsAreServed(const Moment& moment);
+std::string NothingAcceptsForEvacuatedSlots(const Moment& moment);
 std::string ServingFallsOnlyForAReason(const Moment& moment);
-std::string RollHasWidthOne(const Moment& moment);
+std::string RollHasItsWidth(const Moment& moment);
 std::string WantedSlotsAreContiguous(const Moment& moment);
 std::string TablesAreTrue(const Moment& moment);
 std::string DeadlinesAreAhead(const Moment& moment);
 std::string NoTerminalState(const Moment& moment);
 std::string OpenCommandsAreBounded(const Moment& moment);
+std::string RebirthKnowsEverybody(const Moment& moment);
 
 // --- When faults have stopped for as long as is named in simulation.h ---
 std::string AllWantedSlotsServe(const Moment& moment);
@@ -72,11 +91,23 @@ class Invariants {
 
   std::string Step(absl::Time now, const policy::Event& event, const policy::Actions& actions,
                    const View& view);
+  // As Step, but the coordinator died before it came to the actions after these.
+  std::string BrokenOff(absl::Time now, const policy::Event& event, const policy::Actions& actions,
+                        const View& view);
+  // Another coordinator found this, and asked for that.
+  std::string Reborn(absl::Time now, const policy::SupervisorOptions& options,
+                     const policy::Legacy& legacy, const policy::Actions& actions,
+                     const View& view);
   std::string Recovered(absl::Time now, const View& view) const;
   const Chronicle& chronicle() const { return chronicle_; }
 
  private:
-  const policy::SupervisorOptions options_;
+  Moment At(absl::Time now, const policy::Event& event, const policy::Actions& actions,
+            const View& view);
+  std::string Judge(const Moment& moment);
+  std::string JudgeActions(const Moment& moment);
+
+  policy::SupervisorOptions options_;
   Chronicle chronicle_;
   bool rolling_ = false;
 };

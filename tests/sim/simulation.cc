@@ -21,10 +21,13 @@ absl::Duration RecoveryMax(const policy::SupervisorOptions& options, uint32_t sl
                                      options.restarts.backoff_max;
   const uint32_t rounds = slots / options.starting_max + 1;
   const absl::Duration boots = rounds * (kBootMax + kKillMax);
-  // The roll under way and the queued one. Each old worker may yet be hung.
-  const absl::Duration rolls =
-      2 * slots * (kBootMax + kExitMax) + slots * (options.kill_timeout + kKillMax);
-  return last_faults + boots + rolls;
+  // The roll under way and the queued one. Each old worker may yet be hung, and a silence makes a soak begin
+  // anew.
+  const absl::Duration rolls = 2 * slots * (kBootMax + kProbeMax + options.soak + kExitMax) +
+                               slots * (options.kill_timeout + kKillMax);
+  const absl::Duration others =
+      2 * kSilenceMax + options.soak + kUpgradeMax + options.retire_grace + kHangTimeout;
+  return last_faults + boots + rolls + others;
 }
 
 absl::Duration StopMax(const policy::SupervisorOptions& options) {
@@ -48,10 +51,25 @@ void Simulation::BeginLife() {
   options_.listen_timeout = random_.Milliseconds(600, 12'000);
   options_.kill_timeout = random_.Milliseconds(400, 12'000);
   options_.restarts.min_uptime = random_.Milliseconds(0, 3000);
+  DrawHabits();
+  wanted_ = options_.workers;
+  if (supervisor_.has_value()) tally_.ignored += supervisor_->events_ignored();
   supervisor_.emplace(options_);
   world_.emplace(random_.Next(), now_, options_);
   invariants_.emplace(options_);
   trace_.clear();
+}
+
+// What a new coordinator may see differently.
+void Simulation::DrawHabits() {
+  options_.roll_width = static_cast<uint32_t>(random_.Between(1, 3));
+  options_.soak = random_.Percent(30) ? absl::ZeroDuration() : random_.Milliseconds(0, 3000);
+  options_.probing = random_.Percent(60);
+  options_.retirement =
+      random_.Percent(50) ? policy::Retirement::kHold : policy::Retirement::kMigrate;
+  options_.retire_grace =
+      random_.Percent(30) ? absl::ZeroDuration() : random_.Milliseconds(0, 1000);
+  options_.rebalancing = random_.Percent(70);
 }
 
 bool Simulation::LiveOneLife() {
@@ -100,8 +118,14 @@ bool Simulation::Stop() {
   for (uint64_t stop = random_.Below(3) + 1; stop > 0; --stop) {
     world_->Plan(policy::Stop{kinds[random_.Below(3)]});
   }
-  const absl::Time due = now_ + StopMax(options_);
+  absl::Time due = now_ + StopMax(options_);
+  uint64_t rebirths = tally_.rebirths;
   while (Advance()) {
+    if (rebirths != tally_.rebirths) {  // the new coordinator knows of no stop: it is given again
+      rebirths = tally_.rebirths;
+      world_->Plan(policy::Stop{kinds[random_.Below(3)]});
+      due = now_ + StopMax(options_);
+    }
     if (now_ > due) return Fail("StopEnds: workers are left long after the last kill");
   }
   return true;
@@ -118,7 +142,18 @@ bool Simulation::Advance() {
   }
   now_ = std::max(now_, world_->NextTime());
   policy::Event event;
-  if (world_->Next(&event)) return Take(now_, event);
+  switch (world_->Next(&event)) {
+    case Turn::kNothing:
+      return true;
+    case Turn::kEvent:
+      return Take(now_, event);
+    case Turn::kProgramIsReplaced:
+      if (!supervisor_->upgrading()) return true;  // a stop came between
+      ++tally_.upgrades_done;
+      return BeReborn();
+    case Turn::kCoordinatorDies:
+      return BeReborn();
+  }
   return true;
 }
 
@@ -129,21 +164,81 @@ bool Simulation::Take(absl::Time now, const policy::Event& event) {
 
 bool Simulation::Process(absl::Time now, const policy::Event& event, policy::Actions actions) {
   if (tamper_) tamper_(*supervisor_, &actions);
-  Count(actions);
+  wanted_ = supervisor_->workers_wanted();  // published before anything is done about it
+  const size_t lived = world_->CarriedOut(actions.size());
+  const bool broken_off = lived < actions.size();
+  actions.resize(lived);
+  Count(event, actions);
   if (trace_.size() == kTraced) trace_.pop_front();
   trace_.push_back({now, event, std::move(actions)});
-  const std::string wrong =
-      invariants_->Step(now, event, trace_.back().actions, ViewOf(*supervisor_));
+  const policy::Actions& done = trace_.back().actions;
+  const View view = ViewOf(*supervisor_);
+  const std::string wrong = broken_off ? invariants_->BrokenOff(now, event, done, view)
+                                       : invariants_->Step(now, event, done, view);
   if (!wrong.empty()) return Fail(wrong);
-  for (const policy::Action& action : trace_.back().actions) {
-    const std::string impossible = world_->CarryOut(now, action);
-    if (!impossible.empty()) return Fail("WorldCanCarryItOut: " + impossible);
-  }
+  if (!CarryOut(done)) return false;
+  tally_.broken_off += broken_off;
+  if (broken_off) return BeReborn();
+  CountStates();
   return !Ended();
 }
 
-void Simulation::Count(const policy::Actions& actions) {
+bool Simulation::CarryOut(const policy::Actions& actions) {
   for (const policy::Action& action : actions) {
+    const std::string impossible = world_->CarryOut(now_, action);
+    if (!impossible.empty()) return Fail("WorldCanCarryItOut: " + impossible);
+  }
+  return true;
+}
+
+bool Simulation::BeReborn() {
+  ++step_;
+  ++tally_.rebirths;
+  if (random_.Percent(20)) DrawHabits();
+  const policy::Legacy legacy = world_->WhatIsFound(now_, wanted_, options_);
+  tally_.ignored += supervisor_->events_ignored();
+  supervisor_.emplace(options_);
+  policy::Actions actions = supervisor_->Resume(now_, legacy);
+  if (tamper_) tamper_(*supervisor_, &actions);
+  Count(policy::Woke{}, actions);
+  if (trace_.size() == kTraced) trace_.pop_front();
+  trace_.push_back({now_, policy::Woke{}, std::move(actions), true});
+  const policy::Actions& done = trace_.back().actions;
+  const std::string wrong = invariants_->Reborn(now_, options_, legacy, done, ViewOf(*supervisor_));
+  if (!wrong.empty()) return Fail(wrong);
+  return CarryOut(done) && !Ended();
+}
+
+void Simulation::CountStates() {
+  bool healthy = false, suspect = false;
+  for (const policy::Slot& slot : supervisor_->slots()) {
+    tally_.graces += !slot.wanted && !slot.live && !slot.closed && slot.retire_at > now_;
+    if (!slot.incumbent.has_value()) continue;
+    if (slot.incumbent->state != policy::WorkerState::kServing) continue;
+    (slot.incumbent->suspect ? suspect : healthy) = true;
+  }
+  tally_.all_suspect += suspect && !healthy;
+}
+
+void Simulation::Count(const policy::Event& event, const policy::Actions& actions) {
+  if (const auto* probe = std::get_if<policy::ProbeAnswered>(&event)) {
+    tally_.probes_failed += !probe->passed;
+  }
+  if (const auto* health = std::get_if<policy::HealthObserved>(&event)) {
+    tally_.suspicions += health->health == policy::Health::kSuspect;
+  }
+  tally_.wide_rolls += supervisor_->rolling() && options_.roll_width > 1;
+  for (const policy::Action& action : actions) {
+    tally_.probes += std::holds_alternative<policy::Probe>(action);
+    tally_.adoptions += std::holds_alternative<policy::Adopt>(action);
+    tally_.releases += std::holds_alternative<policy::Release>(action);
+    tally_.evacuations += std::holds_alternative<policy::Evacuate>(action);
+    tally_.sharings += std::holds_alternative<policy::Rebalance>(action);
+    if (const auto* drain = std::get_if<policy::Drain>(&action)) {
+      tally_.inherited += !drain->heirs.empty();
+      tally_.sent_away += drain->heirs.size() == 1 && drain->heirs[0].slot == drain->worker.slot &&
+                          drain->heirs[0].generation < drain->worker.generation;
+    }
     fingerprint_ = (fingerprint_ ^ action.index()) * 0x100000001b3u;
     tally_.spawns += std::holds_alternative<policy::Spawn>(action);
     tally_.kills += std::holds_alternative<policy::Kill>(action);
@@ -156,7 +251,11 @@ void Simulation::Count(const policy::Actions& actions) {
     tally_.failed += answer->outcome == policy::Outcome::kFailed;
     tally_.refused += answer->outcome == policy::Outcome::kRefused;
     tally_.rolls_done += absl::StartsWith(answer->text, "rolled");
-    tally_.rolls_aborted += absl::StartsWith(answer->text, "roll aborted");
+    tally_.upgrades_failed += absl::StartsWith(answer->text, "the coordinator goes on as it was");
+    const bool aborted = absl::StartsWith(answer->text, "roll aborted");
+    tally_.rolls_aborted += aborted;
+    tally_.soaks_failed += aborted && (absl::StrContains(answer->text, "just ready") ||
+                                       absl::StrContains(answer->text, "had been ready"));
   }
 }
 
@@ -174,7 +273,7 @@ std::string Simulation::Trace() const {
   const absl::Time first = trace_.empty() ? now_ : trace_.front().now;
   for (const Record& record : trace_) {
     absl::StrAppend(&text, "  +", absl::FormatDuration(record.now - first), " ",
-                    policy::ToText(record.event), "\n");
+                    record.reborn ? "reborn" : policy::ToText(record.event), "\n");
     for (const policy::Action& action : record.actions) {
       absl::StrAppend(&text, "      -> ", policy::ToText(action), "\n");
     }

@@ -2,7 +2,8 @@
 // after every step.
 //
 // A life: boot in any weather; some acts of calm, storm and bad builds; after each the faults stop and
-// the cluster must recover within a named time; in the end it is stopped, and must finish.
+// the cluster must recover within a named time; in the end it is stopped, and must finish. Meanwhile the
+// coordinator dies at any moment, even in the middle of its actions, and another one goes on.
 #ifndef TESTS_SIM_SIMULATION_H_
 #define TESTS_SIM_SIMULATION_H_
 
@@ -42,6 +43,10 @@ class Simulation {
   struct Tally {
     uint64_t lives = 0, failed_boots = 0, recoveries = 0, spawns = 0, kills = 0, ignored = 0;
     uint64_t done = 0, failed = 0, refused = 0, rolls_done = 0, rolls_aborted = 0;
+    uint64_t rebirths = 0, broken_off = 0, upgrades_failed = 0, upgrades_done = 0;
+    uint64_t probes = 0, probes_failed = 0, soaks_failed = 0, sent_away = 0;
+    uint64_t adoptions = 0, releases = 0, evacuations = 0, sharings = 0, inherited = 0;
+    uint64_t suspicions = 0, all_suspect = 0, graces = 0, wide_rolls = 0;
   };
   const Tally& tally() const { return tally_; }
 
@@ -50,9 +55,11 @@ class Simulation {
     absl::Time now;
     policy::Event event;
     policy::Actions actions;
+    bool reborn = false;  // no event: a new coordinator looked around
   };
 
   void BeginLife();
+  void DrawHabits();
   bool LiveOneLife();
   bool Act(Weather weather, uint64_t steps);
   bool Recover();
@@ -61,7 +68,11 @@ class Simulation {
   bool Advance();
   bool Take(absl::Time now, const policy::Event& event);
   bool Process(absl::Time now, const policy::Event& event, policy::Actions actions);
-  void Count(const policy::Actions& actions);
+  // The coordinator has died; another one goes on.
+  bool BeReborn();
+  bool CarryOut(const policy::Actions& actions);
+  void Count(const policy::Event& event, const policy::Actions& actions);
+  void CountStates();
   bool Fail(const std::string& what);
   bool Ended() const {
     return !failure_.empty() || step_ >= steps_ || invariants_->chronicle().finished;
@@ -81,6 +92,7 @@ class Simulation {
   std::optional<policy::Supervisor> supervisor_;
   std::optional<World> world_;
   std::optional<Invariants> invariants_;
+  uint32_t wanted_ = 0;  // as the scoreboard says
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
   std::deque<Record> trace_;
 };

@@ -14,102 +14,10 @@ World::World(uint64_t seed, absl::Time start, const policy::SupervisorOptions& o
     : random_(seed), options_(options), now_(start) {
   PlanGossip(start);
   PlanCommand(start);
+  PlanDeath(start);
 }
 
 void World::SetWeather(Weather weather) { weather_ = weather; }
-
-bool World::Fault(uint64_t calm_percent, uint64_t storm_percent) {
-  switch (weather_) {
-    case Weather::kQuiet:
-      return false;
-    case Weather::kCalm:
-    case Weather::kBadBuild:
-      return random_.Percent(calm_percent);
-    case Weather::kStorm:
-      return random_.Percent(storm_percent);
-  }
-  return false;
-}
-
-// --- What is planned ---
-
-void World::Plan(absl::Time at, Kind kind, WorkerId worker, bool clean) {
-  Happening happening;
-  happening.at = at;
-  happening.order = ++order_;
-  happening.kind = kind;
-  happening.worker = worker;
-  happening.clean = clean;
-  happening.fault = random_.Percent(50) ? policy::Fault::kOperator : policy::Fault::kWorld;
-  ahead_.push(happening);
-}
-
-policy::CommandId World::Plan(const policy::Command& command) {
-  const policy::CommandId id = next_command_++;
-  Plan(now_ + random_.Milliseconds(0, 50), Kind::kCommand, {});
-  commands_[order_] = {id, command};
-  return id;
-}
-
-void World::PlanBirth(absl::Time now, WorkerId worker) {
-  const bool bad = weather_ == Weather::kBadBuild ? random_.Percent(95) : Fault(5, 40);
-  if (bad) {
-    PlanFailedBirth(now, worker);
-    return;
-  }
-  Plan(now + random_.Milliseconds(1, absl::ToInt64Milliseconds(kBootMax)), Kind::kReady, worker);
-  if (Fault(1, 5))
-    Plan(now + random_.Milliseconds(1, 2000), Kind::kReady, worker);  // says it twice
-}
-
-void World::PlanFailedBirth(absl::Time now, WorkerId worker) {
-  const absl::Duration late = options_.listen_timeout + random_.Milliseconds(-5, 300);
-  switch (random_.Below(6)) {
-    case 0:
-      return Plan(now, Kind::kSpawnFails, worker);
-    case 1:  // crashes in its start; its READY may overtake it, or come from the grave
-      if (random_.Percent(20)) Plan(now + random_.Milliseconds(0, 800), Kind::kReady, worker);
-      return Plan(now + random_.Milliseconds(0, 500), Kind::kExit, worker, random_.Percent(10));
-    case 2:
-      Plan(now + random_.Milliseconds(0, 300), Kind::kRefuse, worker);
-      return Plan(now + random_.Milliseconds(300, 400), Kind::kExit, worker);
-    case 3:  // refuses, and stays
-      return Plan(now + random_.Milliseconds(0, 300), Kind::kRefuse, worker);
-    case 4:
-      return Plan(now + late, Kind::kReady, worker);
-    default:
-      return;  // never says a word
-  }
-}
-
-void World::PlanLife(absl::Time now, WorkerId worker) {
-  if (weather_ == Weather::kBadBuild ? random_.Percent(90) : Fault(5, 30)) {
-    Plan(now + random_.Milliseconds(0, 5000), Kind::kCrash, worker, random_.Percent(20));
-  } else if (Fault(20, 50)) {
-    Plan(now + random_.Milliseconds(0, 120'000), Kind::kCrash, worker, random_.Percent(20));
-  }
-  if (Fault(4, 15)) Plan(now + random_.Milliseconds(0, 60'000), Kind::kHang, worker);
-  if (Fault(4, 15)) Plan(now + random_.Milliseconds(0, 60'000), Kind::kStarved, worker);
-}
-
-void World::PlanDrain(absl::Time now, WorkerId worker) {
-  if (Fault(3, 15)) return;  // never ends
-  if (Fault(5, 15)) {        // slow, on either side of its time
-    Plan(now + options_.kill_timeout + random_.Milliseconds(-200, 200), Kind::kExit, worker, true);
-    return;
-  }
-  Plan(now + random_.Milliseconds(0, absl::ToInt64Milliseconds(kExitMax)), Kind::kExit, worker,
-       !Fault(2, 20));
-}
-
-void World::PlanGossip(absl::Time now) {
-  Plan(now + random_.Milliseconds(10, 3000), Kind::kGossip, {});
-}
-
-void World::PlanCommand(absl::Time now) {
-  const int64_t pause = weather_ == Weather::kStorm ? 4000 : 30'000;
-  Plan(now + random_.Milliseconds(0, pause), Kind::kCommand, {});
-}
 
 // --- What happens ---
 
@@ -117,29 +25,74 @@ absl::Time World::NextTime() const {
   return ahead_.empty() ? absl::InfiniteFuture() : std::max(now_, ahead_.top().at);
 }
 
-bool World::Next(policy::Event* event) {
+Turn World::Next(policy::Event* event) {
   const Happening happening = ahead_.top();
   ahead_.pop();
   now_ = std::max(now_, happening.at);
-  return TakePlace(happening, event);
+  if (happening.kind == Kind::kCoordinatorDies) {
+    PlanDeath(now_);
+    return Fault(30, 100) ? Turn::kCoordinatorDies : Turn::kNothing;
+  }
+  if (happening.kind == Kind::kUpgradeDone) {
+    return happening.command == upgrade_ ? Turn::kProgramIsReplaced : Turn::kNothing;
+  }
+  return TakePlace(happening, event) ? Turn::kEvent : Turn::kNothing;
 }
 
 bool World::TakePlace(const Happening& happening, policy::Event* event) {
-  const WorkerId worker = happening.worker;
-  const auto process = alive_.find(worker.generation);
-  const bool alive = process != alive_.end();
   switch (happening.kind) {
+    case Kind::kGossip:
+      PlanGossip(now_);
+      if (!Fault(20, 100)) return false;
+      *event = Gossip();
+      return true;
+    case Kind::kCommand:
+      return GivesCommand(happening, event);
+    case Kind::kUpgradeFails:
+      if (happening.command != upgrade_) return false;
+      upgrade_ = 0;
+      *event = policy::UpgradeFailed{happening.command, "exited with code 2"};
+      return true;
+    default:
+      break;
+  }
+  Process* const process = Of(happening.worker);
+  if (process != nullptr) return Worker(happening, *process, event);
+  if (happening.kind != Kind::kReady || !Fault(30, 50)) return false;
+  *event = policy::WorkerReady{happening.worker};  // its last words come after its end
+  return true;
+}
+
+// Its listeners have reached the coordinator, unless there is a newer worker or there are others.
+bool World::Binds(const Process& process, policy::Event* event) {
+  for (const auto& [generation, other] : alive_) {
+    if (other.id.slot == process.id.slot && generation > process.id.generation) return false;
+  }
+  if (!kept_.insert(process.id.slot).second) return false;
+  *event = policy::ListenersKept{process.id.slot};
+  return true;
+}
+
+bool World::Worker(const Happening& happening, Process& process, policy::Event* event) {
+  const WorkerId worker = happening.worker;
+  switch (happening.kind) {
+    case Kind::kKept:
+      return Binds(process, event);
     case Kind::kReady:
-      if (!alive && !Fault(30, 50)) return false;
-      if (alive && !std::exchange(process->second.ready, true)) PlanLife(now_, worker);
+      if (!std::exchange(process.ready, true)) {
+        process.ready_at = now_;
+        PlanLife(now_, worker);
+      }
       *event = policy::WorkerReady{worker};
       return true;
+    case Kind::kProbeAnswered:
+      if (process.silent) return false;
+      *event = policy::ProbeAnswered{worker, happening.good, "503 Service Unavailable"};
+      return true;
     case Kind::kRefuse:
-      if (!alive) return false;
       *event = policy::WorkerRefused{worker, happening.fault, "refused"};
       return true;
     case Kind::kSpawnFails:
-      if (!alive) return false;
       Bury(worker);
       *event = policy::SpawnFailed{worker, happening.fault, "no process"};
       return true;
@@ -147,45 +100,65 @@ bool World::TakePlace(const Happening& happening, policy::Event* event) {
       if (weather_ == Weather::kQuiet) return false;
       [[fallthrough]];
     case Kind::kExit:
-      if (!alive || (process->second.hung && happening.clean)) return false;
+      if (process.hung && happening.good) return false;
       Bury(worker);
-      *event = policy::WorkerExited{worker, happening.clean,
-                                    happening.clean ? "exited with code 0" : "killed by a signal"};
+      *event = policy::WorkerExited{worker, happening.good,
+                                    happening.good ? "exited with code 0" : "killed by a signal"};
+      return true;
+    case Kind::kSilent:
+      if (weather_ == Weather::kQuiet || std::exchange(process.silent, true)) return false;
+      Plan(now_ + random_.Milliseconds(50, 150), Kind::kSilenceSeen, worker);
+      Plan(now_ + random_.Milliseconds(50, absl::ToInt64Milliseconds(kSilenceMax)), Kind::kAnswers,
+           worker);
+      return false;
+    case Kind::kSilenceSeen:
+      if (!process.silent) return false;
+      Plan(now_ + random_.Milliseconds(200, 2000), Kind::kSilenceSeen, worker);
+      *event = policy::HealthObserved{worker, policy::Health::kSuspect};
+      return true;
+    case Kind::kAnswers:
+      if (process.hung) return false;
+      process.silent = false;
+      if (Fault(20, 50)) Plan(now_ + random_.Milliseconds(50, 10'000), Kind::kSilent, worker);
+      *event = policy::HealthObserved{worker, policy::Health::kWell};
       return true;
     case Kind::kHang:
-      if (!alive || weather_ == Weather::kQuiet) return false;
-      process->second.hung = true;
+      if (weather_ == Weather::kQuiet) return false;
+      process.hung = true;
+      if (!std::exchange(process.silent, true) && random_.Percent(70)) {
+        Plan(now_ + random_.Milliseconds(50, 3000), Kind::kSilenceSeen, worker);
+      }
       Plan(now_ + kHangTimeout, Kind::kStuckSeen, worker);
       return false;
     case Kind::kStuckSeen:
-      if (!alive) return false;
       Plan(now_ + absl::Seconds(1), Kind::kStuckSeen, worker);
       *event = policy::HealthObserved{worker, policy::Health::kStuck};
       return true;
     case Kind::kStarved:
-      if (!alive) return false;
       if (Fault(90, 90)) Plan(now_ + absl::Seconds(1), Kind::kStarved, worker);
       *event = policy::HealthObserved{worker, policy::Health::kStarved};
       return true;
     case Kind::kGossip:
-      PlanGossip(now_);
-      if (!Fault(20, 100)) return false;
-      *event = Gossip();
-      return true;
-    case Kind::kCommand: {
-      const auto planned = commands_.find(happening.order);
-      if (planned != commands_.end()) {
-        *event = planned->second;
-        commands_.erase(planned);
-        return true;
-      }
-      PlanCommand(now_);
-      if (weather_ == Weather::kQuiet) return false;
-      *event = policy::CommandGiven{next_command_++, AnyCommand()};
-      return true;
-    }
+    case Kind::kCommand:
+    case Kind::kUpgradeFails:
+    case Kind::kUpgradeDone:
+    case Kind::kCoordinatorDies:
+      return false;  // no worker's affair
   }
   return false;
+}
+
+bool World::GivesCommand(const Happening& happening, policy::Event* event) {
+  const auto planned = commands_.find(happening.order);
+  if (planned != commands_.end()) {
+    *event = planned->second;
+    commands_.erase(planned);
+    return true;
+  }
+  PlanCommand(now_);
+  if (weather_ == Weather::kQuiet) return false;
+  *event = policy::CommandGiven{next_command_++, AnyCommand()};
+  return true;
 }
 
 // What nobody alive has said: from the dead, or from one that never was.
@@ -196,7 +169,7 @@ policy::Event World::Gossip() {
   } else {
     worker = {static_cast<uint32_t>(random_.Below(20)), 4'000'000'000};
   }
-  switch (random_.Below(6)) {
+  switch (random_.Below(9)) {
     case 0:
       return policy::SpawnFailed{worker, policy::Fault::kOperator, "gossip"};
     case 1:
@@ -207,6 +180,12 @@ policy::Event World::Gossip() {
       return policy::WorkerExited{worker, false, "gossip"};
     case 4:
       return policy::HealthObserved{worker, policy::Health::kStuck};
+    case 5:
+      return policy::HealthObserved{worker, policy::Health::kSuspect};
+    case 6:
+      return policy::ProbeAnswered{worker, random_.Percent(50), "gossip"};
+    case 7:
+      return policy::UpgradeFailed{next_command_ + 1, "gossip"};
     default:
       return policy::Woke{};
   }
@@ -214,7 +193,7 @@ policy::Event World::Gossip() {
 
 policy::Command World::AnyCommand() {
   using policy::Scale;
-  switch (random_.Below(10)) {
+  switch (random_.Below(11)) {
     case 0:
     case 1:
       return Scale{Scale::Kind::kRelative, random_.Between(-3, 3)};
@@ -233,6 +212,8 @@ policy::Command World::AnyCommand() {
     case 8:
       if (random_.Percent(50)) return policy::Restart{};
       return policy::Restart{static_cast<uint32_t>(random_.Below(12))};
+    case 9:
+      return policy::UpgradeSelf{};
     default:
       if (random_.Percent(50)) return policy::Ping{};
       return policy::ReopenLogs{};
@@ -241,30 +222,62 @@ policy::Command World::AnyCommand() {
 
 // --- What is carried out ---
 
+World::Process* World::Of(const WorkerId& id) {
+  const auto process = alive_.find(id.generation);
+  return process == alive_.end() || process->second.id != id ? nullptr : &process->second;
+}
+
 std::string World::CarryOut(absl::Time now, const policy::Action& action) {
   now_ = now;
   if (const auto* spawn = std::get_if<policy::Spawn>(&action)) {
-    alive_[spawn->worker.generation] = {spawn->worker};
+    Process process;
+    process.id = spawn->worker;
+    process.entry = spawn->entry;
+    process.admitted = spawn->entry == policy::Entry::kAtOnce;
+    alive_[spawn->worker.generation] = process;
+    newest_ = std::max(newest_, spawn->worker.generation);
     PlanBirth(now, spawn->worker);
     return "";
   }
-  if (const auto* drain = std::get_if<policy::Drain>(&action)) {
-    const auto process = alive_.find(drain->worker.generation);
-    if (process == alive_.end() || !(process->second.id == drain->worker)) {
-      return "no process for " + policy::ToText(action);
-    }
-    if (!process->second.hung) PlanDrain(now, drain->worker);
+  if (const auto* evacuate = std::get_if<policy::Evacuate>(&action)) {
+    return kept_.erase(evacuate->slot) == 1 ? "" : "no listeners for " + policy::ToText(action);
+  }
+  if (const auto* upgrade = std::get_if<policy::Upgrade>(&action)) {
+    PlanUpgrade(now, upgrade->command);
     return "";
   }
+  // The others tell a worker something.
+  const auto tell = [&](const WorkerId& id, const auto& act) -> std::string {
+    Process* const process = Of(id);
+    if (process == nullptr) return "no process for " + policy::ToText(action);
+    act(*process);
+    return "";
+  };
+  if (const auto* probe = std::get_if<policy::Probe>(&action)) {
+    return tell(probe->worker, [&](Process&) { PlanProbe(now, probe->worker); });
+  }
+  if (const auto* admit = std::get_if<policy::Admit>(&action)) {
+    return tell(admit->worker, [&](Process& process) { process.admitted = true; });
+  }
+  if (const auto* drain = std::get_if<policy::Drain>(&action)) {
+    return tell(drain->worker, [&](Process& process) {
+      process.draining = true;
+      process.adopted.clear();
+      if (!process.hung) PlanDrain(now, drain->worker);
+    });
+  }
   if (const auto* kill = std::get_if<policy::Kill>(&action)) {
-    const auto process = alive_.find(kill->worker.generation);
-    if (process == alive_.end() || !(process->second.id == kill->worker)) {
-      return "no process for " + policy::ToText(action);
-    }
-    // Mostly soon; a process in a long system call takes its time.
-    const absl::Duration time = Fault(3, 10) ? kKillMax : random_.Milliseconds(0, 20);
-    Plan(now + time, Kind::kExit, kill->worker);
-    if (Fault(5, 20)) Plan(now + random_.Milliseconds(0, 30), Kind::kReady, kill->worker);
+    return tell(kill->worker, [&](Process& process) {
+      process.killed = true;
+      PlanKill(now, kill->worker);
+    });
+  }
+  if (const auto* adopt = std::get_if<policy::Adopt>(&action)) {
+    if (kept_.count(adopt->slot) == 0) return "no listeners for " + policy::ToText(action);
+    return tell(adopt->worker, [&](Process& process) { process.adopted.insert(adopt->slot); });
+  }
+  if (const auto* release = std::get_if<policy::Release>(&action)) {
+    return tell(release->worker, [&](Process& process) { process.adopted.erase(release->slot); });
   }
   return "";
 }
@@ -277,6 +290,39 @@ void World::Bury(WorkerId worker) {
   } else {
     dead_[worker.generation % kRemembered] = worker;
   }
+}
+
+// --- What outlives a coordinator ---
+
+policy::WorkerState World::StateOf(const Process& process) {
+  // A SIGKILL that was sent is not always known.
+  if (process.killed && random_.Percent(50)) return policy::WorkerState::kKilled;
+  if (process.draining) return policy::WorkerState::kDraining;
+  if (!process.ready) return policy::WorkerState::kStarting;
+  return process.admitted ? policy::WorkerState::kServing : policy::WorkerState::kProving;
+}
+
+policy::Legacy World::WhatIsFound(absl::Time now, uint32_t workers_wanted,
+                                  const policy::SupervisorOptions& options) {
+  now_ = now;
+  options_ = options;
+  upgrade_ = 0;
+  policy::Legacy legacy;
+  legacy.workers_wanted = workers_wanted;
+  legacy.newest_generation = newest_;
+  for (const auto& [generation, process] : alive_) {
+    policy::Legacy::Found found = {process.id, StateOf(process), process.ready_at, {}};
+    if (found.state == policy::WorkerState::kServing) {
+      found.adopted.assign(process.adopted.begin(), process.adopted.end());
+    }
+    legacy.workers.push_back(found);
+  }
+  // In the order of the scoreboard's rows, which is none.
+  for (size_t place = legacy.workers.size(); place > 1; --place) {
+    std::swap(legacy.workers[place - 1], legacy.workers[random_.Below(place)]);
+  }
+  legacy.listeners.assign(kept_.begin(), kept_.end());
+  return legacy;
 }
 
 }  // namespace uc::sim

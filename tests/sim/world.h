@@ -1,14 +1,17 @@
 // World: a model of the operating system, the worker processes and the operator, in virtual time.
 //
 // It carries out actions and makes events. Its weather says how bad the times are; what a process will
-// do is drawn at its birth. All chance comes from one seed.
+// do is drawn at its birth. All chance comes from one seed. The coordinator is mortal: what the next one
+// finds is the truth of this world, not what the dead one believed.
 #ifndef TESTS_SIM_WORLD_H_
 #define TESTS_SIM_WORLD_H_
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <queue>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -26,11 +29,21 @@ enum class Weather {
   kBadBuild,  // what runs is good, what is born is not
 };
 
-// How long good things and a SIGKILL take at most.
+// How long good things, a silence, an upgrade and a SIGKILL take at most.
 inline constexpr absl::Duration kBootMax = absl::Milliseconds(500);
+inline constexpr absl::Duration kProbeMax = absl::Milliseconds(200);
 inline constexpr absl::Duration kExitMax = absl::Milliseconds(300);
+inline constexpr absl::Duration kSilenceMax = absl::Seconds(5);
+inline constexpr absl::Duration kUpgradeMax = absl::Seconds(3);
 inline constexpr absl::Duration kKillMax = absl::Seconds(2);
 inline constexpr absl::Duration kHangTimeout = absl::Seconds(10);
+
+enum class Turn {
+  kNothing,            // it came to nothing: its worker is dead by now
+  kEvent,              // something happened
+  kCoordinatorDies,    // kill -9
+  kProgramIsReplaced,  // the upgrade succeeds, if it is still wanted
+};
 
 class World {
  public:
@@ -42,24 +55,37 @@ class World {
 
   // When something happens next; InfiniteFuture: nothing will.
   absl::Time NextTime() const;
-  // What happens at NextTime(); false: it came to nothing (its worker is dead by now).
-  bool Next(policy::Event* event);
+  // What happens at NextTime().
+  Turn Next(policy::Event* event);
 
   // "" or why this cannot be carried out.
   std::string CarryOut(absl::Time now, const policy::Action& action);
+  // How many of so many actions the coordinator lives to carry out: mostly all.
+  size_t CarriedOut(size_t actions);
+  // The coordinator has died. What the next one finds; `options`: what it was started with.
+  policy::Legacy WhatIsFound(absl::Time now, uint32_t workers_wanted,
+                             const policy::SupervisorOptions& options);
 
  private:
   enum class Kind {
+    kKept,
     kReady,
+    kProbeAnswered,
     kRefuse,
     kSpawnFails,
     kExit,
-    kCrash,  // as kExit, but the weather may improve before
-    kHang,
+    kCrash,   // as kExit, but the weather may improve before
+    kSilent,  // for a while
+    kSilenceSeen,
+    kAnswers,
+    kHang,  // silent for ever
     kStuckSeen,
     kStarved,
     kGossip,
-    kCommand
+    kCommand,
+    kUpgradeFails,
+    kUpgradeDone,
+    kCoordinatorDies
   };
   struct Happening {
     absl::Time at;
@@ -67,37 +93,59 @@ class World {
     Kind kind = Kind::kGossip;
     policy::WorkerId worker;
     policy::Fault fault = policy::Fault::kWorld;
-    bool clean = false;
+    bool good = false;                              // the exit is clean, the probe is passed
+    policy::CommandId command = 0;                  // of an upgrade
     bool operator<(const Happening& other) const {  // for a queue that gives the earliest
       return at != other.at ? at > other.at : order > other.order;
     }
   };
   struct Process {
     policy::WorkerId id;
-    bool hung = false;
+    policy::Entry entry = policy::Entry::kAtOnce;
+    absl::Time ready_at = absl::InfiniteFuture();
     bool ready = false;
+    bool admitted = false;
+    bool silent = false;
+    bool hung = false;
+    bool draining = false;
+    bool killed = false;
+    std::set<policy::SlotIndex> adopted;
   };
 
-  void Plan(absl::Time at, Kind kind, policy::WorkerId worker, bool clean = false);
+  void Plan(absl::Time at, Kind kind, policy::WorkerId worker, bool good = false,
+            policy::CommandId command = 0);
   void PlanBirth(absl::Time now, policy::WorkerId worker);
   void PlanLife(absl::Time now, policy::WorkerId worker);
   void PlanFailedBirth(absl::Time now, policy::WorkerId worker);
+  void PlanProbe(absl::Time now, policy::WorkerId worker);
   void PlanDrain(absl::Time now, policy::WorkerId worker);
+  void PlanKill(absl::Time now, policy::WorkerId worker);
+  void PlanUpgrade(absl::Time now, policy::CommandId command);
   void PlanGossip(absl::Time now);
   void PlanCommand(absl::Time now);
+  void PlanDeath(absl::Time now);
   bool TakePlace(const Happening& happening, policy::Event* event);
+  bool Worker(const Happening& happening, Process& process, policy::Event* event);
+  bool Binds(const Process& process, policy::Event* event);
+  bool GivesCommand(const Happening& happening, policy::Event* event);
   policy::Event Gossip();
   policy::Command AnyCommand();
+  policy::WorkerState StateOf(const Process& process);
+  // The process of this action; nullptr: there is none.
+  Process* Of(const policy::WorkerId& id);
   void Bury(policy::WorkerId worker);
   bool Fault(uint64_t calm_percent, uint64_t storm_percent);
 
   Random random_;
-  const policy::SupervisorOptions options_;
+  policy::SupervisorOptions options_;
   absl::Time now_;
   Weather weather_ = Weather::kQuiet;
   std::priority_queue<Happening> ahead_;
   uint64_t order_ = 0;
   std::map<policy::Generation, Process> alive_;
+  std::set<policy::SlotIndex> kept_;  // slots whose listeners the coordinator keeps
+  policy::Generation newest_ = 0;
+  policy::CommandId upgrade_ = 0;                      // under way; 0: none
   std::vector<policy::WorkerId> dead_;                 // the last ones, for gossip
   std::map<uint64_t, policy::CommandGiven> commands_;  // by order of their happening
   policy::CommandId next_command_ = 1;

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""The loss matrix: what is lost by each change of a cluster, in each mode, under each load, near and far.
+
+    tools/test-independent: bazel build //tools:uring-cluster //tools/load/... //tools/delay_line/...
+    benchmarks/loss/loss_matrix.py              all of it, a table at the end (as root: namespaces, other users)
+    benchmarks/loss/loss_matrix.py --short      few repeats, for the tests
+    ... --change roll,kill --mode full --load new --rtt 0,20 --repeat 5 --json FILE
+
+Every attempt of the load client is accounted for; it never retries. A planned change may lose nothing; a kill -9 at
+most what was in flight in the dead worker.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from stage import CannotRun, Cluster, Load, kill, network, wait_until  # noqa: E402
+
+WORKERS = 4
+LOADS = {
+    "new": ["--mode=new", "--connections=16"],
+    "rate": ["--mode=new", "--connections=400", "--rate=500"],
+    "keep-alive": ["--mode=keep_alive", "--connections=50", "--think=10ms"],
+}
+REPEAT = {"roll": 20, "scale": 20, "kill": 20, "stop": 5, "coordinator": 5}
+SHORT = {"roll": 4, "scale": 2, "kill": 4, "stop": 1, "coordinator": 1}
+
+
+def roll(cluster, repeat, _):
+    for _ in range(repeat):
+        cluster.verb("reload", "hello")
+
+
+def scale(cluster, repeat, _):
+    for _ in range(repeat):
+        cluster.verb("scale", "hello", "2")
+        cluster.verb("scale", "hello", "8")
+
+
+def kill_workers(cluster, repeat, chance):
+    for _ in range(repeat):
+        kill(chance.choice(cluster.serving())["pid"], signal.SIGKILL)
+        cluster.await_whole()
+        # The next death is one of its own: past --min-uptime it is no quick one, which would back off.
+        wait_until(lambda: all(worker["uptime_seconds"] > 1.2 for worker in cluster.serving()), "uptime")
+
+
+def stop_workers(cluster, repeat, chance):
+    for _ in range(repeat):
+        pid = chance.choice(cluster.serving())["pid"]
+        kill(pid, signal.SIGSTOP)
+        wait_until(lambda: pid not in [worker["pid"] for worker in cluster.view()["workers"]], "it is replaced")
+        cluster.await_whole()
+
+
+def kill_coordinator(cluster, repeat, _):
+    for _ in range(repeat):
+        kill(cluster.view()["coordinator_pid"], signal.SIGKILL)
+        wait_until(lambda: not cluster.view()["running"], "the coordinator is gone")
+        cluster.start()
+        cluster.verb("scale", "hello", "+1")
+        cluster.verb("reload", "hello")
+        cluster.verb("scale", "hello", "-1")
+
+
+CHANGES = {"roll": roll, "scale": scale, "kill": kill_workers, "stop": stop_workers, "coordinator": kill_coordinator}
+# stop: a shorter judgement than the default 10 s, so that the whole course fits into the run.
+FLAGS = {"stop": ["--hang-timeout=3s"]}
+
+
+def run_cell(change, mode, load, rtt_ms, repeat, seed=1):
+    """The load client's account, or CannotRun."""
+    net = network(rtt_ms)
+    try:
+        cluster = Cluster(net, mode, 8 if change == "scale" else WORKERS, *FLAGS.get(change, []))
+        try:
+            with Load(net, *LOADS[load]) as client:
+                CHANGES[change](cluster, repeat, random.Random(seed))
+                account = client.finish()
+            account["cluster_log"] = cluster.log()
+            return account
+        finally:
+            cluster.close()
+    finally:
+        net.close()
+
+
+def judge(change, load, account, repeat):
+    """"" or what is wrong."""
+    if account["local_error"]:
+        return "the client's own fault %d times" % account["local_error"]
+    if change == "kill":
+        # In flight are at most the client's connections to the dead worker; a keep-alive one is reset also when idle.
+        bound = repeat * (50 if load == "keep-alive" else 16)
+        return "" if account["lost"] <= bound else "%d lost in %d kills" % (account["lost"], repeat)
+    if change == "stop" and load == "keep-alive":
+        return ""  # those that the stuck worker had accepted are reset when it is killed: said in the table
+    return "" if account["lost"] == 0 else "%d lost" % account["lost"]
+
+
+def text(change, account):
+    shown = "%d / %d" % (account["lost"], account["attempts"])
+    if change == "stop":
+        shown += ", %d slow" % account["slow"]
+    return shown
+
+
+def table(results, arguments):
+    columns = [(load, rtt) for load in arguments.load for rtt in arguments.rtt]
+    lines = ["| change | mode | " + " | ".join("%s, RTT %d ms" % column for column in columns) + " |",
+             "|---|---|" + "---|" * len(columns)]
+    for change in arguments.change:
+        for mode in arguments.mode:
+            cells = [results.get((change, mode, load, rtt), "-") for load, rtt in columns]
+            lines.append("| %s x %d | %s | %s |" % (change, arguments.counts[change], mode, " | ".join(cells)))
+    return "\n".join(lines)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description="lost / attempts for each change, mode, load and distance")
+    parser.add_argument("--change", default=",".join(CHANGES))
+    parser.add_argument("--mode", default="full,migrate,plain")
+    parser.add_argument("--load", default=",".join(LOADS))
+    parser.add_argument("--rtt", default="0,20")
+    parser.add_argument("--repeat", type=int)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--json", help="write all accounts into this file")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    for name in ("change", "mode", "load", "rtt"):
+        setattr(arguments, name, getattr(arguments, name).split(","))
+    arguments.rtt = [int(rtt) for rtt in arguments.rtt]
+    counts = dict(SHORT if arguments.short else REPEAT)
+    if arguments.repeat:
+        counts = {change: arguments.repeat for change in counts}
+    arguments.counts = counts
+    return arguments
+
+
+def main():
+    arguments = parse()
+    results, accounts, wrong = {}, {}, []
+    for change in arguments.change:
+        for mode in arguments.mode:
+            for load in arguments.load:
+                for rtt in arguments.rtt:
+                    cell = (change, mode, load, rtt)
+                    began = time.monotonic()
+                    repeat = arguments.counts[change]
+                    try:
+                        account = run_cell(*cell, repeat, arguments.seed)
+                    except CannotRun as reason:
+                        results[cell] = "cannot run: %s" % reason
+                        print(*cell, results[cell], file=sys.stderr)
+                        continue
+                    results[cell] = text(change, account)
+                    accounts[" ".join(map(str, cell))] = account
+                    fault = judge(change, load, account, repeat)
+                    if fault:
+                        wrong.append("%s: %s" % (" ".join(map(str, cell)), fault))
+                    kinds = {k: v for k, v in account.items() if isinstance(v, int) and v and k not in ("attempts", "ok")}
+                    print("%-11s %-8s %-10s %2d ms: %s %s (%.0f s)" % (*cell, results[cell], kinds,
+                          time.monotonic() - began), file=sys.stderr)
+    print(table(results, arguments))
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as out:
+            json.dump(accounts, out, indent=1)
+    for line in wrong:
+        print("WRONG:", line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+#include "core/exec/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
+
+namespace uc::exec {
+namespace {
+
+constexpr int kFirstInherited = 3;
+
+std::vector<std::string> Environment(const ChildOptions& options) {
+  std::map<std::string, std::string> variables;
+  const auto put = [&variables](const std::string& variable) {
+    const size_t equals = variable.find('=');
+    if (equals != std::string::npos)
+      variables[variable.substr(0, equals)] = variable.substr(equals + 1);
+  };
+  for (char** variable = environ; *variable != nullptr; ++variable) put(*variable);
+  for (const std::string& variable : options.environment) put(variable);
+  for (size_t i = 0; i < options.descriptors.size(); ++i) {
+    variables[options.descriptors[i].first] = absl::StrCat(kFirstInherited + i);
+  }
+  std::vector<std::string> all;
+  for (const auto& [name, value] : variables) all.push_back(absl::StrCat(name, "=", value));
+  return all;
+}
+
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Puts the descriptors at kFirstInherited and up, and nothing else behind them. In the child.
+bool Inherit(std::vector<int> descriptors) {
+  const int beyond = kFirstInherited + static_cast<int>(descriptors.size());
+  for (int& fd : descriptors) {  // out of the way of each other
+    fd = fcntl(fd, F_DUPFD, beyond);
+    if (fd < 0) return false;
+  }
+  for (size_t i = 0; i < descriptors.size(); ++i) {
+    if (dup2(descriptors[i], kFirstInherited + static_cast<int>(i)) < 0) return false;
+  }
+  return close_range(static_cast<unsigned>(beyond), ~0u, 0) == 0;
+}
+
+struct Step {
+  const char* what;
+  int error;
+};
+
+// In the child: what fails goes through `words`.
+[[noreturn]] void Become(const ChildOptions& options, const passwd* user, pid_t parent, int words,
+                         char* const* argv, char* const* environment) {
+  const auto fail = [words](const char* what) {
+    const Step step = {what, errno};
+    [[maybe_unused]] const ssize_t size = write(words, &step, sizeof(step));
+    _exit(127);
+  };
+  // If we go, by SIGKILL above all, the program must not stay behind with nobody to watch it.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(127);
+  if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) fail("--cwd");
+  if (user != nullptr && (initgroups(user->pw_name, user->pw_gid) != 0 ||
+                          setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) {
+    fail("--user");
+  }
+  if (user != nullptr) prctl(PR_SET_PDEATHSIG, SIGKILL);  // setuid(2) clears it
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (signal != SIGKILL && signal != SIGSTOP) ::signal(signal, SIG_DFL);
+  }
+  std::vector<int> descriptors;
+  for (const auto& [name, fd] : options.descriptors) descriptors.push_back(fd);
+  // The pipe for our own words stays open until exec closes it.
+  descriptors.push_back(words);
+  if (!Inherit(descriptors)) fail("descriptors");
+  const int last = kFirstInherited + static_cast<int>(descriptors.size()) - 1;
+  fcntl(last, F_SETFD, FD_CLOEXEC);
+  execve(argv[0], argv, environment);
+  const Step step = {"exec", errno};
+  [[maybe_unused]] const ssize_t size = write(last, &step, sizeof(step));
+  _exit(127);
+}
+
+}  // namespace
+
+absl::StatusOr<Child> Child::Start(const ChildOptions& options) {
+  const passwd* user = nullptr;
+  if (!options.user.empty()) {
+    user = getpwnam(options.user.c_str());
+    if (user == nullptr) {
+      return absl::FailedPreconditionError(absl::StrCat("--user=", options.user, ": no such user"));
+    }
+  }
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return absl::UnavailableError("no pipe for the program");
+  const Fd ours(ends[0]);
+  Fd theirs(ends[1]);
+  const std::vector<std::string> variables = Environment(options);
+  const std::vector<char*> argv = Pointers(options.program.argv);
+  const std::vector<char*> environment = Pointers(variables);
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) return absl::UnavailableError(absl::StrCat("no process: ", strerror(errno)));
+  if (pid == 0) Become(options, user, parent, theirs.get(), argv.data(), environment.data());
+  theirs.Reset();
+  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  UC_CHECK(pidfd.valid());
+  Step step = {};
+  ssize_t size;
+  do {
+    size = read(ours.get(), &step, sizeof(step));
+  } while (size < 0 && errno == EINTR);
+  if (size != static_cast<ssize_t>(sizeof(step))) return Child(pid, std::move(pidfd));
+  waitpid(pid, nullptr, 0);
+  const std::string what =
+      absl::string_view(step.what) == "exec" ? options.program.argv[0] : step.what;
+  return absl::FailedPreconditionError(absl::StrCat(what, ": ", strerror(step.error)));
+}
+
+void Child::Signal(int signal) const {
+  syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+}
+
+std::optional<int> Child::Reap() const {
+  int status = 0;
+  return waitpid(pid_, &status, WNOHANG) == pid_ ? std::optional<int>(status) : std::nullopt;
+}
+
+}  // namespace uc::exec

@@ -1,0 +1,48 @@
+// Child: the program's process: started with its environment and channels, watched by a pidfd.
+#ifndef CORE_EXEC_CHILD_H_
+#define CORE_EXEC_CHILD_H_
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/base/fd.h"
+#include "core/exec/program.h"
+
+namespace uc::exec {
+
+struct ChildOptions {
+  Program program;
+  std::string directory;                 // empty: where we are
+  std::vector<std::string> environment;  // "KEY=VALUE"; wins over what we have
+  std::string user;                      // empty: as we are
+  // What it inherits besides the standard streams, with the variable that tells it the number.
+  std::vector<std::pair<std::string, int>> descriptors;
+};
+
+class Child {
+ public:
+  // FailedPrecondition: it cannot be executed, no such user, no such directory. Unavailable: no process.
+  static absl::StatusOr<Child> Start(const ChildOptions& options);
+  Child(Child&&) = default;
+
+  pid_t pid() const { return pid_; }
+  // Readable when it has ended.
+  int fd() const { return pidfd_.get(); }
+  void Signal(int signal) const;
+  // Its wait status; nullopt: it runs.
+  std::optional<int> Reap() const;
+
+ private:
+  Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  pid_t pid_;
+  Fd pidfd_;
+};
+
+}  // namespace uc::exec
+
+#endif  // CORE_EXEC_CHILD_H_

@@ -1,0 +1,37 @@
+// Program: which command line runs an app that is a file of its own: a script by its interpreter, an executable
+// directly.
+#ifndef CORE_EXEC_PROGRAM_H_
+#define CORE_EXEC_PROGRAM_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace uc::exec {
+
+struct ProgramOptions {
+  std::string path;         // as it was given; relative to `directory`
+  std::string interpreter;  // empty: by the path's ending; "none": run the path itself
+  std::vector<std::string> arguments;
+  std::string directory;  // empty: where we are
+};
+
+// What execvp(3) wants. argv[0] may be a bare name, which PATH resolves.
+struct Program {
+  std::vector<std::string> argv;
+  bool node = false;  // speaks Node's IPC channel
+};
+
+// "node" for .js .mjs .cjs, "python3" for .py, "ruby" for .rb, "perl" for .pl, "bash" for .sh; "" for others.
+absl::string_view InterpreterOf(absl::string_view path);
+
+// NotFound, PermissionDenied, InvalidArgument in one line: no such file, a directory, not executable and no
+// interpreter known for it, interpreter not installed.
+absl::StatusOr<Program> FindProgram(const ProgramOptions& options);
+
+}  // namespace uc::exec
+
+#endif  // CORE_EXEC_PROGRAM_H_

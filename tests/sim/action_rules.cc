@@ -1,0 +1,275 @@
+// The rules about a single action. What each one says is its name.
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "tests/policy/policy_text.h"
+#include "tests/sim/invariants.h"
+
+namespace uc::sim {
+
+using policy::Action;
+using policy::ToText;
+using policy::WorkerState;
+
+namespace {
+
+// A drain that hands the work of a running cluster over; nullptr: it is none.
+const policy::Drain* HandOver(const Moment& moment, const Action& action) {
+  const auto* drain = std::get_if<policy::Drain>(&action);
+  if (drain == nullptr || drain->kind != policy::DrainKind::kHandOver || moment.view.stopping) {
+    return nullptr;
+  }
+  return drain;
+}
+
+bool OlderOneServes(const Moment& moment, const policy::WorkerId& id) {
+  const Member* const incumbent = moment.chronicle.Incumbent(id.slot);
+  return incumbent != nullptr && incumbent->id.generation < id.generation;
+}
+
+}  // namespace
+
+std::string ActionNamesALivingWorker(const Moment& moment, const Action& action) {
+  const Member* member = nullptr;
+  if (const auto* drain = std::get_if<policy::Drain>(&action)) {
+    member = moment.chronicle.Find(drain->worker);
+    if (member != nullptr &&
+        (member->state == WorkerState::kServing || member->state == WorkerState::kDraining)) {
+      return "";
+    }
+  } else if (const auto* kill = std::get_if<policy::Kill>(&action)) {
+    member = moment.chronicle.Find(kill->worker);
+    if (member != nullptr && member->state != WorkerState::kKilled) return "";
+  } else {
+    return "";
+  }
+  return absl::StrCat(ToText(action), member == nullptr ? ": no such worker lives"
+                                                        : ": this worker is not to be told so");
+}
+
+std::string GenerationsAreNew(const Moment& moment, const Action& action) {
+  const auto* spawn = std::get_if<policy::Spawn>(&action);
+  if (spawn == nullptr || spawn->worker.generation > moment.chronicle.newest) return "";
+  return absl::StrCat(ToText(action), ": generation ", moment.chronicle.newest, " was born before");
+}
+
+std::string ServingWorkersAreNotKilled(const Moment& moment, const Action& action) {
+  const auto* kill = std::get_if<policy::Kill>(&action);
+  if (kill == nullptr || kill->reason == policy::KillReason::kStuck ||
+      kill->reason == policy::KillReason::kStopNow) {
+    return "";
+  }
+  const Member* const member = moment.chronicle.Find(kill->worker);
+  if (member == nullptr || member->state != WorkerState::kServing) return "";
+  return absl::StrCat(ToText(action), ": it serves");
+}
+
+std::string RebirthKillsNobodyReady(const Moment& moment, const Action& action) {
+  const auto* kill = std::get_if<policy::Kill>(&action);
+  if (kill == nullptr || !moment.reborn) return "";
+  const Member* const member = moment.chronicle.Find(kill->worker);
+  if (member != nullptr &&
+      (member->state == WorkerState::kStarting || member->state == WorkerState::kProving)) {
+    return "";
+  }
+  return absl::StrCat(ToText(action), ": it had got farther than that");
+}
+
+std::string SuccessorsProveThemselves(const Moment& moment, const Action& action) {
+  if (const auto* spawn = std::get_if<policy::Spawn>(&action)) {
+    const bool beside = moment.chronicle.Serves(spawn->worker.slot);
+    if (beside == (spawn->entry == policy::Entry::kOnAdmission)) return "";
+    return absl::StrCat(ToText(action),
+                        beside ? ": somebody serves here already" : ": nobody else serves here");
+  }
+  const auto* admit = std::get_if<policy::Admit>(&action);
+  const auto* probe = std::get_if<policy::Probe>(&action);
+  if (admit == nullptr && probe == nullptr) return "";
+  const Member* const member =
+      moment.chronicle.Find(admit != nullptr ? admit->worker : probe->worker);
+  if (member == nullptr || member->state != WorkerState::kProving) {
+    return absl::StrCat(ToText(action), ": it does not wait for that");
+  }
+  if (probe != nullptr) {
+    return moment.options.probing && !member->probed
+               ? ""
+               : absl::StrCat(ToText(action), ": it is not to be probed");
+  }
+  if (!moment.options.probing || member->proven) return "";
+  return absl::StrCat(ToText(action), ": its probe has not been passed");
+}
+
+std::string HandOverHasASuccessor(const Moment& moment, const Action& action) {
+  const policy::Drain* const drain = HandOver(moment, action);
+  if (drain == nullptr || drain->worker.slot >= moment.view.wanted) return "";
+  for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
+    if (other.id != drain->worker && other.state == WorkerState::kServing) return "";
+  }
+  return absl::StrCat(ToText(action), ": nobody else serves this slot");
+}
+
+std::string HandOverComesAfterTheSoak(const Moment& moment, const Action& action) {
+  const policy::Drain* const drain = HandOver(moment, action);
+  if (drain == nullptr || drain->worker.slot >= moment.view.wanted || moment.reborn) return "";
+  if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
+  for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
+    if (other.id.generation <= drain->worker.generation || other.state != WorkerState::kServing) {
+      continue;
+    }
+    if (other.suspect) return absl::StrCat(ToText(action), ": its successor is silent");
+    const absl::Duration soaked = moment.now - other.well_since;
+    if (soaked >= moment.options.soak) return "";
+    return absl::StrCat(ToText(action), ": its successor has been well for ",
+                        absl::FormatDuration(soaked), " of ",
+                        absl::FormatDuration(moment.options.soak));
+  }
+  return "";
+}
+
+std::string HeirsServe(const Moment& moment, const Action& action) {
+  const auto* drain = std::get_if<policy::Drain>(&action);
+  if (drain == nullptr) return "";
+  for (const policy::WorkerId& heir : drain->heirs) {
+    const Member* const member = moment.chronicle.Find(heir);
+    if (heir == drain->worker) return absl::StrCat(ToText(action), ": it cannot be its own heir");
+    if (member == nullptr || member->state != WorkerState::kServing) {
+      return absl::StrCat(ToText(action), ": ", ToText(heir), " does not serve");
+    }
+    if (std::count(drain->heirs.begin(), drain->heirs.end(), heir) > 1) {
+      return absl::StrCat(ToText(action), ": ", ToText(heir), " inherits twice");
+    }
+  }
+  return "";
+}
+
+std::string HandOverHasHeirs(const Moment& moment, const Action& action) {
+  const policy::Drain* const drain = HandOver(moment, action);
+  if (drain == nullptr || !drain->heirs.empty()) return "";
+  if (!moment.chronicle.HealthyBeside(drain->worker.slot, moment.view.wanted)) return "";
+  return absl::StrCat(ToText(action), ": others could take its connections");
+}
+
+std::string RetirementComesAfterTheGrace(const Moment& moment, const Action& action) {
+  const policy::Drain* const drain = HandOver(moment, action);
+  if (drain == nullptr || drain->worker.slot < moment.view.wanted) return "";
+  if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
+  // Of two that a new coordinator found the older one leaves, the slot does not.
+  if (moment.chronicle.At(drain->worker.slot).members.back().state == WorkerState::kServing &&
+      moment.chronicle.At(drain->worker.slot).members.back().id != drain->worker) {
+    return "";
+  }
+  const Story& story = moment.chronicle.At(drain->worker.slot);
+  if (story.live) return absl::StrCat(ToText(action), ": the slot is still live");
+  const absl::Duration dark = moment.now - story.dark_since;
+  if (dark >= moment.options.retire_grace) return "";
+  return absl::StrCat(ToText(action), ": ", absl::FormatDuration(dark),
+                      " after it was taken off, not ",
+                      absl::FormatDuration(moment.options.retire_grace));
+}
+
+std::string EvacuatedAreTheRetiredOnly(const Moment& moment, const Action& action) {
+  const auto* evacuate = std::get_if<policy::Evacuate>(&action);
+  if (evacuate == nullptr) return "";
+  const Story& story = moment.chronicle.At(evacuate->slot);
+  const char* wrong = nullptr;
+  if (moment.options.retirement != policy::Retirement::kMigrate) {
+    wrong = ": the kernel cannot";
+  } else if (evacuate->slot < moment.view.wanted) {
+    wrong = ": the slot is wanted";
+  } else if (!story.kept) {
+    wrong = ": there are no listeners";
+  } else if (story.live) {
+    wrong = ": the slot is still live";
+  } else if (moment.chronicle.Live() == 0) {
+    wrong = ": there is nobody to move the queues to";
+  } else if (!moment.chronicle.StandIns(story).empty()) {
+    wrong = ": its stand-in still accepts";
+  }
+  return wrong == nullptr ? "" : absl::StrCat(ToText(action), wrong);
+}
+
+std::string StandInsServeElsewhere(const Moment& moment, const Action& action) {
+  const auto* adopt = std::get_if<policy::Adopt>(&action);
+  if (adopt == nullptr) return "";
+  if (!moment.chronicle.At(adopt->slot).kept) {
+    return absl::StrCat(ToText(action), ": there are no listeners");
+  }
+  if (!moment.chronicle.StandIns(moment.chronicle.At(adopt->slot)).empty()) {
+    return absl::StrCat(ToText(action), ": somebody stands in already");
+  }
+  const Member* const incumbent = moment.chronicle.Incumbent(adopt->worker.slot);
+  if (incumbent != nullptr && incumbent->id == adopt->worker && !incumbent->suspect &&
+      adopt->worker.slot != adopt->slot) {
+    return "";
+  }
+  return absl::StrCat(ToText(action), ": it is no healthy worker of another slot");
+}
+
+std::string ReleasedAreTheStandIns(const Moment& moment, const Action& action) {
+  const auto* release = std::get_if<policy::Release>(&action);
+  if (release == nullptr) return "";
+  for (const Member* stand_in : moment.chronicle.StandIns(moment.chronicle.At(release->slot))) {
+    if (stand_in->id == release->worker) return "";
+  }
+  return absl::StrCat(ToText(action), ": it does not stand in there");
+}
+
+std::string OneUpgradeAtATime(const Moment& moment, const Action& action) {
+  const auto* upgrade = std::get_if<policy::Upgrade>(&action);
+  if (upgrade == nullptr) return "";
+  if (moment.chronicle.upgrade.has_value()) {
+    return absl::StrCat(ToText(action), ": upgrade ", *moment.chronicle.upgrade, " is under way");
+  }
+  if (moment.chronicle.open().count(upgrade->command) == 0) {
+    return absl::StrCat(ToText(action), ": nobody asked for it");
+  }
+  return moment.view.rolling ? absl::StrCat(ToText(action), ": a roll is under way") : "";
+}
+
+std::string SharingIsCalm(const Moment& moment, const Action& action) {
+  if (!std::holds_alternative<policy::Rebalance>(action)) return "";
+  if (!moment.options.rebalancing) return "nobody asked for it";
+  if (moment.view.stopping) return "the cluster is stopping";
+  return moment.view.rolling ? "a roll is under way" : "";
+}
+
+std::string CommandsAreAnsweredOnce(const Moment& moment, const Action& action) {
+  policy::CommandId id = 0;
+  if (const auto* answer = std::get_if<policy::Acknowledge>(&action)) id = answer->command;
+  if (const auto* progress = std::get_if<policy::Progress>(&action)) id = progress->command;
+  if (id == 0 || moment.chronicle.open().count(id) == 1) return "";
+  return absl::StrCat(ToText(action), ": this command is not open");
+}
+
+std::string QuickDeathsBackOff(const Moment& moment, const Action& action) {
+  const auto* spawn = std::get_if<policy::Spawn>(&action);
+  if (spawn == nullptr || moment.view.rolling || moment.rolling_before) return "";
+  const Story& story = moment.chronicle.At(spawn->worker.slot);
+  // Who asks for a worker gets one at once.
+  if (story.quick_ends < 2 || story.last_end <= moment.chronicle.last_reload_or_restart ||
+      story.last_end <= moment.chronicle.last_scale) {
+    return "";
+  }
+  const policy::RestartOptions& options = moment.options.restarts;
+  absl::Duration least = options.backoff_first;
+  for (int end = 2; end < story.quick_ends && least < options.backoff_max; ++end) least *= 1.5;
+  least = std::min(least, options.backoff_max);
+  if (moment.now - story.last_end >= least) return "";
+  return absl::StrCat(ToText(action), ": ", absl::FormatDuration(moment.now - story.last_end),
+                      " after quick end ", story.quick_ends, ", not ", absl::FormatDuration(least));
+}
+
+std::string NothingComesAfterFinish(const Moment& moment, const Action& action) {
+  return moment.chronicle.finished ? absl::StrCat(ToText(action), ": after Finish") : "";
+}
+
+std::string FinishIsAskedForOrAFailedBoot(const Moment& moment, const Action& action) {
+  if (!std::holds_alternative<policy::Finish>(action)) return "";
+  if (moment.chronicle.Alive() > 0) return "workers are still alive";
+  if (!moment.chronicle.open().empty()) return "commands are still open";
+  if (moment.chronicle.stop_given || !moment.chronicle.ever_ready) return "";
+  return "nobody asked for it, and a worker has been READY";
+}
+
+}  // namespace uc::sim

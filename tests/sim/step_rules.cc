@@ -1,0 +1,274 @@
+// The rules about what is true after a step. What each one says is its name.
+#include <algorithm>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/policy/policy_text.h"
+#include "tests/sim/invariants.h"
+
+namespace uc::sim {
+
+using policy::SlotIndex;
+using policy::ToText;
+using policy::WorkerState;
+
+std::string AtMostTwoWorkersInASlot(const Moment& moment) {
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    if (story.members.size() > 2) {
+      return absl::StrCat("slot ", index, " has ", story.members.size(), " workers");
+    }
+  }
+  return "";
+}
+
+std::string StartingIsBounded(const Moment& moment) {
+  const int starting = moment.chronicle.Starting();
+  if (starting <= static_cast<int>(moment.options.starting_max)) return "";
+  return absl::StrCat(starting, " workers start at one time, at most ", moment.options.starting_max,
+                      " may");
+}
+
+std::string RebirthKnowsEverybody(const Moment& moment) {
+  if (!moment.reborn) return "";
+  for (const policy::WorkerId& id : moment.chronicle.served_before_rebirth) {
+    const Member* const member = moment.chronicle.Find(id);
+    const bool known = std::any_of(
+        moment.view.slots.begin(), moment.view.slots.end(), [&](const policy::Slot& slot) {
+          return (slot.incumbent.has_value() && slot.incumbent->id == id) ||
+                 (slot.successor.has_value() && slot.successor->id == id) ||
+                 (slot.leaving.has_value() && slot.leaving->id == id);
+        });
+    if (member == nullptr || !known) return absl::StrCat(ToText(id), " is forgotten");
+    if (member->state == WorkerState::kServing) continue;
+    const Member& youngest = moment.chronicle.At(id.slot).members.back();
+    const bool followed = youngest.id != id && youngest.state == WorkerState::kServing;
+    if (!followed && id.slot < moment.view.wanted) {
+      return absl::StrCat(ToText(id), " has to leave, though its slot is wanted");
+    }
+  }
+  return "";
+}
+
+// --- Who gets new connections ---
+
+std::string LiveSlotsServe(const Moment& moment) {
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    if (!story.live) continue;
+    if (story.evacuated > 0 && !story.kept && story.members.empty()) {
+      return absl::StrCat("slot ", index, " is live without a listener");
+    }
+    if (!moment.chronicle.Serves(index)) {
+      return absl::StrCat("slot ", index, " is live and has no serving worker");
+    }
+  }
+  return "";
+}
+
+std::string LiveSetIsNotEmptyWhileASlotServes(const Moment& moment) {
+  bool serving = false;
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    if (story.live) return "";
+    serving |= moment.chronicle.Serves(index);
+  }
+  return serving ? "a slot serves, but new connections reach nobody" : "";
+}
+
+// Stop and restart ask serving workers to leave; a stuck one has to.
+static bool TakesServingWorkers(const policy::Event& event) {
+  if (const auto* command = std::get_if<policy::CommandGiven>(&event)) {
+    return std::holds_alternative<policy::Stop>(command->command) ||
+           std::holds_alternative<policy::Restart>(command->command);
+  }
+  const auto* seen = std::get_if<policy::HealthObserved>(&event);
+  return seen != nullptr && seen->health == policy::Health::kStuck;
+}
+
+std::string LiveSetIsNotEmptiedByChoice(const Moment& moment) {
+  if (moment.live_before == 0 || moment.chronicle.Live() > 0) return "";
+  if (TakesServingWorkers(moment.event) || moment.reborn ||
+      std::holds_alternative<policy::WorkerExited>(moment.event)) {
+    return "";
+  }
+  return "no slot is live any more, and nobody died";
+}
+
+std::string LiveSetShunsSuspects(const Moment& moment) {
+  if (!moment.chronicle.HealthyBeside(policy::kWorkersMax, moment.view.wanted)) return "";
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    if (!story.live || moment.chronicle.Healthy(index)) continue;
+    return absl::StrCat("slot ", index, " is live and silent, though others are well");
+  }
+  return "";
+}
+
+// --- Who accepts ---
+
+std::string KeptListenersAreServed(const Moment& moment) {
+  if (moment.view.stopping) return "";
+  const Chronicle& chronicle = moment.chronicle;
+  for (const auto& [index, story] : chronicle.slots()) {
+    if (!story.kept || chronicle.Silent(story) || chronicle.Healthy(index)) continue;
+    const std::vector<const Member*> stand_ins = chronicle.StandIns(story);
+    const bool well = std::any_of(stand_ins.begin(), stand_ins.end(),
+                                  [](const Member* stand_in) { return !stand_in->suspect; });
+    if (well || !chronicle.HealthyBeside(index, policy::kWorkersMax)) continue;
+    return absl::StrCat("slot ", index, " has listeners that nobody accepts from");
+  }
+  return "";
+}
+
+std::string AtMostOneStandIn(const Moment& moment) {
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    const std::vector<const Member*> stand_ins = moment.chronicle.StandIns(story);
+    if (stand_ins.size() <= 1) continue;
+    return absl::StrCat("slot ", index, " has ", ToText(stand_ins[0]->id), " and ",
+                        ToText(stand_ins[1]->id));
+  }
+  return "";
+}
+
+std::string ReleasedSlotsAreServed(const Moment& moment) {
+  for (const policy::Action& action : moment.actions) {
+    const auto* release = std::get_if<policy::Release>(&action);
+    if (release == nullptr) continue;
+    const Story& story = moment.chronicle.At(release->slot);
+    if (!story.kept || moment.chronicle.Healthy(release->slot) || moment.chronicle.StoodIn(story)) {
+      continue;
+    }
+    return absl::StrCat(ToText(action), ": nobody takes over");
+  }
+  return "";
+}
+
+std::string NothingAcceptsForEvacuatedSlots(const Moment& moment) {
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    if (story.evacuated == 0) continue;
+    const std::vector<const Member*> stand_ins = moment.chronicle.StandIns(story);
+    if (!story.kept && !stand_ins.empty()) {
+      return absl::StrCat("slot ", index, " was evacuated, and ", ToText(stand_ins[0]->id),
+                          " stands in");
+    }
+    for (const Member& member : story.members) {
+      if (member.id.generation > story.evacuated || member.state != WorkerState::kServing) continue;
+      return absl::StrCat("slot ", index, " was evacuated, and ", ToText(member.id), " serves on");
+    }
+  }
+  return "";
+}
+
+// --- Who serves ---
+
+std::string ServingFallsOnlyForAReason(const Moment& moment) {
+  if (TakesServingWorkers(moment.event)) return "";
+  const int serving = moment.chronicle.ServingBelow(moment.view.wanted);
+  if (serving >= moment.serving_before) return "";
+  return absl::StrCat("of the wanted slots ", moment.serving_before, " served, now ", serving);
+}
+
+// It came with this roll and has not been sent away.
+static bool ComesWithTheRoll(const Moment& moment, const Member& member) {
+  return member.entry == policy::Entry::kOnAdmission && !member.retired &&
+         member.id.generation > moment.chronicle.newest_before_roll &&
+         member.state != WorkerState::kDraining && member.state != WorkerState::kKilled;
+}
+
+std::string RollHasItsWidth(const Moment& moment) {
+  std::vector<SlotIndex> twofold;
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    if (index >= moment.view.wanted || story.members.size() < 2) continue;
+    if (std::any_of(story.members.begin(), story.members.end(),
+                    [&](const Member& member) { return ComesWithTheRoll(moment, member); })) {
+      twofold.push_back(index);
+    }
+  }
+  const size_t width = moment.view.rolling ? moment.options.roll_width : 0;
+  if (twofold.size() <= width) return "";
+  // Who comes alone when the roll was aborted serves for its slot, not beside it.
+  std::erase_if(twofold, [&](SlotIndex index) {
+    return !moment.view.rolling &&
+           moment.chronicle.At(index).members.front().state != WorkerState::kServing;
+  });
+  if (twofold.size() <= width) return "";
+  return absl::StrCat(twofold.size(), " slots have a worker too many, at most ", width,
+                      " may; one is slot ", twofold.back());
+}
+
+// --- The tables ---
+
+std::string WantedSlotsAreContiguous(const Moment& moment) {
+  uint32_t wanted = 0;
+  for (const policy::Slot& slot : moment.view.slots) {
+    if (!slot.wanted) continue;
+    if (slot.index != wanted) return absl::StrCat("slot ", wanted, " is missing");
+    ++wanted;
+  }
+  if (wanted == moment.view.wanted && wanted >= 1) return "";
+  return absl::StrCat(wanted, " slots are wanted, but ", moment.view.wanted, " workers");
+}
+
+std::string TablesAreTrue(const Moment& moment) {
+  size_t shown = 0;
+  int live = 0;
+  for (const policy::Slot& slot : moment.view.slots) {
+    if (slot.live != moment.chronicle.At(slot.index).live) {
+      return absl::StrCat("slot ", slot.index, ": live in the table is not what was asked for");
+    }
+    live += slot.live;
+    for (const auto* worker : {&slot.incumbent, &slot.successor, &slot.leaving}) {
+      if (!worker->has_value()) continue;
+      ++shown;
+      const Member* const member = moment.chronicle.Find((*worker)->id);
+      if (member == nullptr || member->state != (*worker)->state) {
+        return absl::StrCat("worker ", ToText((*worker)->id), " is not as the table says");
+      }
+    }
+  }
+  if (live != moment.chronicle.Live()) {
+    return absl::StrCat(moment.chronicle.Live(), " slots are live, the table shows ", live);
+  }
+  const int alive = moment.chronicle.Alive();
+  if (static_cast<int>(shown) == alive) return "";
+  return absl::StrCat(alive, " workers live, the table shows ", shown);
+}
+
+std::string DeadlinesAreAhead(const Moment& moment) {
+  if (moment.view.next_deadline > moment.now) return "";
+  return "the next deadline has passed: the coordinator would spin";
+}
+
+std::string NoTerminalState(const Moment& moment) {
+  if (moment.view.stopping) return "";
+  for (const policy::Slot& slot : moment.view.slots) {
+    if (!slot.wanted || !moment.chronicle.At(slot.index).members.empty()) continue;
+    const bool waits =
+        moment.view.next_deadline != absl::InfiniteFuture() || moment.chronicle.Starting() > 0;
+    if (!waits) return absl::StrCat("slot ", slot.index, " is empty and nothing will come");
+  }
+  return "";
+}
+
+std::string OpenCommandsAreBounded(const Moment& moment) {
+  const size_t open = moment.chronicle.open().size();
+  return open <= policy::kCommandsMax ? "" : absl::StrCat(open, " commands are open");
+}
+
+// --- When faults have stopped ---
+
+std::string AllWantedSlotsServe(const Moment& moment) {
+  for (SlotIndex index = 0; index < moment.view.wanted; ++index) {
+    if (!moment.chronicle.Serves(index) || !moment.chronicle.At(index).live) {
+      return absl::StrCat("slot ", index, " does not serve");
+    }
+  }
+  if (moment.view.slots.size() == moment.view.wanted) return "";
+  return absl::StrCat(moment.view.wanted, " slots are wanted, ", moment.view.slots.size(),
+                      " exist");
+}
+
+std::string AllCommandsAreAnswered(const Moment& moment) {
+  if (moment.chronicle.open().empty()) return "";
+  return absl::StrCat("command ", *moment.chronicle.open().begin(), " is still open");
+}
+
+}  // namespace uc::sim
