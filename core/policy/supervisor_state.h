@@ -1,6 +1,8 @@
 // Supervisor::State: the tables of a Supervisor and the steps it is made of. PURE.
 //
-// supervisor.cc    events in, the order of the steps, and what the end of a worker means
+// supervisor.cc    the order of the steps, and the interface
+// workers.cc       what becomes of workers, and what the end of one means
+// live.cc          health, the live set, retirement
 // legacy.cc        what a new coordinator makes of the workers that it finds
 // commands.cc      what each command sets going, and when it is answered
 // roll.cc          the roll, slot by slot
@@ -35,7 +37,7 @@ struct Supervisor::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  // --- Events: supervisor.cc ---
+  // --- Events: workers.cc, and where each one belongs ---
   void On(const SpawnFailed& event);
   void On(const WorkerReady& event);
   void On(const ListenersKept& event);
@@ -49,7 +51,7 @@ struct Supervisor::State {
   // Compares what is wanted with what is, and asks for the difference.
   void Settle();
 
-  // --- Workers: supervisor.cc ---
+  // --- Workers: workers.cc, live.cc, supervisor.cc ---
   // Said once for each worker that could not start, as soon as it is known.
   void StartFailed(const Worker& worker, Fault fault, const std::string& reason);
   // The process has ended and its seat is empty.

@@ -1,0 +1,181 @@
+// What becomes of workers: READY, refused, late, dead; and what the end of one means for its slot.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/policy/supervisor_state.h"
+
+namespace uc::policy {
+namespace {
+
+constexpr absl::Duration kReconnectTime = absl::Seconds(1);
+
+}  // namespace
+
+void Supervisor::State::On(const SpawnFailed& event) {
+  const Place place = crew.Find(event.worker);
+  if (place.slot == nullptr || place.worker().ready_at != absl::InfiniteFuture()) {
+    ++events_ignored;
+    return;
+  }
+  Worker worker = *std::exchange(place.slot->*place.seat, std::nullopt);
+  const std::string reason = OneLine(event.reason);
+  if (worker.state == WorkerState::kStarting) {
+    worker.failure = reason;
+    StartFailed(worker, event.fault, reason);
+  }
+  Departed(*place.slot, place.seat, worker, reason);
+}
+
+void Supervisor::State::On(const WorkerReady& event) {
+  const Place place = crew.Find(event.worker);
+  if (place.slot == nullptr || place.worker().state != WorkerState::kStarting) {
+    ++events_ignored;
+    return;
+  }
+  ever_ready = true;
+  crew.Ready(now, *place.slot, place.seat);
+  if (place.seat == &Slot::successor) return;  // PromoteSoaked() goes on
+  crew.SetLive(*place.slot, true);
+  // Who lost its connection in a crash needs a moment to come back.
+  const bool replaced = place.slot->restart_count > 0;
+  if (complete_once) rebalance_at = now + (replaced ? kReconnectTime : absl::ZeroDuration());
+  TellWaiting(*place.slot, absl::StrCat("slot ", event.worker.slot, ": generation ",
+                                        event.worker.generation, " ready"));
+}
+
+void Supervisor::State::On(const ListenersKept& event) {
+  const Slot* const slot = crew.Find(event.slot);
+  const bool starts = slot != nullptr && slot->incumbent.has_value() &&
+                      slot->incumbent->state == WorkerState::kStarting;
+  custody.Keep(event.slot, starts ? std::optional<WorkerId>(slot->incumbent->id) : std::nullopt);
+}
+
+void Supervisor::State::On(const WorkerRefused& event) {
+  const Place place = crew.Find(event.worker);
+  if (place.slot == nullptr || place.worker().state != WorkerState::kStarting) {
+    ++events_ignored;
+    return;
+  }
+  place.worker().failure = OneLine(event.reason);
+  StartFailed(place.worker(), event.fault, place.worker().failure);
+  // It said what there was to say; waiting for its exit must not depend on its good will.
+  crew.Kill(now, place.worker(), KillReason::kAborted);
+}
+
+void Supervisor::State::On(const WorkerExited& event) {
+  const Place place = crew.Find(event.worker);
+  if (place.slot == nullptr) {
+    ++events_ignored;
+    return;
+  }
+  Worker worker = *std::exchange(place.slot->*place.seat, std::nullopt);
+  std::string reason = OneLine(event.reason);
+  if (worker.state == WorkerState::kStarting) {
+    reason = absl::StrCat("worker ", reason, " before it was ready");
+    worker.failure = reason;
+    StartFailed(worker, Fault::kOperator, reason);
+  } else if (place.seat == &Slot::successor && !worker.dismissed &&
+             (worker.state == WorkerState::kProving || worker.state == WorkerState::kServing)) {
+    worker.failure = absl::StrCat("generation ", worker.id.generation, ", just ready: ", reason);
+    StartFailed(worker, Fault::kOperator, worker.failure);
+  } else if (worker.state == WorkerState::kDraining && !event.clean) {
+    Say(Report::Level::kWarning, absl::StrCat(Name(worker.id), ": ", reason, " while it drained"));
+  }
+  Departed(*place.slot, place.seat, worker, worker.failure.empty() ? reason : worker.failure);
+}
+
+void Supervisor::State::StartFailed(const Worker& worker, Fault fault, const std::string& reason) {
+  if (ending.has_value()) return;
+  if (!ever_ready) {
+    GiveUp(fault == Fault::kOperator ? 2 : 1, reason);
+    return;
+  }
+  if (roll.has_value() && roll->Renews(worker.id.slot) && roll->IsNew(worker)) {
+    AbortRoll(worker.id.slot, reason);
+  }
+  FailWaiting(worker, reason);
+}
+
+void Supervisor::State::Departed(Slot& slot, Seat seat, const Worker& worker,
+                                 const std::string& reason) {
+  if (seat == &Slot::incumbent) crew.SetLive(slot, false);
+  if (ending.has_value()) return;
+  if (!slot.wanted) {
+    if (!worker.dismissed && worker.state == WorkerState::kServing) {
+      Say(Report::Level::kWarning,
+          absl::StrCat(Name(worker.id), ": ", reason, "; it was retiring"));
+    }
+    TellWaiting(slot, absl::StrCat("slot ", slot.index, ": generation ", worker.id.generation,
+                                   " has left"));
+  } else if (seat == &Slot::leaving) {
+    return;  // somebody else serves its slot, or is about to
+  } else if (seat == &Slot::incumbent) {
+    if (worker.dismissed) {
+      slot.spawn_at = now;
+    } else {
+      DepartedUnasked(slot, worker, reason);
+    }
+  } else if (!slot.incumbent.has_value() && !worker.failure.empty()) {
+    // The successor was the slot's only hope.
+    slot.spawn_at = now + slot.restarts.DelayAfterDeath(absl::ZeroDuration(), options.restarts);
+  }
+}
+
+void Supervisor::State::DepartedUnasked(Slot& slot, const Worker& worker,
+                                        const std::string& reason) {
+  const bool was_ready = worker.ready_at != absl::InfiniteFuture();
+  const absl::Duration uptime = was_ready ? now - worker.ready_at : absl::ZeroDuration();
+  const absl::Duration delay = slot.restarts.DelayAfterDeath(uptime, options.restarts);
+  slot.spawn_at = now + delay;
+  ++slot.restart_count;
+  std::string next = "restarted at once";
+  if (SuccessorComes(slot)) {
+    next = absl::StrCat("its successor, generation ", slot.successor->id.generation,
+                        ", is on its way");
+  } else if (delay > absl::ZeroDuration()) {
+    next = absl::StrCat("next try in ", Shown(delay), " (",
+                        Counted(slot.restarts.quick_deaths(), "quick death"), ")");
+  }
+  Say(Report::Level::kWarning, absl::StrCat(Name(worker.id), ": ", reason, "; ", next));
+  if (roll.has_value() && roll->Renews(slot.index) && roll->IsNew(worker) && was_ready) {
+    AbortRoll(slot.index,
+              absl::StrCat("generation ", worker.id.generation, ", just ready: ", reason));
+  }
+}
+
+void Supervisor::State::KillTheLate() {
+  for (Slot& slot : crew.slots()) {
+    for (const Seat seat : kSeats) {
+      if (!(slot.*seat).has_value() || (slot.*seat)->deadline > now) continue;
+      Worker& worker = *(slot.*seat);
+      if (worker.state == WorkerState::kStarting) {
+        worker.failure =
+            absl::StrCat("not ready within ", Shown(options.listen_timeout),
+                         " (does the app's start return? else raise --listen-timeout)");
+        crew.Kill(now, worker, KillReason::kLateReady);
+        StartFailed(worker, Fault::kWorld, worker.failure);
+      } else if (worker.state == WorkerState::kProving) {
+        worker.failure =
+            absl::StrCat("its probe was not answered within ", Shown(options.listen_timeout),
+                         " (does the app answer? else choose another --probe)");
+        crew.Kill(now, worker, KillReason::kLateReady);
+        StartFailed(worker, Fault::kOperator, worker.failure);
+      } else if (worker.state == WorkerState::kDraining) {
+        KillLateLeaver(slot, worker);
+      }
+    }
+  }
+}
+
+void Supervisor::State::KillLateLeaver(Slot& slot, Worker& worker) {
+  crew.Kill(now, worker, KillReason::kLateExit);
+  const std::string text =
+      absl::StrCat("slot ", slot.index, ": generation ", worker.id.generation,
+                   " did not leave within ", Shown(options.kill_timeout), " and is killed");
+  Say(Report::Level::kWarning, text);
+  if (roll.has_value() && roll->Renews(slot.index)) ++roll->killed;
+  if (ending.has_value()) ++ending->killed;
+  TellWaiting(slot, text);
+}
+}  // namespace uc::policy
