@@ -85,9 +85,22 @@ TEST_F(GraceTest, OnlyOneOfThoseIsLiveAgain) {
   EXPECT_THAT(Live(), ElementsAre(1));
 }
 
-TEST_F(GraceTest, SuspectHasNoGraceOfItsOwn) {
+TEST_F(GraceTest, SuspectsGraceBeganWhenItWasSteeredRound) {
   BootKept(2);
   Observed({1, 2}, Health::kSuspect);
+  Pass(absl::Milliseconds(400));
+  Give("scale 1");
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Milliseconds(599));
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Milliseconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("release 1 by 0/1", "evacuate 1", "drain 1/2 hand-over to 0/1"));
+}
+
+TEST_F(GraceTest, SuspectOfLongAgoHasNoneLeft) {
+  BootKept(2);
+  Observed({1, 2}, Health::kSuspect);
+  Pass(absl::Seconds(1));
   Give("scale 1");
   EXPECT_THAT(Asked(), ElementsAre("release 1 by 0/1", "evacuate 1", "drain 1/2 hand-over to 0/1"));
 }

@@ -28,16 +28,25 @@ struct StepRule {
 #define UC_RULE(rule) \
   { #rule, rule }
 constexpr ActionRule kActionRules[] = {
-    UC_RULE(ActionNamesALivingWorker),   UC_RULE(GenerationsAreNew),
-    UC_RULE(RebirthKillsNobodyReady),    UC_RULE(ServingWorkersAreNotKilled),
-    UC_RULE(SuccessorsProveThemselves),  UC_RULE(HandOverHasASuccessor),
-    UC_RULE(HandOverComesAfterTheSoak),  UC_RULE(HeirsServe),
-    UC_RULE(HandOverHasHeirs),           UC_RULE(RetirementComesAfterTheGrace),
-    UC_RULE(EvacuatedAreTheRetiredOnly), UC_RULE(StandInsServeElsewhere),
+    UC_RULE(ActionNamesALivingWorker),
+    UC_RULE(GenerationsAreNew),
+    UC_RULE(RebirthKillsNobodyReady),
+    UC_RULE(ServingWorkersAreNotKilled),
+    UC_RULE(SuccessorsProveThemselves),
+    UC_RULE(HandOverHasASuccessor),
+    UC_RULE(HandOverComesAfterTheSoak),
+    UC_RULE(HeirsServe),
+    UC_RULE(HandOverHasHeirs),
+    UC_RULE(RetirementComesAfterTheGrace),
+    UC_RULE(EvacuatedAreTheRetiredOnly),
+    UC_RULE(StandInsServeElsewhere),
     UC_RULE(ReleasedAreTheStandIns),
-    UC_RULE(OneUpgradeAtATime),          UC_RULE(SharingIsCalm),
-    UC_RULE(CommandsAreAnsweredOnce),    UC_RULE(QuickDeathsBackOff),
-    UC_RULE(NothingComesAfterFinish),    UC_RULE(FinishIsAskedForOrAFailedBoot),
+    UC_RULE(OneUpgradeAtATime),
+    UC_RULE(SharingIsCalm),
+    UC_RULE(CommandsAreAnsweredOnce),
+    UC_RULE(QuickDeathsBackOff),
+    UC_RULE(NothingComesAfterFinish),
+    UC_RULE(FinishIsAskedForOrAFailedBoot),
 };
 constexpr StepRule kStepRules[] = {
     UC_RULE(AtMostTwoWorkersInASlot),
@@ -66,6 +75,14 @@ constexpr StepRule kRecoveryRules[] = {
 #undef UC_RULE
 
 }  // namespace
+
+std::vector<std::string> RuleNames() {
+  std::vector<std::string> names;
+  for (const ActionRule& rule : kActionRules) names.push_back(rule.name);
+  for (const StepRule& rule : kStepRules) names.push_back(rule.name);
+  for (const StepRule& rule : kRecoveryRules) names.push_back(rule.name);
+  return names;
+}
 
 Invariants::Invariants(const policy::SupervisorOptions& options)
     : options_(options),

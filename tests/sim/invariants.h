@@ -6,6 +6,7 @@
 #define TESTS_SIM_INVARIANTS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -83,6 +84,9 @@ std::string RebirthKnowsEverybody(const Moment& moment);
 // --- When faults have stopped for as long as is named in simulation.h ---
 std::string AllWantedSlotsServe(const Moment& moment);
 std::string AllCommandsAreAnswered(const Moment& moment);
+
+// Of all of them.
+std::vector<std::string> RuleNames();
 
 // Keeps the chronicle and asks every rule. "" or "NameOfTheRule: what is wrong".
 class Invariants {

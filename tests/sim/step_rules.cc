@@ -133,7 +133,8 @@ std::string ReleasedSlotsAreServed(const Moment& moment) {
     const auto* release = std::get_if<policy::Release>(&action);
     if (release == nullptr) continue;
     const Story& story = moment.chronicle.At(release->slot);
-    if (!story.kept || moment.chronicle.Healthy(release->slot) || moment.chronicle.StoodIn(story)) {
+    if (!story.kept || moment.chronicle.Healthy(release->slot) ||
+        !moment.chronicle.StandIns(story).empty()) {
       continue;
     }
     return absl::StrCat(ToText(action), ": nobody takes over");
