@@ -200,7 +200,14 @@ void Cluster::OnExit(absl::Time now, policy::Generation generation) {
   scoreboard::Layout& layout = board_.layout();
   if (mode_.steering.has_value() && id.slot < net::kSteeredSlotsMax) {
     const scoreboard::Counters& counters = layout.workers[found->second.row].counters;
-    mode_.steering->ForgetLoad(id.slot, scoreboard::OpenConnections(counters));
+    const bool alone = std::none_of(processes_.begin(), processes_.end(), [&](const auto& other) {
+      return other.second.id.slot == id.slot && other.first != generation;
+    });
+    if (alone) {  // then even what it was in the middle of counting is known
+      mode_.steering->ForgetAllLoad(id.slot);
+    } else {
+      mode_.steering->ForgetLoad(id.slot, scoreboard::OpenConnections(counters));
+    }
   }
   scoreboard::FoldAndFree(layout, found->second.row);
   unlink(DoorPath(options_.directory, generation).c_str());

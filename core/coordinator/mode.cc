@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/small_file.h"
+#include "core/net/bpf_capability.h"
 
 namespace uc::coordinator {
 namespace {

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,11 +23,19 @@
 
 namespace uc::net {
 
-enum class Balance { kLeastConnections, kRoundRobin, kRandom, kHash };
+// The numbers are the state map's.
+enum class Balance { kLeastConnections = 0, kRoundRobin = 1, kRandom = 2, kHash = 3 };
 
 // "least-connections", "round-robin", "random", "hash".
 absl::string_view ToString(Balance balance);
 absl::StatusOr<Balance> ParseBalance(absl::string_view text);
+
+// A slot as the program sees it.
+struct SlotSteering {
+  bool live = false;
+  uint32_t load = 0;  // open connections
+  uint32_t pend = 0;  // selected, not accepted yet
+};
 
 // The coordinator's end.
 class Steering {
@@ -36,7 +43,8 @@ class Steering {
   // One program and one socket map for each of `addresses` listen addresses, one state map for all.
   // PermissionDenied: no CAP_BPF. FailedPrecondition: this kernel cannot (says what is missing).
   static absl::StatusOr<Steering> Load(Balance balance, size_t addresses);
-  // A former coordinator's, from its descriptors in the order of descriptors(). Checks what they are.
+  // A former coordinator's, from its descriptors in the order of descriptors(). FailedPrecondition: they are
+  // something else.
   static absl::StatusOr<Steering> Recover(std::vector<Fd> descriptors);
 
   Steering(Steering&&) noexcept;
@@ -51,13 +59,15 @@ class Steering {
   int state_map() const;
 
   // The slot's listening sockets, one per address: makes them selectable and sees to it that the program is
-  // attached to their groups. The slot is not live yet, and its pend is 0. Idempotent; replaces other sockets.
+  // attached to their groups. The slot is not live afterwards, and its pend is 0. Idempotent; replaces other
+  // sockets. An error leaves the slot dead.
   absl::Status Put(uint32_t slot, absl::Span<const Fd> listeners);
   // One atomic store. Order for a new slot: Put, SetLive(true); for one that goes: SetLive(false), Remove.
   void SetLive(uint32_t slot, bool live);
   void Remove(uint32_t slot);
-  // A worker of this slot died with that many open connections.
+  // A worker of this slot died with that many open connections; ForgetAllLoad: it was the slot's only one.
   void ForgetLoad(uint32_t slot, uint32_t connections);
+  void ForgetAllLoad(uint32_t slot);
   // For `describe` and tests.
   SlotSteering Read(uint32_t slot) const;
   uint64_t failed_selects() const;
@@ -67,32 +77,6 @@ class Steering {
   explicit Steering(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
-
-// A worker's end: its slot's row of the state map. Several workers of a slot may count at one time.
-class SlotLoad {
- public:
-  static absl::StatusOr<SlotLoad> Map(const Fd& state_map, uint32_t slot);
-  SlotLoad(SlotLoad&&) noexcept;
-  SlotLoad& operator=(SlotLoad&&) noexcept;
-  ~SlotLoad();
-
-  // A connection taken from the listener: one pending less (never below 0), one load more.
-  void Accepted();
-  // One that came from another worker, or went: load only.
-  void Gained();
-  void Lost();
-  // The queue was found empty and nothing was accepted for a while: what is pending never came.
-  void ForgetPending();
-
- private:
-  SlotLoad(void* page, size_t bytes, SlotState* row);
-  void* page_ = nullptr;
-  size_t bytes_ = 0;
-  SlotState* row_ = nullptr;
-};
-
-// Gives up CAP_BPF (effective, permitted, inheritable, ambient) of this thread for good. True if it was held.
-bool DropBpfCapability();
 
 }  // namespace uc::net
 

@@ -33,7 +33,8 @@ class Acceptor {
 
   // Polls all listeners, unless blocked.
   void Arm();
-  // A poll has completed. Hands at most `room` connections to `take(Fd)`. Arm() again afterwards.
+  // A poll has completed. Hands at most `room` connections to `take(Fd, slot whose they were)`.
+  // Arm() again afterwards.
   template <typename Take>
   void OnReadable(ring::Tag tag, uint32_t room, const Take& take) {
     Source* const source = Disarmed(tag);
@@ -41,7 +42,7 @@ class Acceptor {
     for (uint32_t taken = 0; taken < room && taken < kAcceptsPerPoll; ++taken) {
       Fd connection = Next(*source);
       if (!connection.valid()) return;
-      take(std::move(connection));
+      take(std::move(connection), source->slot);
     }
   }
   // Everything that waits now, at most `room`: before the last descriptor goes.
@@ -51,7 +52,7 @@ class Acceptor {
       while (room > 0 && source.fd.valid()) {
         Fd connection = Next(source);
         if (!connection.valid()) break;
-        take(std::move(connection));
+        take(std::move(connection), source.slot);
         --room;
       }
     }

@@ -28,7 +28,9 @@ constexpr uint32_t kDoorIndex = 4;
 constexpr int64_t kGivingNs =
     2'000'000'000;  // how long a worker looks for idle connections to give
 constexpr int64_t kQuickTickNs = 100'000'000;  // while a deadline or a timer is near
-constexpr int kVisitsMax = 16;                 // of one connection in one turn
+constexpr int64_t kForgetPendingNs =
+    1'000'000'000;              // longer than a handshake takes, on any but the worst of lines
+constexpr int kVisitsMax = 16;  // of one connection in one turn
 constexpr size_t kScratchBytes = 64 * 1024;
 
 std::array<int64_t, kDeadlineKinds> DurationsOf(const WorkerOptions& options) {
@@ -143,7 +145,7 @@ void Server::Dispatch(const ring::Completion& completion) {
       return;
     case ring::Op::kAccept:
       acceptor_.OnReadable(tag, Room(),
-                           [this](Fd fd) { OpenConnection(std::move(fd), Origin::kAccepted); });
+                           [this](Fd fd, uint32_t slot) { OpenAccepted(std::move(fd), slot); });
       return;
     case ring::Op::kTick:
       OnTick(completion);
@@ -243,14 +245,23 @@ void Server::OpenConnection(Fd fd, Origin origin) {
   scoreboard::Counters& counters =
       origin == Origin::kProbe ? *probe_counters_ : parts_.row.counters;
   scoreboard::Add(origin == Origin::kTakenOver ? counters.taken_over : counters.accepted, 1);
-  if (parts_.load.has_value()) {
-    if (origin == Origin::kAccepted) {
-      parts_.load->Accepted();
-    } else {
-      parts_.load->Gained();
-    }
-  }
+  if (parts_.load.has_value() && origin != Origin::kAccepted) parts_.load->Gained();
   table_.at(index).Open(std::move(fd), index, table_.generation(index), counters);
+}
+
+// `slot`: in whose queue it was.
+void Server::OpenAccepted(Fd fd, uint32_t slot) {
+  if (parts_.load.has_value()) parts_.load->Accepted(slot);
+  OpenConnection(std::move(fd), Origin::kAccepted);
+}
+
+// The steering counts what it has sent us; what never came is taken back.
+void Server::ForgetPending() {
+  if (!parts_.load.has_value() || !admitted_ || acceptor_.blocked() || Room() == 0) return;
+  parts_.load->SeenEmpty();  // else a poll would have told
+  if (service_.now_ns < forget_pending_at_ns_) return;
+  parts_.load->ForgetPending();
+  forget_pending_at_ns_ = service_.now_ns + kForgetPendingNs;
 }
 
 // The heartbeat's period when nothing is near, a quick one when something is.
@@ -275,9 +286,7 @@ void Server::OnTick(const ring::Completion& completion) {
   }
   context_.RunTimers(service_.now_ns);
   acceptor_.Unblock();
-  const uint64_t accepted = parts_.row.counters.accepted.load(std::memory_order_relaxed);
-  if (parts_.load.has_value() && accepted == accepted_at_tick_) parts_.load->ForgetPending();
-  accepted_at_tick_ = accepted;
+  ForgetPending();
   if (service_.moving && !service_.draining && service_.now_ns >= giving_until_ns_) StopMoving();
   if (service_.draining && service_.now_ns >= end_idle_at_ns_) EndIdleConnections();
   if (service_.draining && service_.now_ns >= end_linger_at_ns_) EndLingeringConnections();
@@ -381,7 +390,7 @@ void Server::BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd>
   RunHook("Drain", [&] { parts_.app->Drain(context_); });
   if (!linked_) {
     // Without a coordinator the last descriptor may be ours: what is queued is lost when it closes.
-    acceptor_.Sweep(Room(), [this](Fd fd) { OpenConnection(std::move(fd), Origin::kAccepted); });
+    acceptor_.Sweep(Room(), [this](Fd fd, uint32_t slot) { OpenAccepted(std::move(fd), slot); });
   }
   acceptor_.Close();
   std::vector<uint32_t> shares(heirs.size(), Heirs::kUnlimited);

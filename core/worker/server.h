@@ -10,7 +10,7 @@
 #include "core/app/app.h"
 #include "core/http/writer.h"
 #include "core/link/channel.h"
-#include "core/net/steering.h"
+#include "core/net/slot_load.h"
 #include "core/ring/ring.h"
 #include "core/scoreboard/layout.h"
 #include "core/worker/acceptor.h"
@@ -70,6 +70,8 @@ class Server {
   void OnInbox();
   enum class Origin { kAccepted, kTakenOver, kProbe };
   void OpenConnection(Fd fd, Origin origin);
+  void OpenAccepted(Fd fd, uint32_t slot);
+  void ForgetPending();
   void ArmAccepts();
   void BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd> heirs);
   void BeginGiving(std::vector<uint32_t> shares, std::vector<Fd> inboxes);
@@ -105,7 +107,7 @@ class Server {
   bool inbox_armed_ = false;
   bool heir_armed_ = false;
   int64_t giving_until_ns_ = 0;
-  uint64_t accepted_at_tick_ = 0;
+  int64_t forget_pending_at_ns_ = 0;
   bool leave_now_ = false;
   int signals_ = 0;  // that asked us to leave
   std::vector<Connection*> visiting_;

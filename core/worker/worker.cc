@@ -19,6 +19,7 @@
 #include "core/app/load.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/net/bpf_capability.h"
 #include "core/net/listener.h"
 #include "core/scoreboard/scoreboard.h"
 #include "core/worker/server.h"
@@ -207,6 +208,7 @@ int RunWorker(const WorkerOptions& options, link::Channel channel) {
 
 int RunWorkerWithApp(const WorkerOptions& options, link::Channel channel,
                      const AppFactory& make_app) {
+  net::DropBpfCapability();  // a binary that has it as a file capability gives it to each of us
   absl::StatusOr<link::Received> first = AwaitAssign(channel);
   if (!first.ok()) {
     LogError(absl::StrCat("worker without an assignment: ", first.status().message()));
