@@ -52,14 +52,31 @@ absl::Status MakePrivate(const std::string& path) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-std::string DefaultBaseDirectory() {
-  if (const std::string given = Environment("URING_CLUSTER_RUN_DIR"); !given.empty()) return given;
+std::string UsualBaseDirectory() {
   if (geteuid() == 0) return "/run/uring-cluster";
   if (const std::string xdg = Environment("XDG_RUNTIME_DIR"); !xdg.empty())
     return xdg + "/uring-cluster";
   return absl::StrCat("/tmp/uring-cluster-", geteuid());
+}
+
+}  // namespace
+
+std::string StateDirectory(const std::string& base) {
+  const std::string given = Environment("URING_CLUSTER_STATE_DIR");
+  if (!given.empty()) return given;
+  if (base == UsualBaseDirectory()) {
+    if (geteuid() == 0) return "/var/lib/uring-cluster";
+    const std::string xdg = Environment("XDG_STATE_HOME");
+    if (!xdg.empty()) return xdg + "/uring-cluster";
+    const std::string home = Environment("HOME");
+    if (!home.empty()) return home + "/.local/state/uring-cluster";
+  }
+  return base + "/.state";
+}
+
+std::string DefaultBaseDirectory() {
+  const std::string given = Environment("URING_CLUSTER_RUN_DIR");
+  return given.empty() ? UsualBaseDirectory() : given;
 }
 
 absl::Status CheckClusterName(const std::string& name) {

@@ -15,6 +15,11 @@ namespace uc::tools {
 // /tmp/uring-cluster-UID.
 std::string DefaultBaseDirectory();
 
+// Where things stay that outlive a boot (logs, what `save` has saved): $URING_CLUSTER_STATE_DIR; for the default BASE
+// /var/lib/uring-cluster for root, else $XDG_STATE_HOME/uring-cluster or ~/.local/state/uring-cluster; for any other
+// BASE/.state, so that clusters of one name in two places do not share a file.
+std::string StateDirectory(const std::string& base);
+
 // [A-Za-z0-9._-]{1,63}, not beginning with '.' or '-'.
 absl::Status CheckClusterName(const std::string& name);
 

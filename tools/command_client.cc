@@ -167,7 +167,12 @@ int SignalAll(const std::vector<coordinator::Survivor>& orphans, int signal) {
 
 // What a coordinator leaves behind when it dies. Its log stays.
 void RemoveRemains(const std::string& directory) {
-  for (const char* name : {"/replies", "/doors"}) {
+  if (const Fd wake(open((directory + "/output/wake").c_str(),
+                         O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+      wake.valid()) {
+    [[maybe_unused]] const ssize_t written = write(wake.get(), "quit\n", 5);
+  }
+  for (const char* name : {"/replies", "/doors", "/output"}) {
     const std::string folder = directory + name;
     if (DIR* entries = opendir(folder.c_str()); entries != nullptr) {
       while (const dirent* entry = readdir(entries)) unlinkat(dirfd(entries), entry->d_name, 0);

@@ -13,6 +13,7 @@
 #include "core/worker/worker.h"
 #include "tools/cluster_directory.h"
 #include "tools/flag_walk.h"
+#include "tools/logs/log_flags.h"
 #include "tools/print_error.h"
 #include "tools/start.h"
 #include "tools/verbs.h"
@@ -79,6 +80,8 @@ constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
   stop [NAME] [--graceful|--now]           end the cluster
   list                                     all clusters and their workers
   describe [NAME]                          everything about one
+  logs [NAME...] [-f] [--lines N]          what the workers have written
+  flush [NAME...]                          empty the logs
   ping [NAME]                              does the coordinator answer
   version, help
 
@@ -86,34 +89,37 @@ NAME may be left out when there is one cluster. Flags may stand anywhere before 
 )";
 
 FlagSet StartFlags() {
-  return {"listen",
-          "workers",
-          "i",
-          "name",
-          "daemon",
-          "log_file",
-          "listen_timeout",
-          "kill_timeout",
-          "hang_timeout",
-          "min_uptime",
-          "mode",
-          "balance",
-          "rebalance",
-          "soak",
-          "roll_width",
-          "probe",
-          "backlog",
-          "max_connections",
-          "header_timeout",
-          "body_timeout",
-          "idle_timeout",
-          "request_timeout",
-          "run_dir"};
+  FlagSet flags = {"listen",
+                   "workers",
+                   "i",
+                   "name",
+                   "daemon",
+                   "log_file",
+                   "listen_timeout",
+                   "kill_timeout",
+                   "hang_timeout",
+                   "min_uptime",
+                   "mode",
+                   "balance",
+                   "rebalance",
+                   "soak",
+                   "roll_width",
+                   "probe",
+                   "backlog",
+                   "max_connections",
+                   "header_timeout",
+                   "body_timeout",
+                   "idle_timeout",
+                   "request_timeout",
+                   "run_dir"};
+  flags.merge(LogFlags());
+  return flags;
 }
 
 FlagSet VerbFlags(const std::string& verb) {
   if (verb == "restart") return {"json", "run_dir", "worker"};
   if (verb == "stop") return {"json", "run_dir", "graceful", "now"};
+  if (verb == "logs") return LogVerbFlags();
   return {"json", "run_dir"};
 }
 
@@ -143,6 +149,7 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk,
   request.base_directory = BaseDirectory();
   request.daemon = absl::GetFlag(FLAGS_daemon);
   request.log_file = absl::GetFlag(FLAGS_log_file);
+  request.logs = ReadLogFlags();
   request.backlog = absl::GetFlag(FLAGS_backlog);
   request.connections_max = absl::GetFlag(FLAGS_max_connections);
   request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;
@@ -182,6 +189,7 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
   const absl::StatusOr<StartRequest> request = ToStartRequest(*std::move(walk), std::move(words));
   if (!request.ok()) return Refuse(request.status());
   if (verb == "start") return RunStart(*request);
+  if (verb == "scribe") return RunScribe(*request);
   const absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);
   if (!options.ok()) return Refuse(options.status());
   return worker::RunWorker(*options, link::Channel(Fd(link::kWorkerLinkFd)));
@@ -197,6 +205,13 @@ int RunningVerb(const std::string& verb, const std::vector<std::string>& argumen
   if (walk->given.count("worker") > 0 && absl::GetFlag(FLAGS_worker) < 0) {
     return Refuse(absl::InvalidArgumentError(
         absl::StrCat("--worker=", absl::GetFlag(FLAGS_worker), " is no slot: they count from 0")));
+  }
+  if (verb == "logs" || verb == "flush") {
+    LogVerbOptions options = ReadLogVerbFlags();
+    options.base_directory = BaseDirectory();
+    options.json = absl::GetFlag(FLAGS_json);
+    return verb == "logs" ? RunLogs(walk->positionals, options)
+                          : RunFlush(walk->positionals, options);
   }
   VerbOptions options;
   options.base_directory = BaseDirectory();
@@ -222,8 +237,8 @@ int Main(std::vector<std::string> arguments) {
     std::printf("uring-cluster %s\n", kVersion);
     return 0;
   }
-  if (verb == "start" || verb == "worker") return StartOrWork(verb, arguments);
-  if (IsVerb(verb)) return RunningVerb(verb, arguments);
+  if (verb == "start" || verb == "worker" || verb == "scribe") return StartOrWork(verb, arguments);
+  if (IsVerb(verb) || verb == "logs" || verb == "flush") return RunningVerb(verb, arguments);
   PrintError(absl::StrCat("unknown command '", verb.substr(0, 60),
                           "'; 'uring-cluster help' lists them all"));
   return kExitOperator;

@@ -28,7 +28,9 @@
 #include "core/coordinator/upgrade.h"
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
+#include "tools/logs/scribe.h"
 #include "tools/print_error.h"
+#include "tools/record.h"
 
 namespace uc::tools {
 namespace {
@@ -165,6 +167,35 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   return options;
 }
 
+std::string LogFileOf(const StartRequest& request, const std::string& directory) {
+  if (request.daemon && request.log_file.empty()) return directory + "/log";
+  return request.log_file;
+}
+
+absl::StatusOr<LogPlan> PlanLogs(const StartRequest& request, const std::string& name) {
+  return MakeLogPlan(request.logs, name, request.daemon ? Ground::kBackground : Ground::kForeground,
+                     StateDirectory(request.base_directory) + "/logs");
+}
+
+// Also makes the files: that they cannot be made is found before anything runs.
+absl::StatusOr<ClusterRecord> ToRecord(const StartRequest& request,
+                                       const coordinator::CoordinatorOptions& options) {
+  absl::StatusOr<LogPlan> plan = PlanLogs(request, options.name);
+  if (!plan.ok()) return plan.status();
+  if (absl::Status status = CheckWritable(*plan); !status.ok()) return status;
+  ClusterRecord record;
+  record.name = options.name;
+  record.words = request.command_line;
+  record.directory = WorkingDirectory();
+  record.environment = Environment();
+  record.background = request.daemon;
+  record.captured =
+      IsCaptured(request.logs, request.daemon ? Ground::kBackground : Ground::kForeground);
+  record.logs = *std::move(plan);
+  record.log_file = options.log_file;
+  return record;
+}
+
 // The child's half of --daemon: a session of its own, standard streams away from the terminal.
 absl::Status Detach(const std::string& log_file) {
   setsid();
@@ -218,9 +249,45 @@ int AwaitVerdict(const Fd& fd) {
   return exit_code;
 }
 
-int RunForeground(const coordinator::CoordinatorOptions& options, Verdict* verdict) {
+// What was there before is put back if nothing comes of this start.
+class RecordWriter {
+ public:
+  RecordWriter(std::string directory, const ClusterRecord& record)
+      : directory_(std::move(directory)), record_(record) {}
+
+  void Begin() {
+    former_ = ReadRecord(directory_);
+    const absl::Status status = WriteRecord(directory_, record_);
+    if (!status.ok()) LogWarning(status.message());
+    begun_ = true;
+  }
+  void SetReady() { ready_ = true; }
+  void End() {
+    if (!begun_ || (record_.background && ready_)) return;
+    RemoveRecord(directory_);
+    if (former_.ok() && former_->background) WriteRecord(directory_, *former_).IgnoreError();
+    rmdir(directory_.c_str());  // unless something else is in it
+  }
+
+ private:
+  const std::string directory_;
+  const ClusterRecord& record_;
+  absl::StatusOr<ClusterRecord> former_ = absl::NotFoundError("");
+  bool begun_ = false;
+  bool ready_ = false;
+};
+
+int RunForeground(coordinator::CoordinatorOptions options, const ClusterRecord& record,
+                  Verdict* verdict) {
   SetLogIdentity("coordinator");
+  RecordWriter writer(options.directory, record);
+  options.on_begun = [&writer] { writer.Begin(); };
+  options.on_ready = [&writer, verdict](absl::string_view line) {
+    writer.SetReady();
+    if (verdict != nullptr) verdict->Say(kExitDone, line);
+  };
   const absl::StatusOr<coordinator::Ending> ending = coordinator::RunCoordinator(options);
+  writer.End();
   const int exit_code = ending.ok() ? ending->exit_code : kExitOperator;
   if (exit_code == kExitDone) return exit_code;
   const std::string text(ending.ok() ? absl::string_view(ending->text) : ending.status().message());
@@ -229,7 +296,7 @@ int RunForeground(const coordinator::CoordinatorOptions& options, Verdict* verdi
   return exit_code;
 }
 
-int RunDaemon(coordinator::CoordinatorOptions options) {
+int RunDaemon(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     PrintError(absl::StrCat("pipe: ", strerror(errno)));
@@ -251,8 +318,7 @@ int RunDaemon(coordinator::CoordinatorOptions options) {
     verdict.Say(kExitOperator, status.message());
     return kExitOperator;
   }
-  options.on_ready = [&verdict](absl::string_view line) { verdict.Say(kExitDone, line); };
-  return RunForeground(options, &verdict);
+  return RunForeground(options, record, &verdict);
 }
 
 }  // namespace
@@ -314,16 +380,21 @@ int RunStart(const StartRequest& request) {
     return kExitOperator;
   }
   options->directory = *directory;
-  options->log_file = request.log_file;
-  if (request.daemon && request.log_file.empty()) options->log_file = *directory + "/log";
+  options->log_file = LogFileOf(request, *directory);
+  const absl::StatusOr<ClusterRecord> record = ToRecord(request, *options);
+  if (!record.ok()) {
+    PrintError(record.status().message());
+    return kExitOperator;
+  }
+  if (record->captured) options->scribe_arguments = SameWords("scribe", request);
   if (coordinator::IsRehearsal()) {
     const absl::Status status = coordinator::RehearseUpgrade(*options);
     if (!status.ok()) PrintError(status.message());
     return status.ok() ? kExitDone : kExitOperator;
   }
   // The program before this one has become a daemon and opened the log already.
-  if (coordinator::IsUpgraded()) return RunForeground(*options, nullptr);
-  if (request.daemon) return RunDaemon(*std::move(options));
+  if (coordinator::IsUpgraded()) return RunForeground(*options, *record, nullptr);
+  if (request.daemon) return RunDaemon(*options, *record);
   if (!request.log_file.empty()) {
     const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!log.valid()) {
@@ -333,7 +404,21 @@ int RunStart(const StartRequest& request) {
     }
     dup2(log.get(), STDERR_FILENO);
   }
-  return RunForeground(*options, nullptr);
+  return RunForeground(*options, *record, nullptr);
+}
+
+int RunScribe(const StartRequest& request) {
+  const std::string name = request.name.empty() ? NameFromApp(request.app) : request.name;
+  const absl::StatusOr<LogPlan> plan = PlanLogs(request, name);
+  if (!plan.ok()) {
+    PrintError(plan.status().message());
+    return kExitOperator;
+  }
+  ScribeOptions options;
+  options.plan = *plan;
+  options.cluster_directory = absl::StrCat(request.base_directory, "/", name);
+  options.log_file = LogFileOf(request, options.cluster_directory);
+  return RunScribe(options, Fd(link::kWorkerLinkFd));
 }
 
 }  // namespace uc::tools

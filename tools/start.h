@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/worker/worker_options.h"
+#include "tools/logs/log_plan.h"
 
 namespace uc::tools {
 
@@ -22,6 +23,7 @@ struct StartRequest {
   std::string name;                 // empty: from the app
   std::string base_directory;       // the cluster lives in BASE/NAME
   bool daemon = false;
+  LogRequest logs;       // of the workers' output
   std::string log_file;  // empty: BASE/NAME/log with --daemon, else stderr stays as it is
   int64_t backlog = 4096;
   int64_t connections_max = 0;
@@ -43,6 +45,9 @@ std::string NameFromApp(const std::string& app);
 // Prints the one line of an error and returns the process's exit code. `ready_fd` of a daemon's parent is
 // handled inside: the parent returns when the cluster serves or has failed.
 int RunStart(const StartRequest& request);
+
+// The process that takes the workers' output, exec'd with the same words (tools/logs/scribe.h).
+int RunScribe(const StartRequest& request);
 
 // InvalidArgument names the flag that is wrong.
 absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& request);

@@ -22,10 +22,13 @@ constexpr int kExitInterrupted = 130;
 
 const std::map<std::string, std::string>& Verbs() {
   static const auto* verbs = new std::map<std::string, std::string>{
-      {"scale", "scale"},     {"reload", "reload"}, {"restart", "restart"},   {"stop", "stop"},
-      {"upgrade", "upgrade"}, {"ping", "ping"},     {"list", "list"},         {"ls", "list"},
-      {"ps", "list"},         {"status", "list"},   {"describe", "describe"}, {"show", "describe"},
-      {"info", "describe"}};
+      {"scale", "scale"},       {"reload", "reload"},
+      {"restart", "restart"},   {"stop", "stop"},
+      {"upgrade", "upgrade"},   {"ping", "ping"},
+      {"list", "list"},         {"ls", "list"},
+      {"ps", "list"},           {"status", "list"},
+      {"describe", "describe"}, {"show", "describe"},
+      {"info", "describe"},     {"reloadLogs", "reopen-logs"}};
   return *verbs;
 }
 

@@ -69,15 +69,18 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       mode_(std::move(mode)),
       board_(std::move(board)),
       supervisor_(options.supervisor),
+      output_(options.binary, options.scribe_arguments, options.directory),
       listeners_(addresses_.size()) {}
 
 void Cluster::Start(absl::Time now) {
+  output_.Begin(now);
   for (const policy::Action& action : supervisor_.Start(now)) CarryOut(action);
   Handle(now, policy::Woke{});
 }
 
 void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
                      std::map<policy::SlotIndex, std::vector<Fd>> listeners, Reply upgraded) {
+  output_.Begin(now);
   scoreboard::Layout& layout = board_.layout();
   policy::Legacy legacy;
   legacy.workers_wanted = std::max(1u, layout.header.workers_wanted.load());
@@ -290,8 +293,10 @@ absl::Status Cluster::StartProcess(policy::WorkerId id, policy::Entry entry) {
   if (absl::Status status = ends->first.Send(assign, descriptors); !status.ok()) return status;
 
   layout.workers[*row].heartbeat_ns.store(0, std::memory_order_relaxed);
+  const OutputStreams streams = output_.Open(id);
   absl::StatusOr<Spawned> spawned =
-      SpawnWorker(options_.binary, options_.worker_arguments, ends->second.fd());
+      SpawnWorker(options_.binary, options_.worker_arguments, ends->second.fd(),
+                  {streams.out.get(), streams.err.get()});
   if (!spawned.ok()) {
     unlink(DoorPath(options_.directory, id.generation).c_str());
     return spawned.status();
@@ -519,6 +524,7 @@ void Cluster::AnnounceWhenReady() {
 }
 
 void Cluster::ReopenLogFiles() {
+  output_.Reopen();
   if (options_.log_file.empty()) return;
   const Fd file(open(options_.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!file.valid()) {
@@ -528,7 +534,7 @@ void Cluster::ReopenLogFiles() {
   }
   UC_CHECK(dup2(file.get(), STDERR_FILENO) == STDERR_FILENO);
   for (auto& [generation, process] : processes_) {
-    if (process.channel.has_value())
+    if (process.channel.has_value() && !output_.captured())
       process.channel->Send(link::Reopen{}, {file.get()}).IgnoreError();
   }
 }

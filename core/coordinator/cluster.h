@@ -19,6 +19,7 @@
 #include "core/coordinator/reply.h"
 #include "core/coordinator/self_probe.h"
 #include "core/coordinator/upgrade.h"
+#include "core/coordinator/worker_output.h"
 #include "core/coordinator/worker_process.h"
 #include "core/policy/supervisor.h"
 #include "core/scoreboard/scoreboard.h"
@@ -58,6 +59,7 @@ class Cluster {
   const std::optional<Rehearsal>& rehearsal() const { return rehearsal_; }
   absl::Time rehearsal_deadline() const { return rehearsal_deadline_; }
   const policy::Supervisor& supervisor() const { return supervisor_; }
+  WorkerOutput& output() { return output_; }
   const std::optional<policy::Finish>& finish() const { return finish_; }
 
   // Opens the log file again and passes it to the workers (USR1).
@@ -103,6 +105,7 @@ class Cluster {
   policy::Supervisor supervisor_;
 
   Processes processes_;
+  WorkerOutput output_;
   ListenerKeep listeners_;
   std::map<policy::Generation, SelfProbe> probes_;
   std::optional<Rehearsal> rehearsal_;

@@ -60,12 +60,13 @@ absl::StatusOr<Fd> BlockSignals() {
   return fd;
 }
 
-// A slot costs the coordinator its listeners; a worker its link, pidfd and inbox.
+// A slot costs the coordinator its listeners; a worker its link, pidfd, inbox and, if captured, two FIFOs.
 absl::Status CheckDescriptors(const CoordinatorOptions& options) {
   rlimit limit;
   UC_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const rlim_t per_worker = options.scribe_arguments.empty() ? 3 : 5;
   const rlim_t needed =
-      kDescriptorReserve + options.supervisor.workers * (options.addresses.size() + 3) + 3;
+      kDescriptorReserve + options.supervisor.workers * (options.addresses.size() + per_worker) + 3;
   if (limit.rlim_cur >= needed) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("too few file descriptors: ", options.supervisor.workers, " workers need ",
@@ -233,6 +234,7 @@ class Coordinator {
       cluster_.OnRehearsal(now, directory_.lock(), directory_.control());
     }
     if (now >= health_due_) {
+      cluster_.output().Tend(now);
       health_due_ = now + (cluster_.ObserveHealth(now) ? kBusyLook : IdleLook());
     }
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
@@ -320,6 +322,7 @@ class Coordinator {
         cluster_.OnExit(now, ours->first);
       } else {
         waitpid(info.si_pid, nullptr, WNOHANG);
+        cluster_.output().OnExit(info.si_pid);
       }
     }
   }
@@ -464,6 +467,7 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
           ? RunDirectory::Continue(options.directory, Fd(former->lock), Fd(former->control))
           : RunDirectory::Take(options.directory);
   if (!directory.ok()) return directory.status();
+  if (options.on_begun) options.on_begun();
   absl::StatusOr<Fd> signals = BlockSignals();
   if (!signals.ok()) return signals.status();
 
@@ -482,6 +486,7 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
   }
   const policy::Finish finish =
       Coordinator(begin.options, *directory, *begin.cluster, *std::move(signals)).Run();
+  begin.cluster->output().End();
   directory->Remove();
   return Ending{finish.exit_code, finish.text};
 }

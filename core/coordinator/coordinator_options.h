@@ -34,6 +34,9 @@ struct CoordinatorOptions {
   std::vector<std::string> own_arguments;  // argv that started us, for an upgrade
   bool workers_given = false;              // the number of workers was asked for, not derived
 
+  // argv of the process that takes the workers' stdout and stderr; empty: they inherit ours.
+  std::vector<std::string> scribe_arguments;
+
   // For `list` and `describe`.
   std::string app_text;
   std::string command_line;
@@ -41,6 +44,8 @@ struct CoordinatorOptions {
   // Where stderr goes; reopened on USR1. Empty: stderr is not a file of ours.
   std::string log_file;
 
+  // Called once, when the run directory is ours.
+  std::function<void()> on_begun;
   // Called once, when all first workers serve, with a line for the operator.
   std::function<void(absl::string_view line)> on_ready;
 };

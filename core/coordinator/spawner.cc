@@ -27,9 +27,15 @@ namespace {
 
 class SpawnSettings {
  public:
-  explicit SpawnSettings(int link_fd) {
+  SpawnSettings(int link_fd, const StandardStreams& streams) {
     UC_CHECK(posix_spawn_file_actions_init(&files) == 0);
     UC_CHECK(posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0);
+    if (streams.out >= 0) {
+      UC_CHECK(posix_spawn_file_actions_adddup2(&files, streams.out, STDOUT_FILENO) == 0);
+    }
+    if (streams.err >= 0) {
+      UC_CHECK(posix_spawn_file_actions_adddup2(&files, streams.err, STDERR_FILENO) == 0);
+    }
     UC_CHECK(posix_spawn_file_actions_adddup2(&files, link_fd, link::kWorkerLinkFd) == 0);
     // Also what we were started with and never opened ourselves.
     UC_CHECK(posix_spawn_file_actions_addclosefrom_np(&files, link::kWorkerLinkFd + 1) == 0);
@@ -98,12 +104,13 @@ absl::Status SpawnError(int error, const std::string& binary) {
 }  // namespace
 
 absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
-                                    const std::vector<std::string>& arguments, int link_fd) {
+                                    const std::vector<std::string>& arguments, int link_fd,
+                                    const StandardStreams& streams) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
 
-  const SpawnSettings settings(link_fd);
+  const SpawnSettings settings(link_fd, streams);
   Spawned spawned;
   if (const int error = posix_spawn(&spawned.pid, binary.c_str(), &settings.files,
                                     &settings.attributes, argv.data(), environ);

@@ -1,7 +1,7 @@
 // Spawner: one worker process from nothing but a path, an argv and its end of the link.
 //
 // posix_spawn, never a bare fork: the worker runs the binary that is at the path now, so that a roll
-// deploys a new build. It inherits stdout, stderr and descriptor 3 (the link), nothing else; its own
+// deploys a new build. It has stdout, stderr and descriptor 3 (the link), nothing else; its own
 // process group keeps a terminal's Ctrl-C with the coordinator.
 #ifndef CORE_COORDINATOR_SPAWNER_H_
 #define CORE_COORDINATOR_SPAWNER_H_
@@ -21,10 +21,17 @@ struct Spawned {
   Fd pidfd;
 };
 
+// Descriptors that become its stdout and stderr; -1: ours.
+struct StandardStreams {
+  int out = -1;
+  int err = -1;
+};
+
 // Unavailable: out of processes, memory or descriptors for now. FailedPrecondition: the binary cannot be
 // executed (missing, not executable).
 absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
-                                    const std::vector<std::string>& arguments, int link_fd);
+                                    const std::vector<std::string>& arguments, int link_fd,
+                                    const StandardStreams& streams = {});
 
 // "exited with code 3", "killed by SIGSEGV"; `clean` is exit code 0. Reaps the child. Unavailable: it is
 // still running. Of a process that is not our child (a former coordinator's) the kernel tells from Linux 6.15 on;

@@ -1,0 +1,210 @@
+"""What workers write: files, rotation under load, and that nothing about it stops or loses anything."""
+
+import glob
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from cluster import BINARY, Cluster, exists, fixture, read_response, wait_until
+
+
+def scribes(base):
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % entry, "rb") as words:
+                arguments = words.read().split(b"\0")
+        except OSError:
+            continue
+        if arguments[:2] == [b"uring-cluster", b"scribe"] and ("--run-dir=" + base).encode() in arguments:
+            found.append(int(entry))
+    return found
+
+
+class Background(unittest.TestCase):
+    """A cluster of chatty workers behind --daemon."""
+
+    def setUp(self):
+        self.base = tempfile.mkdtemp(prefix="uc-logs-")
+        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
+        self.addCleanup(self.end)
+        self.words = ()
+
+    def end(self):
+        self.cli("stop", "--now")
+        wait_until(lambda: not scribes(self.base), "the scribe has left")
+
+    def cli(self, *arguments):
+        return subprocess.run(
+            [BINARY, *arguments, "--run-dir=" + self.base], capture_output=True, text=True, timeout=40, stdin=subprocess.DEVNULL
+        )
+
+    def start(self, *flags, listen="127.0.0.1:0"):
+        done = self.cli("start", fixture("libchatty.so"), "--daemon", "--name=web", "--listen=" + listen, *flags)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.address = done.stdout.split()[-1]
+
+    def get(self, *paths):
+        """All on one connection: one worker."""
+        host, port = self.address.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), 20) as connection:
+            for path in paths:
+                connection.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode())
+                read_response(connection)
+
+    def file(self, name):
+        return os.path.join(self.base, ".state", "logs", name)
+
+    def text(self, *patterns):
+        parts = []
+        for pattern in patterns:
+            for path in glob.glob(self.file(pattern)):
+                with open(path) as file:
+                    parts.append(file.read())
+        return "".join(parts)
+
+    def wait_text(self, line, *patterns):
+        wait_until(lambda: line in self.text(*patterns), line)
+
+    def coordinator(self):
+        return json.loads(self.cli("describe", "web", "--json").stdout)["coordinator_pid"]
+
+    def test_each_stream_of_each_worker_has_its_file(self):
+        self.start("-i", "1")
+        self.get("/a", "/err", "/b")
+        self.wait_text("3 /b ", "web-out-0.log")
+        self.assertIn("2 /err ", self.text("web-error-0.log"))
+        self.assertNotIn("/err", self.text("web-out-0.log"))
+        shown = self.cli("logs", "web", "--lines", "1", "--out").stdout
+        self.assertRegex(shown, r"^web 0 \| 3 /b \d+\n$")
+        self.assertRegex(self.cli("logs", "--err").stdout, r"(?m)^web 0 err \| 2 /err \d+$")
+        self.assertRegex(self.cli("logs").stdout, r"(?m)^web coordinator \| .*is ready: 1 worker")
+        (first, *_) = self.cli("logs", "--json", "--out").stdout.split("\n")
+        self.assertEqual({**json.loads(first), "message": ""}, {"app_name": "web", "type": "out", "process_id": 0, "message": ""})
+        self.assertIn("emptied", self.cli("flush", "web").stdout)
+        self.assertEqual(self.text("web-out-0.log"), "")
+        self.get("/c")
+        self.wait_text("4 /c ", "web-out-0.log")
+
+    def test_rotation_under_load_loses_no_line_and_bounds_the_disk(self):
+        self.start("-i", "2", "--log-max-size=8K", "--log-files=100")
+        follower = subprocess.Popen(
+            [BINARY, "logs", "-f", "--out", "--raw", "--lines=100000", "--run-dir=" + self.base], stdout=subprocess.PIPE, text=True
+        )
+        self.addCleanup(follower.stdout.close)
+        self.addCleanup(follower.wait)
+        self.addCleanup(follower.kill)
+        self.get("/first")
+        wanted = {"/n%05d" % n for n in range(4000)}
+        paths = sorted(wanted)
+        for at in range(0, len(paths), 500):
+            self.get(*paths[at : at + 500])
+        self.get("/end")
+        wait_until(lambda: " /end " in self.text("web-out-*.log*"), "the end is written")
+        lines = [line.split() for line in self.text("web-out-*.log*").split("\n") if line]
+        self.assertEqual(sorted(path for _, path, _ in lines), sorted(wanted | {"/first", "/end"}))
+        self.assertGreater(len(glob.glob(self.file("web-out-*.log.*"))), 4)
+        self.assertLessEqual(max(os.path.getsize(path) for path in glob.glob(self.file("web-out-*.log*"))), 8 << 10)
+        followed = []
+        for line in follower.stdout:
+            followed.append(line.split()[1])
+            if followed[-1] == "/end":
+                break
+        self.assertEqual(len(followed), len(set(followed)))
+        self.assertEqual(set(followed) - {"/end"}, wanted | {"/first"})
+
+    def test_old_files_are_dropped(self):
+        self.start("-i", "1", "--log-max-size=4K", "--log-files=2")
+        self.get(*["/%d" % n for n in range(2000)])
+        self.wait_text(" /1999 ", "web-out-0.log")
+        self.assertEqual(sorted(map(os.path.basename, glob.glob(self.file("web-out*")))), ["web-out-0.log", "web-out-0.log.1", "web-out-0.log.2"])
+
+    def test_no_death_and_no_upgrade_loses_a_line(self):
+        self.start("-i", "1")
+        self.get("/a")
+        self.wait_text(" /a ", "web-out-0.log")
+        (scribe,) = scribes(self.base)
+        os.kill(scribe, signal.SIGKILL)
+        self.get("/without-scribe")
+        self.wait_text(" /without-scribe ", "web-out-0.log")
+        os.kill(self.coordinator(), signal.SIGKILL)
+        self.get("/without-coordinator")
+        self.wait_text(" /without-coordinator ", "web-out-0.log")
+        self.start("-i", "1", listen=self.address)
+        self.get("/taken-over")
+        self.wait_text(" /taken-over ", "web-out-0.log")
+        self.assertEqual(self.cli("upgrade", "web").returncode, 0)
+        self.get("/upgraded")
+        self.wait_text(" /upgraded ", "web-out-0.log")
+        self.assertEqual(self.cli("reload", "web").returncode, 0)
+        self.get("/reloaded")
+        self.wait_text(" /reloaded ", "web-out-0.log")
+        wait_until(lambda: len(scribes(self.base)) == 1, "one scribe is left")
+        paths = [line.split()[1] for line in self.text("web-out-0.log").split("\n") if line]
+        self.assertEqual(paths, ["/a", "/without-scribe", "/without-coordinator", "/taken-over", "/upgraded", "/", "/reloaded"])  # "/": the probe of the reload
+
+    def test_files_renamed_by_others_are_opened_again(self):
+        self.start("-i", "1", "--merge-logs", "--time")
+        self.get("/a")
+        self.wait_text(" /a ", "web-out.log")
+        self.assertRegex(self.text("web-out.log"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d: 1 /a ")
+        os.rename(self.file("web-out.log"), self.file("old"))
+        self.assertEqual(self.cli("reloadLogs", "web").returncode, 0)
+        self.get("/b")
+        self.wait_text(" /b ", "web-out.log")
+        self.assertNotIn("/b", self.text("old"))
+
+    def test_full_disk_stops_nobody_and_is_one_line(self):
+        self.start("-i", "1", "--out-file=/dev/full")
+        self.get(*["/%d" % n for n in range(500)])
+        self.get("/bytes/3000000")  # more than any pipe holds
+        log = os.path.join(self.base, "web", "log")
+        wait_until(lambda: "No space left" in open(log).read(), "it is said")
+        self.get("/err")
+        self.wait_text("/err", "web-error-0.log")
+        self.assertEqual(open(log).read().count("/dev/full"), 1)
+
+    def test_last_words_of_a_worker_that_dies_at_once_are_kept(self):
+        done = self.cli("start", fixture("libchatty.so"), "dies", "--daemon", "--name=web", "--listen=127.0.0.1:0", "-i", "1")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("my last words", self.text("web-error-0.log"))
+
+    def test_wrong_words_are_one_clear_line(self):
+        for words, flags in {
+            "--log-max-size=1x": ["start", "hello", "--log-max-size=1x"],
+            "--log-max-size=10 is out of range": ["start", "hello", "--log-max-size=10"],
+            "--log-files=-1": ["start", "hello", "--log-files=-1"],
+            "--out-file=/nowhere/x": ["start", "hello", "--daemon", "--out-file=/proc/nowhere/x"],
+            "no cluster 'shop'": ["logs", "shop"],
+        }.items():
+            done = self.cli(*flags)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(words.replace("/nowhere/x", "/proc/nowhere/x"), done.stderr)
+
+
+class Foreground(unittest.TestCase):
+    def test_lines_pass_through_with_a_prefix(self):
+        with Cluster(fixture("libchatty.so"), "-i", "1", "--name=web", "--log-prefix") as cluster:
+            cluster.get("/err")
+            cluster.wait_log(r"^web 0 \| 1 /err \d+$")
+
+    def test_a_terminal_that_nobody_reads_stops_no_worker(self):
+        with Cluster(fixture("libchatty.so"), "-i", "1", "--log-prefix") as cluster:
+            cluster.stop_reading_log()
+            with cluster.connect() as connection:
+                for _ in range(5000):
+                    connection.sendall(b"GET /err HTTP/1.1\r\nHost: a\r\n\r\n")
+                    read_response(connection)
+            (scribe,) = scribes(cluster.base)
+            cluster.ok("stop")
+            self.assertFalse(exists(scribe))
+
+
+if __name__ == "__main__":
+    unittest.main()

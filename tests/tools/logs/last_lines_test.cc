@@ -1,0 +1,89 @@
+#include "tools/logs/last_lines.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "gtest/gtest.h"
+#include "tests/tools/logs/folder.h"
+
+namespace uc::tools {
+namespace {
+
+TEST(LastLinesTest, OfOneFile) {
+  const Folder folder;
+  folder.Write("log", "a\nb\n\nc\n");
+  EXPECT_EQ(LastLines(folder.Path("log"), 2), "\nc\n");
+  EXPECT_EQ(LastLines(folder.Path("log"), 9), "a\nb\n\nc\n");
+  EXPECT_EQ(LastLines(folder.Path("log"), 0), "");
+  folder.Write("log", "torn");
+  EXPECT_EQ(LastLines(folder.Path("log"), 2), "c\ntorn");
+}
+
+TEST(LastLinesTest, OldFilesFillUp) {
+  const Folder folder;
+  folder.Write("log.2", "a\nb\n");
+  folder.Write("log.1", "c\n");
+  folder.Write("log", "d\n");
+  EXPECT_EQ(LastLines(folder.Path("log"), 3), "b\nc\nd\n");
+  EXPECT_EQ(LastLines(folder.Path("log"), 100), "a\nb\nc\nd\n");
+}
+
+TEST(LastLinesTest, LongFileIsReadFromItsEnd) {
+  const Folder folder;
+  std::string text;
+  for (int i = 0; i < 50000; ++i) text += std::to_string(i) + "\n";
+  folder.Write("log", text);
+  EXPECT_EQ(LastLines(folder.Path("log"), 2), "49998\n49999\n");
+  const std::string many = LastLines(folder.Path("log"), 40000);
+  EXPECT_EQ(many.substr(0, 6), "10000\n");
+}
+
+TEST(LastLinesTest, MissingFileHasNone) {
+  off_t end = 7;
+  EXPECT_EQ(LastLines("/nowhere/log", 5, &end), "");
+  EXPECT_EQ(end, 0);
+}
+
+class FollowerTest : public testing::Test {
+ protected:
+  FollowerTest() { folder_.Write("log", "old\n"); }
+  void Rename(const std::string& from, const std::string& to) {
+    ASSERT_EQ(rename(folder_.Path(from).c_str(), folder_.Path(to).c_str()), 0);
+  }
+  Folder folder_;
+};
+
+TEST_F(FollowerTest, ReadsWhatIsAppended) {
+  Follower follower(folder_.Path("log"), 4);
+  EXPECT_EQ(follower.ReadNew(), "");
+  folder_.Write("log", "a\n");
+  EXPECT_EQ(follower.ReadNew(), "a\n");
+  EXPECT_EQ(follower.ReadNew(), "");
+}
+
+TEST_F(FollowerTest, GoesThroughRotationsInOrder) {
+  Follower follower(folder_.Path("log"), 4);
+  folder_.Write("log", "a\n");
+  Rename("log", "log.3");
+  folder_.Write("log.2", "b\n");
+  folder_.Write("log.1", "c\n");
+  folder_.Write("log", "d\n");
+  EXPECT_EQ(follower.ReadNew(), "a\nb\nc\nd\n");
+}
+
+TEST_F(FollowerTest, EmptiedFileIsReadFromItsBeginning) {
+  Follower follower(folder_.Path("log"), 4);
+  ASSERT_EQ(truncate(folder_.Path("log").c_str(), 0), 0);
+  folder_.Write("log", "a\n");
+  EXPECT_EQ(follower.ReadNew(), "a\n");
+}
+
+TEST_F(FollowerTest, FileMayComeLater) {
+  Follower follower(folder_.Path("later"), 0);
+  EXPECT_EQ(follower.ReadNew(), "");
+  folder_.Write("later", "a\n");
+  EXPECT_EQ(follower.ReadNew(), "a\n");
+}
+
+}  // namespace
+}  // namespace uc::tools
