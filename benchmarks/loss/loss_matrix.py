@@ -23,7 +23,7 @@ from stage import CannotRun, Cluster, Load, kill, network, wait_until  # noqa: E
 
 WORKERS = 4
 LOADS = {
-    "new": ["--mode=new", "--connections=16"],
+    "new": ["--mode=new", "--connections=64"],
     "rate": ["--mode=new", "--connections=400", "--rate=500"],
     "keep-alive": ["--mode=keep_alive", "--connections=50", "--think=10ms"],
 }
@@ -31,19 +31,25 @@ REPEAT = {"roll": 20, "scale": 20, "kill": 20, "stop": 5, "coordinator": 5}
 SHORT = {"roll": 4, "scale": 2, "kill": 4, "stop": 1, "coordinator": 1}
 
 
+BETWEEN = 200  # requests that are answered between a change and the next one: each one meets a cluster at work
+
+
 def roll(cluster, repeat, _):
     for _ in range(repeat):
+        cluster.await_requests(BETWEEN)
         cluster.verb("reload", "hello")
 
 
 def scale(cluster, repeat, _):
     for _ in range(repeat):
-        cluster.verb("scale", "hello", "2")
-        cluster.verb("scale", "hello", "8")
+        for count in ("2", "8"):
+            cluster.await_requests(BETWEEN)
+            cluster.verb("scale", "hello", count)
 
 
 def kill_workers(cluster, repeat, chance):
     for _ in range(repeat):
+        cluster.await_requests(BETWEEN)
         kill(chance.choice(cluster.serving())["pid"], signal.SIGKILL)
         cluster.await_whole()
         # The next death is one of its own: past --min-uptime it is no quick one, which would back off.
@@ -52,6 +58,7 @@ def kill_workers(cluster, repeat, chance):
 
 def stop_workers(cluster, repeat, chance):
     for _ in range(repeat):
+        cluster.await_requests(BETWEEN)
         pid = chance.choice(cluster.serving())["pid"]
         kill(pid, signal.SIGSTOP)
         wait_until(lambda: pid not in [worker["pid"] for worker in cluster.view()["workers"]], "it is replaced")
@@ -60,8 +67,10 @@ def stop_workers(cluster, repeat, chance):
 
 def kill_coordinator(cluster, repeat, _):
     for _ in range(repeat):
+        cluster.await_requests(BETWEEN)
         kill(cluster.view()["coordinator_pid"], signal.SIGKILL)
         wait_until(lambda: not cluster.view()["running"], "the coordinator is gone")
+        cluster.await_requests(BETWEEN)
         cluster.start()
         cluster.verb("scale", "hello", "+1")
         cluster.verb("reload", "hello")
@@ -81,6 +90,7 @@ def run_cell(change, mode, load, rtt_ms, repeat, seed=1):
         try:
             with Load(net, *LOADS[load]) as client:
                 CHANGES[change](cluster, repeat, random.Random(seed))
+                cluster.await_requests(BETWEEN)
                 account = client.finish()
             account["cluster_log"] = cluster.log()
             return account

@@ -177,6 +177,11 @@ class Cluster:
             return len(slots) == view["workers_wanted"] and all(slot["live"] for slot in view["slots"])
         wait_until(whole, "every slot serves")
 
+    def await_requests(self, count):
+        """So many more have been answered."""
+        until = self.view()["totals"]["requests"] + count
+        wait_until(lambda: self.view()["totals"]["requests"] >= until, "%d requests" % count)
+
     def log(self):
         with open(os.path.join(self.base, "hello", "log"), encoding="utf-8", errors="replace") as log:
             return log.read()

@@ -67,7 +67,9 @@ class Acceptor {
   bool armed() const;
 
  private:
-  static constexpr uint32_t kAcceptsPerPoll = 64;  // then the accepted ones get their turn
+  // Then the accepted ones get their turn. What is accepted and not answered dies with its worker, what waits in
+  // the queue does not: of 20 workers that were killed under full load 64 lost 13 connections.
+  static constexpr uint32_t kAcceptsPerPoll = 8;
 
   struct Source {
     Fd fd;  // not valid: the place is free, once it is not armed any more

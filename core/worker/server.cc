@@ -220,7 +220,7 @@ void Server::FinishTurn() {
 
 void Server::ArmAccepts() {
   if (admitted_ && !service_.draining && Room() > 0) acceptor_.Arm();
-  if (!inbox_armed_ && !inbox_.is_shut() && Room() >= kMovesPerPacket) {
+  if (!inbox_armed_ && !inbox_.is_shut() && RoomForPacket()) {
     inbox_armed_ = true;
     parts_.ring->PollOnce(inbox_.fd(), POLLIN, {ring::Op::kWake, 0, kInboxIndex});
   }
@@ -228,7 +228,7 @@ void Server::ArmAccepts() {
 
 void Server::OnInbox() {
   // Without room the packets stay where they are, and their givers keep what does not fit in there.
-  while (Room() >= kMovesPerPacket || inbox_.is_shut()) {
+  while (RoomForPacket() || inbox_.is_shut()) {
     std::optional<std::vector<Fd>> connections = inbox_.Take();
     if (!connections.has_value()) return;
     for (Fd& connection : *connections) OpenConnection(std::move(connection), Origin::kTakenOver);

@@ -2,6 +2,7 @@
 #ifndef CORE_WORKER_SERVER_H_
 #define CORE_WORKER_SERVER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -40,7 +41,8 @@ struct ServerParts {
   uint32_t slot = 0;
   uint32_t generation = 0;
   link::Entry entry = link::Entry::kAtOnce;
-  uint32_t connections_max = 0;
+  uint32_t connections_max = 0;       // that are accepted
+  uint32_t connections_possible = 0;  // with those of other workers: at least connections_max
 };
 
 class Server {
@@ -84,7 +86,13 @@ class Server {
   void FinishTurn();
   void ChooseTick();
   void ReadClock();
-  uint32_t Room() const { return parts_.connections_max - table_.open(); }
+  // For new connections.
+  uint32_t Room() const {
+    return parts_.connections_max - std::min(parts_.connections_max, table_.open());
+  }
+  // For a packet of the inbox. A few more than the operator's maximum, and than the descriptors that are not
+  // reserved, are better than connections that wait for ever where nobody reads them.
+  bool RoomForPacket() const { return table_.open() < parts_.connections_possible; }
 
   ServerParts parts_;
   Deadlines deadlines_;

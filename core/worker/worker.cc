@@ -60,13 +60,13 @@ Fd TakeSignals() {
   return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
-uint32_t ConnectionsMax(const WorkerOptions& options) {
+// What the descriptors allow.
+uint32_t ConnectionsPossible() {
   rlimit limit;
   UC_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
   const rlim_t room = limit.rlim_cur > 2 * kDescriptorReserve ? limit.rlim_cur - kDescriptorReserve
                                                               : limit.rlim_cur / 2;
-  const uint32_t possible = static_cast<uint32_t>(std::clamp<rlim_t>(room, 1, 1u << 24));
-  return options.connections_max == 0 ? possible : std::min(options.connections_max, possible);
+  return static_cast<uint32_t>(std::clamp<rlim_t>(room, 1, 1u << 24));
 }
 
 absl::StatusOr<std::vector<Fd>> TakeListeners(const std::vector<net::Address>& addresses,
@@ -166,6 +166,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
     return absl::ResourceExhaustedError("no file descriptors left for a worker; raise ulimit -n");
   }
   const std::string ring_text = (*ring)->description();
+  const uint32_t possible = ConnectionsPossible();
   const bool http = app->options().protocol == app::Protocol::kHttp;
   Server server(ServerParts{.options = options,
                             .channel = channel,
@@ -183,7 +184,10 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
                             .slot = assign.slot,
                             .generation = assign.generation,
                             .entry = assign.entry,
-                            .connections_max = ConnectionsMax(options)});
+                            .connections_max = options.connections_max == 0
+                                                   ? possible
+                                                   : std::min(options.connections_max, possible),
+                            .connections_possible = possible});
   if (absl::Status status = StartApp(server); !status.ok()) return status;
   server.Arm();
   // Last: listen is what starts the traffic. (The polls that Arm() has queued are submitted later.)

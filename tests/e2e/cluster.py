@@ -187,6 +187,20 @@ class Cluster:
         return found
 
 
+class Background:
+    """A verb that is under way."""
+
+    def __init__(self, cluster, *words):
+        self.result = None
+        self.thread = threading.Thread(target=lambda: setattr(self, "result", cluster.cli(*words)), daemon=True)
+        self.thread.start()
+
+    def wait(self):
+        """Its (exit code, stdout, stderr)."""
+        self.thread.join(60)
+        return self.result
+
+
 def read_all(connection):
     data = b""
     while True:

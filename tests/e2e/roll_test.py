@@ -1,7 +1,5 @@
 """Rolling: deploys that lose nothing, and deploys that must not happen."""
 
-import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -9,22 +7,9 @@ import threading
 import time
 import unittest
 
+from app import App
 from cluster import GET, Cluster, fixture, read_response, wait_until
 from load import Load
-
-
-class App:
-    """A shared object that is replaced as one deploys: a new file, by rename."""
-
-    def __init__(self, test, build):
-        self.directory = tempfile.mkdtemp(prefix="uc-app-")
-        test.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
-        self.path = os.path.join(self.directory, "libapp.so")
-        self.deploy(build)
-
-    def deploy(self, build):
-        shutil.copy(fixture(build), self.path + ".new")
-        os.rename(self.path + ".new", self.path)
 
 
 class Roll(unittest.TestCase):
