@@ -78,6 +78,7 @@ Fault JudgeCoding(string_view value) {
 struct Seen {
   int hosts = 0;
   bool coded = false;
+  Fault coding;  // judged at the end: a length beside it is the graver fault
   bool close = false;
   bool keep_alive = false;
 };
@@ -112,7 +113,8 @@ Fault ReadCoding(string_view value, Seen* seen, RequestHead* head) {
     return Fault{.status = 400, .reason = "Transfer-Encoding in HTTP/1.0"};
   }
   head->chunked = true;
-  return JudgeCoding(value);
+  seen->coding = JudgeCoding(value);
+  return Fault();
 }
 
 Fault ReadHost(string_view value, Seen* seen) {
@@ -121,7 +123,12 @@ Fault ReadHost(string_view value, Seen* seen) {
   return Fault();
 }
 
-// The size of the name tells the five apart from nearly all others.
+// The size of the name tells the five apart from most others.
+bool MayMatter(absl::string_view name) {
+  constexpr uint32_t kSizes = 1u << 4 | 1u << 6 | 1u << 10 | 1u << 14 | 1u << 17;
+  return name.size() <= 17 && (kSizes >> name.size() & 1) != 0;
+}
+
 Fault ReadField(const Field& field, Seen* seen, RequestHead* head) {
   switch (field.name.size()) {
     case 4:
@@ -158,6 +165,7 @@ Fault ReadFraming(RequestHead* head) {
   head->expects_continue = false;
   Seen seen;
   for (const Field& field : head->fields) {
+    if (!MayMatter(field.name)) continue;
     if (const Fault fault = ReadField(field, &seen, head)) return fault;
   }
   if (seen.hosts == 0 && head->minor_version == 1) {
@@ -166,6 +174,7 @@ Fault ReadFraming(RequestHead* head) {
   if (head->chunked && head->content_length.has_value()) {
     return Fault{.status = 400, .reason = "both Content-Length and Transfer-Encoding"};
   }
+  if (seen.coding) return seen.coding;
   head->keep_alive = !seen.close && (head->minor_version == 1 || seen.keep_alive);
   return Fault();
 }

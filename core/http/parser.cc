@@ -118,8 +118,7 @@ Fault RequestParser::State::CheckRequestLine(absl::string_view seen) {
 }
 
 Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
-  SecondOpinion opinion;
-  if (const Fault bad = ReadFields(bytes, scan.lines(), limits.fields_max, &fields, &opinion)) {
+  if (const Fault bad = ReadFields(bytes, scan.request_line_bytes(), limits.fields_max, &fields)) {
     return bad;
   }
   head_bytes = bytes;
@@ -128,9 +127,6 @@ Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
   head.minor_version = line.minor_version;
   head.fields = fields;
   if (const Fault bad = ReadFraming(&head)) return bad;
-  if (head.chunked != opinion.chunked || head.content_length != opinion.content_length) {
-    return Fault{.status = 400, .reason = "framing that others read differently"};
-  }
   if (head.chunked) {
     phase = Phase::kChunked;
     chunked.Begin(limits);

@@ -1,13 +1,14 @@
-// RequestParser: bytes of a connection in, steps of its requests out. Pure; llhttp does the grammar.
+// RequestParser: bytes of a connection in, steps of its requests out. Pure.
 //
 // Pull style: the caller shows bytes, the parser takes a prefix and says what it found. It never looks
 // past the end of a message, so pipelined requests come one by one.
 // Invariant: the steps (pieces of bodies joined) depend on the bytes alone, never on how they were cut
 // into inputs. It holds by construction: HeadScan finds the end of the head, each byte looked at once,
 // and the grammar then reads the complete head in one call: in place, or in the parser's own buffer if
-// the head came in several inputs. Refused: feeding llhttp piecemeal, where which error comes first
+// the head came in several inputs. Refused: a grammar that is fed piecemeal, where which error comes first
 // depends on the cuts.
-// Beyond llhttp's strict mode it refuses what lets two servers disagree about where a message ends
+// It accepts nothing that llhttp's strict mode refuses (tests/fuzz asks it), and beyond that refuses what
+// lets two servers disagree about where a message ends
 // (RFC 9112 section 6.3 and 11.2): Content-Length together with Transfer-Encoding, repeated or
 // malformed Content-Lengths, a Transfer-Encoding that is not exactly "chunked", obs-fold, bare CR and
 // LF, white space before the colon, a missing or repeated Host in HTTP/1.1, bad chunk sizes.

@@ -15,6 +15,10 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 // RFC 9110 2.5 would have HTTP/1.2 and later read as HTTP/1.1. There is no such version and there will be
 // none (RFC 9112 is final): what claims one is a probe, and servers differ on it. llhttp refuses it too.
 Fault ReadVersion(absl::string_view version, int* minor) {
+  if (version == "HTTP/1.1") {
+    *minor = 1;
+    return Fault();
+  }
   if (version.size() != 8 || version.substr(0, 5) != "HTTP/" || !IsDigit(version[5]) ||
       version[6] != '.' || !IsDigit(version[7])) {
     return Fault{.status = 400, .reason = "malformed HTTP version"};
@@ -26,17 +30,59 @@ Fault ReadVersion(absl::string_view version, int* minor) {
   return Fault();
 }
 
+// What a target may be made of: RFC 3986, and what browsers send besides ("[", "|" and the like). No white
+// space, no fragment, nothing beyond ASCII.
+constexpr CharClass kTargetChars = CharsOf(kAlphanumeric, "!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~");
+constexpr CharClass kAuthorityChars = CharsOf(kAlphanumeric, "-_.!~*'()%;:&=+$,[]@");
+constexpr CharClass kAlpha = CharsOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "");
+
+// "http://host/path": a scheme of letters (RFC 3986 has more, HTTP uses none of them), an authority.
+bool IsAbsolute(absl::string_view target) {
+  size_t at = 0;
+  while (at < target.size() && IsIn(kAlpha, target[at])) ++at;
+  if (at == 0 || target.substr(at, 3) != "://") return false;
+  at += 3;
+  int names = 0;  // "a@b@c" would be read in two ways
+  for (; at < target.size() && target[at] != '/' && target[at] != '?'; ++at) {
+    if (!IsIn(kAuthorityChars, target[at])) return false;
+    names += target[at] == '@' ? 1 : 0;
+  }
+  return names <= 1;
+}
+
 // Of the four forms (RFC 9112 3.2) the authority form is CONNECT's alone, the asterisk OPTIONS's.
 Fault JudgeTarget(absl::string_view method, absl::string_view target) {
-  if (target.empty() || target.find(' ') != absl::string_view::npos) return kMalformed;
-  if (target.front() == '*' && (target.size() > 1 || method != "OPTIONS")) {
-    return Fault{.status = 400, .reason = "asterisk for a target"};
+  if (AllIn(kTargetChars, target)) {
+    if (target.front() == '/') return Fault();
+    if (target.front() == '*') {
+      if (target.size() == 1 && method == "OPTIONS") return Fault();
+      return Fault{.status = 400, .reason = "asterisk for a target"};
+    }
+    if (IsAbsolute(target)) return Fault();
+    return Fault{.status = 400, .reason = "neither path nor URL for a target"};
   }
+  if (target.find(' ') != absl::string_view::npos) return kMalformed;
   // A fragment never leaves the client (RFC 9110 4.2.5): some servers cut it off, some serve it.
   if (target.find('#') != absl::string_view::npos) {
     return Fault{.status = 400, .reason = "fragment in the target"};
   }
-  return Fault();
+  return Fault{.status = 400, .reason = "forbidden byte in the target"};
+}
+
+// The registered ones that others know too (llhttp, which is Node's): a request with another method would
+// have a meaning here and none on the way. CONNECT is not among them: we are no proxy.
+bool IsKnownMethod(absl::string_view method) {
+  static constexpr absl::string_view kMethods[] = {
+      "HEAD",       "POST",  "PUT",      "DELETE", "OPTIONS",   "PATCH",       "TRACE",
+      "COPY",       "LOCK",  "MKCOL",    "MOVE",   "PROPFIND",  "PROPPATCH",   "SEARCH",
+      "UNLOCK",     "BIND",  "REBIND",   "UNBIND", "ACL",       "REPORT",      "MKACTIVITY",
+      "CHECKOUT",   "MERGE", "M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "PURGE",
+      "MKCALENDAR", "LINK",  "UNLINK",   "SOURCE"};
+  if (method == "GET") return true;
+  for (const absl::string_view known : kMethods) {
+    if (method == known) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -55,7 +101,8 @@ Fault ReadRequestLine(absl::string_view line, size_t target_bytes_max, RequestLi
   result->method_bytes = method.size();
   result->target_bytes = target.size();
   if (const Fault fault = ReadVersion(line.substr(last + 1), &result->minor_version)) return fault;
-  if (method == "CONNECT") return Fault{.status = 501, .reason = "CONNECT"};
+  if (!IsKnownMethod(method)) return Fault{.status = 501, .reason = "unknown method"};
+  if (target.empty()) return kMalformed;
   return JudgeTarget(method, target);
 }
 

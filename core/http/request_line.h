@@ -1,7 +1,7 @@
 // The request line (RFC 9112 section 3): method SP target SP version, with exactly these two spaces.
 //
 // Read as soon as it is there, before the rest of the head: who speaks something else is told so at
-// once. What a target may be made of is left to llhttp (read_fields.h).
+// once.
 #ifndef CORE_HTTP_REQUEST_LINE_H_
 #define CORE_HTTP_REQUEST_LINE_H_
 

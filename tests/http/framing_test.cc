@@ -1,11 +1,13 @@
-// What our own reading of the fields decides, also where llhttp would have refused before.
+// What request lines and fields decide, one by one.
 #include "core/http/framing.h"
 
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/http/read_fields.h"
 #include "core/http/request_line.h"
 
@@ -95,26 +97,60 @@ TEST_F(FramingTest, NothingOfTheLastHeadIsLeft) {
   EXPECT_FALSE(head_.chunked || head_.expects_continue || head_.content_length.has_value());
 }
 
-TEST(ReadFieldsTest, RefusesALineThatIsNoField) {
-  std::vector<Field> fields;
-  SecondOpinion opinion;
-  const absl::string_view head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-  EXPECT_FALSE(ReadFields(head, 3, 100, &fields, &opinion));
-  EXPECT_EQ(ReadFields(head, 4, 100, &fields, &opinion).status, 400) << "the scan saw more lines";
-  EXPECT_EQ(ReadFields(head, 3, 0, &fields, &opinion).status, 431);
+class ReadFieldsTest : public testing::Test {
+ protected:
+  // The status that these lines deserve behind a request line (0: none).
+  int Read(absl::string_view lines, size_t fields_max = 100) {
+    constexpr absl::string_view kLine = "GET / HTTP/1.1";
+    head_ = absl::StrCat(kLine, "\r\n", lines, "\r\n");
+    return ReadFields(head_, kLine.size(), fields_max, &fields_).status;
+  }
+
+  std::string head_;
+  std::vector<Field> fields_;
+};
+
+TEST_F(ReadFieldsTest, TakesNamesAndValuesApart) {
+  ASSERT_EQ(Read("Host: a\r\nX:\r\nY: \t \r\nA-Long-Name-And-More:  b:c d\t \r\n"), 0);
+  ASSERT_EQ(fields_.size(), 4u);
+  EXPECT_EQ(fields_[0].name, "Host");
+  EXPECT_EQ(fields_[0].value, "a");
+  EXPECT_EQ(fields_[1].value, "");
+  EXPECT_EQ(fields_[2].value, "");
+  EXPECT_EQ(fields_[3].name, "A-Long-Name-And-More");
+  EXPECT_EQ(fields_[3].value, "b:c d");
+  EXPECT_EQ(Read(""), 0);
+  EXPECT_TRUE(fields_.empty());
 }
 
-TEST(ReadFieldsTest, HasLlhttpsOpinionAboutTheBody) {
-  std::vector<Field> fields;
-  SecondOpinion opinion;
-  EXPECT_FALSE(
-      ReadFields("PUT / HTTP/1.1\r\nContent-Length: 7\r\n\r\n", 3, 100, &fields, &opinion));
-  EXPECT_EQ(opinion.content_length, 7u);
-  EXPECT_FALSE(opinion.chunked);
-  EXPECT_FALSE(
-      ReadFields("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 3, 9, &fields, &opinion));
-  EXPECT_EQ(opinion.content_length, std::nullopt);
-  EXPECT_TRUE(opinion.chunked);
+// The end of a value is looked for 16 bytes at a time.
+TEST_F(ReadFieldsTest, FindsTheEndOfEachValue) {
+  for (size_t size = 0; size < 70; ++size) {
+    const std::string value(size, 'v');
+    ASSERT_EQ(Read(absl::StrCat("A: ", value, "\r\nB:", value, "\r\n")), 0);
+    ASSERT_EQ(fields_.size(), 2u);
+    EXPECT_EQ(fields_[0].value, value);
+    EXPECT_EQ(fields_[1].value, value);
+  }
+}
+
+TEST_F(ReadFieldsTest, RefusesWhatIsNoField) {
+  for (absl::string_view bad :
+       {"x\r\n", ":\r\n", ": x\r\n", "a b: c\r\n", "a : c\r\n", "a\t: c\r\n", "A: b\r\nc\r\n",
+        "\x80: a\r\n", "(a): b\r\n", "\"a\": b\r\n"}) {
+    EXPECT_EQ(Read(bad), 400) << bad;
+  }
+}
+
+TEST_F(ReadFieldsTest, RefusesMoreFieldsThanAreAllowed) {
+  EXPECT_EQ(Read("A: b\r\nC: d\r\n", 2), 0);
+  EXPECT_EQ(Read("A: b\r\nC: d\r\nE: f\r\n", 2), 431);
+}
+
+TEST_F(ReadFieldsTest, ATabBehindWhatFramesTheBodyIsReadDifferentlyByOthers) {
+  EXPECT_EQ(Read("Transfer-Encoding: chunked\t\r\n"), 400);
+  EXPECT_EQ(Read("Content-Length: 7\t\r\n"), 400);
+  EXPECT_EQ(Read("Accept: text/html\t\r\n"), 0);
 }
 
 TEST(RequestLineTest, ViewsFollowTheBytes) {
@@ -123,6 +159,35 @@ TEST(RequestLineTest, ViewsFollowTheBytes) {
   EXPECT_EQ(line.method("POST /a?b HTTP/1.0\r\n"), "POST");
   EXPECT_EQ(line.target("POST /a?b HTTP/1.0\r\n"), "/a?b");
   EXPECT_EQ(line.minor_version, 0);
+}
+
+int JudgeLine(absl::string_view line) {
+  RequestLine result;
+  return ReadRequestLine(line, 100, &result).status;
+}
+
+TEST(RequestLineTest, TargetsAreAPathOrAUrl) {
+  for (absl::string_view good :
+       {"/", "/a?b=c?d", "//a", "/[a]|{b}^`\\\"<>", "http://a", "http://a/", "http://u@a:8/b?c",
+        "http://a?b@c", "http://[::1]/"}) {
+    EXPECT_EQ(JudgeLine(absl::StrCat("GET ", good, " HTTP/1.1")), 0) << good;
+  }
+  for (absl::string_view bad :
+       {"a", "?a", "http:", "http:/a", "://a", "h2://a", "http://a@b@c", "http://a b", "http://a{b",
+        "/\x80", "/a\tb", "/#", "*", "*a", ""}) {
+    EXPECT_EQ(JudgeLine(absl::StrCat("GET ", bad, " HTTP/1.1")), 400) << bad;
+  }
+  EXPECT_EQ(JudgeLine("OPTIONS * HTTP/1.1"), 0);
+  EXPECT_EQ(JudgeLine("OPTIONS ** HTTP/1.1"), 400);
+}
+
+TEST(RequestLineTest, MethodsAreThoseThatOthersKnow) {
+  for (absl::string_view known : {"GET", "PROPFIND", "M-SEARCH", "UNSUBSCRIBE", "SOURCE"}) {
+    EXPECT_EQ(JudgeLine(absl::StrCat(known, " / HTTP/1.1")), 0) << known;
+  }
+  for (absl::string_view other : {"get", "GETS", "GE", "FOO", "CONNECT", "PRI"}) {
+    EXPECT_EQ(JudgeLine(absl::StrCat(other, " / HTTP/1.1")), 501) << other;
+  }
 }
 
 TEST(RequestLineTest, AnEndlessLineIsJudgedByItsLongestPart) {
