@@ -34,10 +34,12 @@ void Supervisor::State::Begin(CommandId id, const ReopenLogs&) {
 }
 
 void Supervisor::State::Begin(CommandId id, const UpgradeSelf&) {
-  if (roll.has_value() || !queued_reloads.empty() || scaling.has_value() || !restarts.empty()) {
+  const bool rolls = roll.has_value() && !roll->recycling.has_value();
+  if (rolls || !queued_reloads.empty() || scaling.has_value() || !restarts.empty()) {
     Refuse(id, "upgrade: another command is under way; wait for its end");
     return;
   }
+  AbandonRecycling();
   ledger.Open(id);
   upgrade = id;
   actions.push_back(Upgrade{id});
@@ -97,9 +99,13 @@ void Supervisor::State::Resize(uint32_t count, std::vector<SlotIndex>* rising) {
     Slot& slot = crew.FindOrAdd(index);
     slot.wanted = true;
     if (Serves(slot)) continue;  // it was not retired yet
-    slot.restarts = RestartPolicy();
-    slot.spawn_at = absl::InfinitePast();
+    Wake(slot);
     rising->push_back(index);
+  }
+  for (Slot& slot : crew.slots()) {
+    if (slot.index >= std::min(wanted, count) || !slot.stopped_by.has_value()) continue;
+    Wake(slot);
+    rising->push_back(slot.index);
   }
   for (Slot& slot : crew.slots()) slot.wanted = slot.index < count;
   std::erase_if(*rising, [count](SlotIndex index) { return index >= count; });
@@ -108,10 +114,19 @@ void Supervisor::State::Resize(uint32_t count, std::vector<SlotIndex>* rising) {
 
 void Supervisor::State::AnswerScaling() {
   if (!scaling.has_value()) return;
-  std::erase_if(scaling->rising, [this](SlotIndex index) { return Serves(*crew.Find(index)); });
+  std::erase_if(scaling->rising, [this](SlotIndex index) {
+    const Slot& slot = *crew.Find(index);
+    return Serves(slot) || slot.stopped_by.has_value();
+  });
   if (!scaling->rising.empty() || crew.slots().size() != wanted) return;
   ledger.Answer(scaling->command, Outcome::kDone, Strength());
   scaling.reset();
+}
+
+void Supervisor::State::Wake(Slot& slot) {
+  slot.stopped_by.reset();
+  slot.restarts = RestartPolicy();
+  slot.spawn_at = absl::InfinitePast();
 }
 
 // --- Restart ---
@@ -123,7 +138,10 @@ void Supervisor::State::Begin(CommandId id, const Restart& restart) {
                    wanted == 1 ? "is only slot 0" : absl::StrCat("are slots 0 to ", wanted - 1)));
     return;
   }
-  if (roll.has_value() || !queued_reloads.empty()) {
+  if (!restart.slot.has_value() || (roll.has_value() && roll->Renews(*restart.slot))) {
+    AbandonRecycling();
+  }
+  if ((roll.has_value() && !roll->recycling.has_value()) || !queued_reloads.empty()) {
     Refuse(id, absl::StrCat(ToString(restart),
                             ": a roll is under way and renews every worker; wait for its end"));
     return;
@@ -142,7 +160,7 @@ void Supervisor::State::Begin(CommandId id, const Restart& restart) {
 }
 
 void Supervisor::State::RestartSlot(Slot& slot, const std::vector<WorkerId>& heirs) {
-  slot.spawn_at = std::min(slot.spawn_at, now);
+  Wake(slot);
   crew.SetLive(slot, false);
   // After a roll that was aborted a successor can be the only hope of its slot.
   for (const Seat seat : {&Slot::incumbent, &Slot::successor}) {
@@ -162,6 +180,7 @@ void Supervisor::State::AnswerRestarts() {
     std::erase_if(restart.waiting, [&](SlotIndex index) {
       const Slot* const slot = crew.Find(index);
       return slot == nullptr || !slot->wanted ||
+             slot->stopped_by.value_or(0) >= restart.first_generation ||
              (Serves(*slot) && slot->incumbent->id.generation >= restart.first_generation);
     });
     if (!restart.waiting.empty()) continue;

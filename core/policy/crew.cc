@@ -100,6 +100,7 @@ void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, const Legacy::Found& fou
 
 void Crew::Spawn(absl::Time now, Slot& slot, Seat seat) {
   UC_CHECK(!(slot.*seat).has_value() && HasRoom(slot) && slot.wanted && next_generation_ != 0);
+  slot.stopped_by.reset();
   Worker worker;
   worker.id = {slot.index, next_generation_++};
   worker.since = now;

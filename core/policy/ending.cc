@@ -12,6 +12,7 @@ void Supervisor::State::BeginEnding(const std::string& reason) {
   scaling.reset();
   restarts.clear();
   queued_reloads.clear();
+  due.clear();
   upgrade.reset();
   ledger.FailAll(reason);
 }

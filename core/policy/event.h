@@ -6,6 +6,7 @@
 #define CORE_POLICY_EVENT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -59,6 +60,13 @@ struct WorkerExited {
   WorkerId worker;
   bool clean = false;
   std::string reason;
+  std::optional<int> exit_code;  // nullopt: it was a signal
+};
+// The worker has had its day: too much memory, enough requests. Said again as long as it is so. `reason`:
+// "312M of memory, over --max-memory-restart=200M".
+struct RecycleDue {
+  WorkerId worker;
+  std::string reason;
 };
 // A look at the scoreboard and at /proc, judged by Judge() (health.h).
 struct HealthObserved {
@@ -77,8 +85,9 @@ struct UpgradeFailed {
 // The deadline of NextDeadline() has come (or nothing at all: always harmless).
 struct Woke {};
 
-using Event = std::variant<SpawnFailed, WorkerReady, ListenersKept, ProbeAnswered, WorkerRefused,
-                           WorkerExited, HealthObserved, CommandGiven, UpgradeFailed, Woke>;
+using Event =
+    std::variant<SpawnFailed, WorkerReady, ListenersKept, ProbeAnswered, WorkerRefused,
+                 WorkerExited, RecycleDue, HealthObserved, CommandGiven, UpgradeFailed, Woke>;
 
 }  // namespace uc::policy
 

@@ -25,6 +25,10 @@ void Supervisor::State::Inherit(const Legacy& legacy) {
   for (const auto& [index, count] : legacy.restart_counts) {
     if (Slot* const slot = crew.Find(index)) slot->restart_count = count;
   }
+  for (const SlotIndex index : legacy.stopped) {
+    Slot* const slot = crew.Find(index);
+    if (slot != nullptr && WorkerCount(*slot) == 0) slot->stopped_by = 0;
+  }
   InheritLive();
 }
 

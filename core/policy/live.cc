@@ -84,6 +84,7 @@ void Supervisor::State::ReviewLive() {
   }
   const auto lives = [](const Slot& slot) { return slot.live; };
   if (std::any_of(slots.begin(), slots.end(), lives)) return;
+  if (AllStopped()) return;  // those that retire serve nobody's stead
   Slot* last = nullptr;
   for (Slot& slot : slots) {
     if (!Serves(slot) || slot.closed || slot.index >= options.workers_max) continue;
@@ -136,10 +137,20 @@ void Supervisor::State::EvacuateRetired() {
   }
 }
 
-bool Supervisor::State::IsLastLive(const Slot& slot) const {
-  return std::none_of(crew.slots().begin(), crew.slots().end(), [&](const Slot& other) {
-    return other.live && Healthy(other) && other.index != slot.index;
+bool Supervisor::State::AllStopped() const {
+  // A roll renews them all, sooner or later.
+  const bool rolls = roll.has_value() && !roll->recycling.has_value();
+  if (rolls || !queued_reloads.empty()) return false;
+  return std::all_of(crew.slots().begin(), crew.slots().end(), [](const Slot& slot) {
+    return !slot.wanted || (slot.stopped_by.has_value() && WorkerCount(slot) == 0);
   });
+}
+
+bool Supervisor::State::IsLastLive(const Slot& slot) const {
+  return !AllStopped() &&
+         std::none_of(crew.slots().begin(), crew.slots().end(), [&](const Slot& other) {
+           return other.live && Healthy(other) && other.index != slot.index;
+         });
 }
 
 bool Supervisor::State::LastLiveIsUnwanted() const {

@@ -13,7 +13,9 @@ namespace uc::policy {
 void Supervisor::State::Begin(CommandId id, const Reload&) {
   ledger.Open(id);
   queued_reloads.push_back(id);
-  if (roll.has_value()) {
+  if (roll.has_value() && roll->recycling.has_value()) {
+    ledger.Tell(id, "a worker is being recycled; the roll follows");
+  } else if (roll.has_value()) {
     ledger.Tell(id, "another roll is under way; this one follows it");
   } else if (!restarts.empty()) {
     ledger.Tell(id, "a restart is under way; the roll follows it");
@@ -21,8 +23,10 @@ void Supervisor::State::Begin(CommandId id, const Reload&) {
 }
 
 bool Supervisor::State::BeginRoll() {
-  if (queued_reloads.empty() || !restarts.empty()) return false;
+  if (!restarts.empty()) return false;
+  if (queued_reloads.empty()) return BeginRecycling();
   roll = Roll{};
+  roll->width = options.roll_width;
   roll->commands = std::exchange(queued_reloads, {});
   roll->first_generation = crew.next_generation();
   for (const Slot& slot : crew.slots()) {
@@ -39,6 +43,7 @@ void Supervisor::State::ReviewRoll() {
     const Slot* const slot = crew.Find(index);
     return slot == nullptr || !slot->wanted;
   });
+  if (roll->recycling.has_value()) return;
   for (const Slot& slot : crew.slots()) {
     if (!slot.wanted || !slot.incumbent.has_value() || roll->IsNew(*slot.incumbent)) continue;
     const auto place = std::lower_bound(ahead.begin(), ahead.end(), slot.index);
@@ -50,7 +55,7 @@ void Supervisor::State::ReviewRoll() {
 void Supervisor::State::AdvanceRoll() {
   while (roll.has_value() || BeginRoll()) {
     ReviewRoll();
-    while (roll->current.size() < options.roll_width && !roll->ahead.empty()) {
+    while (roll->current.size() < roll->width && !roll->ahead.empty()) {
       roll->current.push_back(roll->ahead.front());
       roll->ahead.pop_front();
     }
@@ -79,10 +84,14 @@ bool Supervisor::State::StepCurrent(SlotIndex index) {
     ++roll->done;
     return true;
   }
+  if (slot->stopped_by.value_or(0) >= roll->first_generation) return true;  // it has had its turn
+  // Only who serves is recycled.
+  if (roll->recycling.has_value() && !Serves(*slot) && !SuccessorComes(*slot)) return true;
   if (slot->successor.has_value() || !Crew::HasRoom(*slot) || !crew.MayStart()) return false;
   if (Serves(*slot)) {
     crew.Spawn(now, *slot, &Slot::successor);
   } else if (!slot->incumbent.has_value()) {
+    Wake(*slot);
     crew.Spawn(now, *slot, &Slot::incumbent);  // the new build may be the cure: no back-off
   }
   return false;
@@ -116,6 +125,7 @@ void Supervisor::State::PromoteSoaked() {
 
 void Supervisor::State::PromoteSuccessor(Slot& slot) {
   crew.Promote(slot);
+  if (roll.has_value() && !roll->recycling.has_value()) slot.restarts = RestartPolicy();
   if (slot.wanted) crew.SetLive(slot, true);
   std::string text =
       absl::StrCat("slot ", slot.index, ": generation ", slot.incumbent->id.generation, " ready");
@@ -130,6 +140,7 @@ void Supervisor::State::PromoteSuccessor(Slot& slot) {
 }
 
 void Supervisor::State::FinishRoll() {
+  if (roll->recycling.has_value()) return FinishRecycling();
   std::string text = absl::StrCat("rolled ", Counted(roll->done, "slot"));
   if (roll->killed > 0) {
     absl::StrAppend(&text, "; ", Counted(roll->killed, "old worker"), " had to be killed after ",
@@ -140,6 +151,7 @@ void Supervisor::State::FinishRoll() {
 }
 
 void Supervisor::State::AbortRoll(SlotIndex index, const std::string& reason) {
+  if (roll->recycling.has_value()) return AbortRecycling(reason);
   size_t renewed = roll->done;
   for (const SlotIndex other : roll->current) {
     const Slot* const slot = crew.Find(other);
@@ -149,10 +161,14 @@ void Supervisor::State::AbortRoll(SlotIndex index, const std::string& reason) {
       "roll aborted at slot ", index, ": ", reason, "; ", renewed, " of ",
       Counted(roll->total(), "slot"), " already run the new generation, all others are untouched");
   for (const CommandId id : roll->commands) ledger.Answer(id, Outcome::kFailed, text);
+  EndRoll();
+}
+
+void Supervisor::State::EndRoll() {
   const std::vector<SlotIndex> current = std::move(roll->current);
   roll.reset();
-  for (const SlotIndex other : current) {
-    if (Slot* const slot = crew.Find(other)) DismissSuccessor(*slot);
+  for (const SlotIndex index : current) {
+    if (Slot* const slot = crew.Find(index)) DismissSuccessor(*slot);
   }
 }
 

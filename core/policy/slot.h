@@ -42,6 +42,7 @@ struct Worker {
   // In the successor's seat: when it has been healthy for long enough to take its slot over.
   absl::Time soaked_at = absl::InfiniteFuture();
   std::string failure;  // why it could not start; empty: it did not fail
+  bool done = false;    // its exit code means that it is to stay down
   absl::Time starved_report_after = absl::InfinitePast();
   absl::Time suspect_report_after = absl::InfinitePast();
 };
@@ -59,6 +60,10 @@ struct Slot {
   std::optional<Worker> leaving;  // a former incumbent that drains beside its successor
   RestartPolicy restarts;
   absl::Time spawn_at = absl::InfinitePast();  // when there is no incumbent: not before
+  // The worker that ended for good: nobody is spawned until an operator asks for it. 0: one of a coordinator
+  // before this one.
+  std::optional<Generation> stopped_by;
+  absl::Time recycle_at = absl::InfinitePast();  // its worker is not recycled before
   uint64_t restart_count = 0;  // workers started in the place of one that ended unasked
 };
 // At most two of {incumbent, successor, leaving} exist at any time.

@@ -56,6 +56,11 @@ void Supervisor::State::Settle() {
     FinishIfGone();
     return;
   }
+  if (!ever_ready && AllStopped()) {
+    GiveUp(0, "every worker has ended with an exit code of --stop-exit-codes before it was ready");
+    FinishIfGone();
+    return;
+  }
   AnswerScaling();
   complete_once |= crew.Serving() == static_cast<int>(wanted);
   if (now < rebalance_at || roll.has_value() || scaling.has_value() || !restarts.empty()) return;
@@ -67,7 +72,7 @@ void Supervisor::State::SpawnDue() {
   std::vector<Slot*> due;
   for (Slot& slot : crew.slots()) {
     if (slot.wanted && !slot.incumbent.has_value() && !SuccessorComes(slot) &&
-        Crew::HasRoom(slot) && slot.spawn_at <= now) {
+        !slot.stopped_by.has_value() && Crew::HasRoom(slot) && slot.spawn_at <= now) {
       due.push_back(&slot);
     }
   }
@@ -152,7 +157,8 @@ absl::Time Supervisor::NextDeadline() const {
       next = std::min(next, slot.retire_at);
     }
     // What is due already waits for a worker to become READY or to leave, not for the time.
-    if (slot.wanted && !slot.incumbent.has_value() && slot.spawn_at > state_->now) {
+    if (slot.wanted && !slot.incumbent.has_value() && !slot.stopped_by.has_value() &&
+        slot.spawn_at > state_->now) {
       next = std::min(next, slot.spawn_at);
     }
   }
@@ -161,7 +167,12 @@ absl::Time Supervisor::NextDeadline() const {
 
 absl::Span<const Slot> Supervisor::slots() const { return std::as_const(state_->crew).slots(); }
 uint32_t Supervisor::workers_wanted() const { return state_->wanted; }
-bool Supervisor::rolling() const { return state_->roll.has_value(); }
+bool Supervisor::rolling() const {
+  return state_->roll.has_value() && !state_->roll->recycling.has_value();
+}
+bool Supervisor::recycling() const {
+  return state_->roll.has_value() && state_->roll->recycling.has_value();
+}
 bool Supervisor::stopping() const { return state_->ending.has_value(); }
 bool Supervisor::upgrading() const { return state_->upgrade.has_value(); }
 uint64_t Supervisor::events_ignored() const { return state_->events_ignored; }

@@ -5,7 +5,7 @@
 // difference. Invariants (DESIGN.md 11): during a roll the serving workers never fall below slots minus
 // width; the live set is never empty while a slot serves and holds no crash loop; no action names a dead
 // generation; at most two workers in a slot; the spawn rate is bounded; each command is acknowledged
-// exactly once; no terminal state.
+// exactly once; at most one worker is recycled at a time; no terminal state that was not asked for.
 #ifndef CORE_POLICY_SUPERVISOR_H_
 #define CORE_POLICY_SUPERVISOR_H_
 
@@ -60,6 +60,7 @@ struct Legacy {
   std::vector<Found> workers;        // all that live
   std::vector<SlotIndex> listeners;  // of these slots the coordinator keeps listeners
   std::map<SlotIndex, uint64_t> restart_counts;
+  std::vector<SlotIndex> stopped;  // their workers ended for good
 };
 
 class Supervisor {
@@ -80,7 +81,8 @@ class Supervisor {
   // All slots that exist, by index; retiring ones included.
   absl::Span<const Slot> slots() const;
   uint32_t workers_wanted() const;
-  bool rolling() const;
+  bool rolling() const;    // somebody has asked for it
+  bool recycling() const;  // one worker is replaced because it has had its day
   bool stopping() const;
   // A new program is being tried and the command for it has not been answered.
   bool upgrading() const;

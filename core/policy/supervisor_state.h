@@ -6,11 +6,13 @@
 // legacy.cc        what a new coordinator makes of the workers that it finds
 // commands.cc      what each command sets going, and when it is answered
 // roll.cc          the roll, slot by slot
+// recycle.cc       workers that have had their day
 // ending.cc        stop and giving up
 #ifndef CORE_POLICY_SUPERVISOR_STATE_H_
 #define CORE_POLICY_SUPERVISOR_STATE_H_
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +46,7 @@ struct Supervisor::State {
   void On(const ProbeAnswered& event);
   void On(const WorkerRefused& event);
   void On(const WorkerExited& event);
+  void On(const RecycleDue& event);
   void On(const HealthObserved& event);
   void On(const CommandGiven& event);
   void On(const UpgradeFailed& event);
@@ -57,6 +60,9 @@ struct Supervisor::State {
   // The process has ended and its seat is empty.
   void Departed(Slot& slot, Seat seat, const Worker& worker, const std::string& reason);
   void DepartedUnasked(Slot& slot, const Worker& worker, const std::string& reason);
+  // Nobody is spawned in this slot until an operator asks for it.
+  void StayDown(Slot& slot, const Worker& worker, const std::string& reason);
+  std::string NextTry(const Slot& slot, absl::Duration delay) const;
   void Suspect(Slot& slot, Worker& worker);
   void Trust(Worker& worker);
   // Live are the wanted slots that serve, without the suspects as long as there are others. If no wanted slot
@@ -71,6 +77,8 @@ struct Supervisor::State {
   void EvacuateRetired();
   // A slot that must serve on, though unwanted, since no other one is live and healthy.
   bool IsLastLive(const Slot& slot) const;
+  // Every wanted slot has ended for good and nobody is going to change that: who waits, waits in vain.
+  bool AllStopped() const;
   bool LastLiveIsUnwanted() const;
   void SpawnDue();
   void Say(Report::Level level, std::string text);
@@ -92,6 +100,8 @@ struct Supervisor::State {
   void Begin(CommandId id, const Ping&);
   void Refuse(CommandId id, const std::string& text);
   void Resize(uint32_t count, std::vector<SlotIndex>* rising);
+  // Somebody is to serve here, and at once: what was before is forgotten.
+  void Wake(Slot& slot);
   // All that are in it leave. The heirs take idle connections: when all slots restart there are none.
   void RestartSlot(Slot& slot, const std::vector<WorkerId>& heirs);
   // Scale and restart commands that wait for this worker's slot fail.
@@ -105,8 +115,14 @@ struct Supervisor::State {
   bool BeginRoll();  // false: none is queued, or it has to wait
   void ReviewRoll();
   bool StepCurrent(SlotIndex index);  // true: this slot is over
+  bool BeginRecycling();              // false: none is due, or it has to wait
+  // For what is more important. Nothing happens if none is under way, or if the new worker serves already.
+  void AbandonRecycling();
+  void FinishRecycling();
+  void AbortRecycling(const std::string& reason);
   void FinishRoll();
   void AbortRoll(SlotIndex index, const std::string& reason);
+  void EndRoll();  // successors that have not taken over yet are sent away
   void PromoteSoaked();
   void PromoteSuccessor(Slot& slot);
   // The incumbent serves on, and nobody is to follow it.
@@ -133,6 +149,7 @@ struct Supervisor::State {
 
   std::optional<Roll> roll;
   std::vector<CommandId> queued_reloads;  // they share the next roll
+  std::deque<Due> due;                    // one by one, in the order in which they came
   std::optional<Scaling> scaling;
   std::vector<Restarting> restarts;
   std::optional<CommandId> upgrade;                  // the new program is being tried

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,21 @@
 
 namespace uc::policy {
 
-// A roll replaces every incumbent that was born before it, roll_width slots at a time.
+// A worker that has had its day.
+struct Due {
+  WorkerId worker;
+  std::string reason;
+};
+
+// A roll replaces every incumbent that was born before it, `width` slots at a time. A recycling is a roll of
+// one slot that nobody has asked for.
 struct Roll {
+  size_t width = 1;
+  std::optional<Due> recycling;
   std::vector<CommandId> commands;  // one or more reloads that joined
   Generation first_generation = 0;  // workers from this one on run the new build
   std::deque<SlotIndex> ahead;      // in index order
-  std::vector<SlotIndex> current;   // at most roll_width
+  std::vector<SlotIndex> current;   // at most `width`
   size_t done = 0;
   int killed = 0;  // old workers that did not leave in time
 

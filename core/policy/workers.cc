@@ -71,7 +71,12 @@ void Supervisor::State::On(const WorkerExited& event) {
   }
   Worker worker = *std::exchange(place.slot->*place.seat, std::nullopt);
   std::string reason = OneLine(event.reason);
-  if (worker.state == WorkerState::kStarting) {
+  // What we killed did not end by itself, whatever the code says.
+  worker.done = place.seat == &Slot::incumbent && worker.state != WorkerState::kKilled &&
+                MeansDone(event.exit_code, options.restarts);
+  if (worker.done) {
+    // It is neither a crash nor a start that failed.
+  } else if (worker.state == WorkerState::kStarting) {
     reason = absl::StrCat("worker ", reason, " before it was ready");
     worker.failure = reason;
     StartFailed(worker, Fault::kOperator, reason);
@@ -119,29 +124,51 @@ void Supervisor::State::Departed(Slot& slot, Seat seat, const Worker& worker,
   } else if (!slot.incumbent.has_value() && !worker.failure.empty()) {
     // The successor was the slot's only hope.
     slot.spawn_at = now + slot.restarts.DelayAfterDeath(absl::ZeroDuration(), options.restarts);
+    if (!options.restarts.autorestart) StayDown(slot, worker, reason);
   }
+}
+
+void Supervisor::State::StayDown(Slot& slot, const Worker& worker, const std::string& reason) {
+  slot.stopped_by = worker.id.generation;
+  const std::string text = absl::StrCat(reason, "; it stays down until restart, reload or scale (",
+                                        worker.done ? "--stop-exit-codes" : "--noautorestart", ")");
+  Say(worker.done ? Report::Level::kInfo : Report::Level::kWarning,
+      absl::StrCat(Name(worker.id), ": ", text));
+  TellWaiting(slot, absl::StrCat("slot ", slot.index, ": ", text));
 }
 
 void Supervisor::State::DepartedUnasked(Slot& slot, const Worker& worker,
                                         const std::string& reason) {
   const bool was_ready = worker.ready_at != absl::InfiniteFuture();
+  if (worker.done && !SuccessorComes(slot)) return StayDown(slot, worker, reason);
   const absl::Duration uptime = was_ready ? now - worker.ready_at : absl::ZeroDuration();
   const absl::Duration delay = slot.restarts.DelayAfterDeath(uptime, options.restarts);
   slot.spawn_at = now + delay;
-  ++slot.restart_count;
-  std::string next = "restarted at once";
   if (SuccessorComes(slot)) {
-    next = absl::StrCat("its successor, generation ", slot.successor->id.generation,
-                        ", is on its way");
-  } else if (delay > absl::ZeroDuration()) {
-    next = absl::StrCat("next try in ", Shown(delay), " (",
-                        Counted(slot.restarts.quick_deaths(), "quick death"), ")");
+    ++slot.restart_count;
+    Say(Report::Level::kWarning,
+        absl::StrCat(Name(worker.id), ": ", reason, "; its successor, generation ",
+                     slot.successor->id.generation, ", is on its way"));
+  } else if (!options.restarts.autorestart) {
+    StayDown(slot, worker, reason);
+  } else {
+    ++slot.restart_count;
+    Say(Report::Level::kWarning,
+        absl::StrCat(Name(worker.id), ": ", reason, "; ", NextTry(slot, delay)));
   }
-  Say(Report::Level::kWarning, absl::StrCat(Name(worker.id), ": ", reason, "; ", next));
   if (roll.has_value() && roll->Renews(slot.index) && roll->IsNew(worker) && was_ready) {
     AbortRoll(slot.index,
               absl::StrCat("generation ", worker.id.generation, ", just ready: ", reason));
   }
+}
+
+std::string Supervisor::State::NextTry(const Slot& slot, absl::Duration delay) const {
+  if (delay == absl::ZeroDuration()) return "restarted at once";
+  const int quick = slot.restarts.quick_deaths();
+  if (quick == 0) return absl::StrCat("next try in ", Shown(delay));
+  return absl::StrCat("next try in ", Shown(delay), " (", Counted(quick, "quick death"),
+                      slot.restarts.Errored(options.restarts) ? ", errored: --max-restarts" : "",
+                      ")");
 }
 
 void Supervisor::State::KillTheLate() {

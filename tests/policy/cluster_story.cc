@@ -58,6 +58,12 @@ void ClusterStory::Dies(WorkerId worker, absl::string_view reason) {
 void ClusterStory::Leaves(WorkerId worker) {
   Happens(WorkerExited{worker, true, "exited with code 0"});
 }
+void ClusterStory::Exits(WorkerId worker, int code) {
+  Happens(WorkerExited{worker, code == 0, absl::StrCat("exited with code ", code), code});
+}
+void ClusterStory::Due(WorkerId worker, absl::string_view reason) {
+  Happens(RecycleDue{worker, std::string(reason)});
+}
 void ClusterStory::Refuses(WorkerId worker, absl::string_view reason, Fault fault) {
   Happens(WorkerRefused{worker, fault, std::string(reason)});
 }

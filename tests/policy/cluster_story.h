@@ -36,6 +36,8 @@ class ClusterStory : public ::testing::Test {
   void ProbeFails(WorkerId worker, absl::string_view reason = "503 Service Unavailable");
   void Dies(WorkerId worker, absl::string_view reason = "killed by SIGSEGV");
   void Leaves(WorkerId worker);  // exit code 0
+  void Exits(WorkerId worker, int code);
+  void Due(WorkerId worker, absl::string_view reason = "enough requests");
   void Refuses(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);
   void CannotSpawn(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);
   void Observed(WorkerId worker, Health health);

@@ -49,6 +49,21 @@ TEST_F(DeathTest, QuickDeathsBackOff) {
   EXPECT_THAT(Asked(), ElementsAre("spawn 0/5"));
 }
 
+TEST_F(DeathTest, ErroredSlotIsForgivenByAManualRestart) {
+  options_.restarts.restarts_max = 3;
+  Boot(2);
+  DiesQuickly(0, 3);
+  EXPECT_THAT(
+      Reported(),
+      ElementsAre("slot 0, generation 4: worker killed by SIGSEGV before it was ready; next "
+                  "try in 15s (3 quick deaths, errored: --max-restarts)"));
+  Give("restart 0");
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/5"));
+  EXPECT_EQ(At(0).restarts.quick_deaths(), 0);
+  Dies({0, 5});
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/6"));
+}
+
 TEST_F(DeathTest, CrashLoopIsNeverLiveAndNeverGivenUp) {
   Boot(2);
   DiesQuickly(0, 50);

@@ -106,6 +106,9 @@ struct EventText {
   std::string operator()(const WorkerExited& e) const {
     return absl::StrCat("exited ", ToText(e.worker), ": ", e.reason);
   }
+  std::string operator()(const RecycleDue& e) const {
+    return absl::StrCat("recycle due ", ToText(e.worker), ": ", e.reason);
+  }
   std::string operator()(const HealthObserved& e) const {
     return absl::StrCat("health ", ToText(e.worker), " ", ToText(e.health));
   }

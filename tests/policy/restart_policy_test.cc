@@ -51,5 +51,39 @@ TEST(RestartPolicyTest, MinUptimeOfZeroDoesNotUnboundTheSpawnRate) {
   EXPECT_EQ(policy.DelayAfterDeath(options.backoff_first, options), absl::ZeroDuration());
 }
 
+TEST(RestartPolicyTest, RestartDelayIsTheLeast) {
+  RestartOptions options;
+  options.restart_delay = absl::Milliseconds(120);
+  RestartPolicy policy;
+  EXPECT_EQ(policy.DelayAfterDeath(absl::Minutes(1), options), absl::Milliseconds(120));
+  std::vector<absl::Duration> delays;
+  for (int death = 0; death < 4; ++death) delays.push_back(policy.DelayAfterDeath(kNever, options));
+  EXPECT_THAT(delays, testing::ElementsAre(absl::Milliseconds(120), absl::Milliseconds(120),
+                                           absl::Milliseconds(150), absl::Milliseconds(225)));
+}
+
+TEST(RestartPolicyTest, ErroredSlotWaitsLongestAndIsTriedForEver) {
+  RestartOptions options;
+  options.restarts_max = 3;
+  RestartPolicy policy;
+  policy.DelayAfterDeath(kNever, options);
+  EXPECT_EQ(policy.DelayAfterDeath(kNever, options), absl::Milliseconds(100));
+  EXPECT_FALSE(policy.Errored(options));
+  EXPECT_EQ(policy.DelayAfterDeath(kNever, options), options.backoff_max);
+  EXPECT_TRUE(policy.Errored(options));
+  EXPECT_EQ(policy.DelayAfterDeath(absl::Seconds(2), options), absl::ZeroDuration());
+  EXPECT_FALSE(policy.Errored(options));
+}
+
+TEST(RestartPolicyTest, OnlyTheNamedExitCodesMeanDone) {
+  RestartOptions options;
+  EXPECT_FALSE(MeansDone(0, options));
+  options.stop_exit_codes = {0, 3};
+  EXPECT_TRUE(MeansDone(0, options));
+  EXPECT_TRUE(MeansDone(3, options));
+  EXPECT_FALSE(MeansDone(1, options));
+  EXPECT_FALSE(MeansDone(std::nullopt, options));
+}
+
 }  // namespace
 }  // namespace uc::policy

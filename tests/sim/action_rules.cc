@@ -242,6 +242,21 @@ std::string CommandsAreAnsweredOnce(const Moment& moment, const Action& action) 
   return absl::StrCat(ToText(action), ": this command is not open");
 }
 
+std::string RecyclesAreDue(const Moment& moment, const Action& action) {
+  const auto* spawn = std::get_if<policy::Spawn>(&action);
+  if (spawn == nullptr || spawn->entry == policy::Entry::kAtOnce || moment.view.rolling) return "";
+  const Member* const incumbent = moment.chronicle.Incumbent(spawn->worker.slot);
+  if (incumbent != nullptr && incumbent->recycle_due && moment.view.recycling) return "";
+  return absl::StrCat(ToText(action), ": nobody is to be recycled here");
+}
+
+std::string WhatEndedForGoodStaysDown(const Moment& moment, const Action& action) {
+  const auto* spawn = std::get_if<policy::Spawn>(&action);
+  if (spawn == nullptr || !moment.chronicle.At(spawn->worker.slot).over) return "";
+  if (moment.view.rolling || moment.rolling_before) return "";  // that renews all that are wanted
+  return absl::StrCat(ToText(action), ": its program ended for good, and nobody has asked");
+}
+
 std::string QuickDeathsBackOff(const Moment& moment, const Action& action) {
   const auto* spawn = std::get_if<policy::Spawn>(&action);
   if (spawn == nullptr || moment.view.rolling || moment.rolling_before) return "";
@@ -254,7 +269,8 @@ std::string QuickDeathsBackOff(const Moment& moment, const Action& action) {
   const policy::RestartOptions& options = moment.options.restarts;
   absl::Duration least = options.backoff_first;
   for (int end = 2; end < story.quick_ends && least < options.backoff_max; ++end) least *= 1.5;
-  least = std::min(least, options.backoff_max);
+  if (story.quick_ends >= options.restarts_max) least = options.backoff_max;
+  least = std::max(std::min(least, options.backoff_max), options.restart_delay);
   if (moment.now - story.last_end >= least) return "";
   return absl::StrCat(ToText(action), ": ", absl::FormatDuration(moment.now - story.last_end),
                       " after quick end ", story.quick_ends, ", not ", absl::FormatDuration(least));

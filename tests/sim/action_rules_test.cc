@@ -192,6 +192,29 @@ TEST_F(ActionRulesTest, QuickDeathsBackOff) {
   EXPECT_THAT(With(policy::Spawn{{0, 4}}, Death({0, 3})), Falls("QuickDeathsBackOff"));
 }
 
+TEST_F(ActionRulesTest, RecyclesAreDue) {
+  Boot(2);
+  EXPECT_THAT(With(policy::Spawn{{0, 3}, policy::Entry::kOnAdmission}), Falls("RecyclesAreDue"));
+}
+
+TEST_F(ActionRulesTest, WhatEndedForGoodStaysDown) {
+  options_.restarts.stop_exit_codes = {3};
+  Boot(2);
+  const policy::Event done = policy::WorkerExited{kFirst, false, "exited with code 3", 3};
+  EXPECT_THAT(With(policy::Spawn{{0, 3}}, done), Falls("WhatEndedForGoodStaysDown"));
+}
+
+TEST_F(ActionRulesTest, RestartDelayIsKept) {
+  options_.restarts.restart_delay = absl::Seconds(60);
+  Boot(2);
+  Holds(Death(kFirst));
+  now_ += absl::Seconds(60);
+  Holds(Woke{});
+  Holds(Death({0, 3}));
+  now_ += absl::Seconds(59);
+  EXPECT_THAT(With(policy::Spawn{{0, 4}}), Falls("QuickDeathsBackOff"));
+}
+
 TEST_F(ActionRulesTest, NothingComesAfterFinish) {
   Boot(1);
   Holds(Given(policy::Stop{}));

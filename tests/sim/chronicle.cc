@@ -18,8 +18,11 @@ Overloaded(F...) -> Overloaded<F...>;
 
 void Chronicle::Happened(absl::Time now, const policy::Event& event) {
   std::visit(Overloaded{
-                 [&](const policy::SpawnFailed& e) { Ended(now, e.worker); },
-                 [&](const policy::WorkerExited& e) { Ended(now, e.worker); },
+                 [&](const policy::SpawnFailed& e) { Ended(now, e.worker, std::nullopt); },
+                 [&](const policy::WorkerExited& e) { Ended(now, e.worker, e.exit_code); },
+                 [&](const policy::RecycleDue& e) {
+                   if (Member* const member = Known(e.worker)) member->recycle_due = true;
+                 },
                  [&](const policy::WorkerReady& e) { Ready(now, e.worker); },
                  [&](const policy::ListenersKept& e) { Kept(e.slot); },
                  [&](const policy::ProbeAnswered& e) {
@@ -80,13 +83,18 @@ void Chronicle::Observed(absl::Time now, const policy::HealthObserved& event) {
 void Chronicle::Given(absl::Time now, const policy::CommandGiven& event) {
   open_.insert(event.id);
   stop_given |= std::holds_alternative<policy::Stop>(event.command);
-  if (std::holds_alternative<policy::Scale>(event.command)) last_scale = now;
+  if (std::holds_alternative<policy::Scale>(event.command)) {
+    last_scale = now;
+    Woken(std::nullopt);
+  }
   if (std::holds_alternative<policy::Reload>(event.command)) {
     reloads_.insert(event.id);
+    Woken(std::nullopt);
     last_reload_or_restart = now;
   }
   if (const auto* restart = std::get_if<policy::Restart>(&event.command)) {
     DoubtKilled(*restart);
+    Woken(restart->slot);
     last_reload_or_restart = now;
   }
 }
@@ -97,6 +105,8 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                    Member member;
                    member.id = a.worker;
                    member.entry = a.entry;
+                   member.recycles = a.entry == policy::Entry::kOnAdmission && !rolling_;
+                   slots_[a.worker.slot].over = slots_[a.worker.slot].perhaps_over = false;
                    newest = std::max(newest, a.worker.generation);
                    slots_[a.worker.slot].members.push_back(member);
                  },
@@ -158,6 +168,22 @@ void Chronicle::Wanted(uint32_t wanted) {
   }
 }
 
+void Chronicle::Rolling(bool rolling) {
+  rolling_ = rolling;
+  // A roll may forget what was before.
+  if (rolling) {
+    for (auto& [index, story] : slots_) story.quick_ends = 0;
+  }
+}
+
+void Chronicle::Woken(std::optional<policy::SlotIndex> slot) {
+  for (auto& [index, story] : slots_) {
+    if (index != slot.value_or(index)) continue;
+    story.over = false;
+    story.quick_ends = 0;
+  }
+}
+
 void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy) {
   for (auto& [index, story] : slots_) {
     Story again;
@@ -183,6 +209,10 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy) {
       slots_[slot].stand_ins.push_back(found.worker);
   }
   for (const policy::SlotIndex slot : legacy.listeners) slots_[slot].kept = true;
+  for (const policy::SlotIndex slot : legacy.stopped) {
+    slots_[slot].perhaps_over = true;
+    slots_[slot].over = slots_[slot].members.empty();
+  }
   wanted_ = legacy.workers_wanted;
   newest_before_roll = newest;
   ever_ready = true;
@@ -192,15 +222,27 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy) {
   reloads_.clear();
 }
 
-void Chronicle::Ended(absl::Time now, const policy::WorkerId& id) {
+void Chronicle::Ended(absl::Time now, const policy::WorkerId& id, std::optional<int> exit_code) {
   const Member* const member = Known(id);
   if (member == nullptr) return;
   Story& story = slots_[id.slot];
-  if (member->unclear) {
+  const bool done = policy::MeansDone(exit_code, options_) && member->state != WorkerState::kKilled;
+  story.perhaps_over |= done || !options_.autorestart;
+  const bool incumbent =
+      member->entry == policy::Entry::kAtOnce || member->state == WorkerState::kServing;
+  const bool stays_down = !options_.autorestart || (done && incumbent);
+  if (stays_down && !member->unclear && !member->dismissed && !member->retired &&
+      id.slot < wanted_ && story.members.size() == 1) {
+    story.over = true;
+  }
+  if (done) {
+    // No failure.
+  } else if (member->unclear) {
     story.quick_ends = 0;
   } else if (!member->dismissed && id.slot < wanted_) {
-    const bool good = member->ready_at != absl::InfiniteFuture() && now > member->ready_at &&
-                      now - member->ready_at >= min_uptime_;
+    const bool good =
+        member->ready_at != absl::InfiniteFuture() && now > member->ready_at &&
+        now - member->ready_at >= std::max(options_.min_uptime, options_.backoff_first);
     // A successor that fails beside its incumbent is the roll's misfortune, not the slot's.
     const bool beside = story.members.size() > 1;
     if (good) {

@@ -32,6 +32,8 @@ struct Member {
   bool refused = false;
   bool unclear = false;  // killed, and then perhaps asked to leave
   bool retired = false;  // its slot was not wanted at some time of its life
+  bool recycle_due = false;
+  bool recycles = false;  // born to recycle another one, not by a roll that was asked for
 };
 
 // What is known of one slot.
@@ -47,16 +49,21 @@ struct Story {
   // Ends that nobody asked for, each within min_uptime, in a row; and the last one.
   int quick_ends = 0;
   absl::Time last_end = absl::InfinitePast();
+  // The last one ended for good: nobody may be spawned unasked. And a weaker one: it may have done so.
+  bool over = false;
+  bool perhaps_over = false;
 };
 
 class Chronicle {
  public:
-  explicit Chronicle(absl::Duration min_uptime) : min_uptime_(min_uptime) {}
+  explicit Chronicle(const policy::RestartOptions& options) : options_(options) {}
 
   void Happened(absl::Time now, const policy::Event& event);
   void AskedFor(absl::Time now, const policy::Action& action);
   // Said after each step.
   void Wanted(uint32_t wanted);
+  // Said before each step's actions: a roll that was asked for is under way.
+  void Rolling(bool rolling);
   // The coordinator has died; another one found this.
   void Reborn(absl::Time now, const policy::Legacy& legacy);
 
@@ -98,10 +105,13 @@ class Chronicle {
   void Observed(absl::Time now, const policy::HealthObserved& event);
   void Given(absl::Time now, const policy::CommandGiven& event);
   void DoubtKilled(const policy::Restart& restart);
-  void Ended(absl::Time now, const policy::WorkerId& id);
+  void Ended(absl::Time now, const policy::WorkerId& id, std::optional<int> exit_code);
+  // Whoever is asked to serve in this slot begins anew.
+  void Woken(std::optional<policy::SlotIndex> slot);
   void Answered(const policy::Acknowledge& answer);
 
-  const absl::Duration min_uptime_;
+  const policy::RestartOptions options_;
+  bool rolling_ = false;
   std::map<policy::SlotIndex, Story> slots_;
   uint32_t wanted_ = UINT32_MAX;
   std::set<policy::CommandId> open_;

@@ -27,6 +27,7 @@ void World::Plan(absl::Time at, Kind kind, WorkerId worker, bool good, policy::C
   happening.good = good;
   happening.command = command;
   happening.fault = random_.Percent(50) ? policy::Fault::kOperator : policy::Fault::kWorld;
+  if (random_.Percent(50)) happening.exit_code = random_.Percent(50) ? 3 : 1;
   ahead_.push(happening);
 }
 
@@ -85,6 +86,7 @@ void World::PlanLife(absl::Time now, WorkerId worker) {
   if (Fault(15, 30)) Plan(now + random_.Milliseconds(0, 30'000), Kind::kSilent, worker);
   if (Fault(5, 15)) Plan(now + random_.Milliseconds(0, 2000), Kind::kSilent, worker);
   if (Fault(4, 15)) Plan(now + random_.Milliseconds(0, 60'000), Kind::kStarved, worker);
+  if (Fault(10, 20)) Plan(now + random_.Milliseconds(0, 60'000), Kind::kBloated, worker);
 }
 
 void World::PlanProbe(absl::Time now, WorkerId worker) {

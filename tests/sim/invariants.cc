@@ -10,8 +10,9 @@ namespace uc::sim {
 using policy::Action;
 
 View ViewOf(const policy::Supervisor& supervisor) {
-  return {supervisor.slots(),    supervisor.workers_wanted(), supervisor.rolling(),
-          supervisor.stopping(), supervisor.upgrading(),      supervisor.NextDeadline()};
+  return {supervisor.slots(),       supervisor.workers_wanted(), supervisor.rolling(),
+          supervisor.recycling(),   supervisor.stopping(),       supervisor.upgrading(),
+          supervisor.NextDeadline()};
 }
 
 namespace {
@@ -45,6 +46,8 @@ constexpr ActionRule kActionRules[] = {
     UC_RULE(SharingIsCalm),
     UC_RULE(CommandsAreAnsweredOnce),
     UC_RULE(QuickDeathsBackOff),
+    UC_RULE(RecyclesAreDue),
+    UC_RULE(WhatEndedForGoodStaysDown),
     UC_RULE(NothingComesAfterFinish),
     UC_RULE(FinishIsAskedForOrAFailedBoot),
 };
@@ -61,7 +64,9 @@ constexpr StepRule kStepRules[] = {
     UC_RULE(ReleasedSlotsAreServed),
     UC_RULE(NothingAcceptsForEvacuatedSlots),
     UC_RULE(ServingFallsOnlyForAReason),
+    UC_RULE(AtMostOneRecycles),
     UC_RULE(RollHasItsWidth),
+    UC_RULE(StoppedSlotsEndedForGood),
     UC_RULE(WantedSlotsAreContiguous),
     UC_RULE(TablesAreTrue),
     UC_RULE(DeadlinesAreAhead),
@@ -85,8 +90,7 @@ std::vector<std::string> RuleNames() {
 }
 
 Invariants::Invariants(const policy::SupervisorOptions& options)
-    : options_(options),
-      chronicle_(std::max(options.restarts.min_uptime, options.restarts.backoff_first)) {}
+    : options_(options), chronicle_(options.restarts) {}
 
 Moment Invariants::At(absl::Time now, const policy::Event& event, const policy::Actions& actions,
                       const View& view) {
@@ -119,6 +123,7 @@ std::string Invariants::Reborn(absl::Time now, const policy::SupervisorOptions& 
 }
 
 std::string Invariants::JudgeActions(const Moment& moment) {
+  chronicle_.Rolling(moment.view.rolling);
   for (const Action& action : moment.actions) {
     for (const ActionRule& rule : kActionRules) {
       const std::string wrong = rule.holds(moment, action);

@@ -20,6 +20,7 @@ struct View {
   absl::Span<const policy::Slot> slots;
   uint32_t wanted = 0;
   bool rolling = false;
+  bool recycling = false;
   bool stopping = false;
   bool upgrading = false;
   absl::Time next_deadline = absl::InfiniteFuture();
@@ -56,6 +57,8 @@ std::string ReleasedAreTheStandIns(const Moment& moment, const policy::Action& a
 std::string OneUpgradeAtATime(const Moment& moment, const policy::Action& action);
 std::string SharingIsCalm(const Moment& moment, const policy::Action& action);
 std::string CommandsAreAnsweredOnce(const Moment& moment, const policy::Action& action);
+std::string RecyclesAreDue(const Moment& moment, const policy::Action& action);
+std::string WhatEndedForGoodStaysDown(const Moment& moment, const policy::Action& action);
 std::string QuickDeathsBackOff(const Moment& moment, const policy::Action& action);
 std::string NothingComesAfterFinish(const Moment& moment, const policy::Action& action);
 std::string FinishIsAskedForOrAFailedBoot(const Moment& moment, const policy::Action& action);
@@ -74,6 +77,8 @@ std::string ReleasedSlotsAreServed(const Moment& moment);
 std::string NothingAcceptsForEvacuatedSlots(const Moment& moment);
 std::string ServingFallsOnlyForAReason(const Moment& moment);
 std::string RollHasItsWidth(const Moment& moment);
+std::string AtMostOneRecycles(const Moment& moment);
+std::string StoppedSlotsEndedForGood(const Moment& moment);
 std::string WantedSlotsAreContiguous(const Moment& moment);
 std::string TablesAreTrue(const Moment& moment);
 std::string DeadlinesAreAhead(const Moment& moment);

@@ -16,15 +16,16 @@ constexpr uint32_t kWorkersFirstMax = 8;
 absl::Duration RecoveryMax(const policy::SupervisorOptions& options, uint32_t slots) {
   // The last bad things that were under way: a hang that is yet unseen, a late start, a drain that
   // never ends, a slow kill after each; then a back-off.
-  const absl::Duration last_faults = kHangTimeout + absl::Seconds(1) + options.listen_timeout +
-                                     options.kill_timeout + 3 * kKillMax +
-                                     options.restarts.backoff_max;
+  const absl::Duration last_faults =
+      kHangTimeout + absl::Seconds(1) + options.listen_timeout + options.kill_timeout +
+      3 * kKillMax + std::max(options.restarts.backoff_max, options.restarts.restart_delay);
   const uint32_t rounds = slots / options.starting_max + 1;
   const absl::Duration boots = rounds * (kBootMax + kKillMax);
   // The roll under way and the queued one. Each old worker may yet be hung, and a silence makes a soak begin
   // anew.
-  const absl::Duration rolls = 2 * slots * (kBootMax + kProbeMax + options.soak + kExitMax) +
-                               slots * (options.kill_timeout + kKillMax);
+  // One more worker may be recycled meanwhile.
+  const absl::Duration rolls = 2 * (slots + 1) * (kBootMax + kProbeMax + options.soak + kExitMax) +
+                               (slots + 1) * (options.kill_timeout + kKillMax);
   const absl::Duration others =
       2 * kSilenceMax + options.soak + kUpgradeMax + options.retire_grace + kHangTimeout;
   return last_faults + boots + rolls + others;
@@ -51,8 +52,13 @@ void Simulation::BeginLife() {
   options_.listen_timeout = random_.Milliseconds(600, 12'000);
   options_.kill_timeout = random_.Milliseconds(400, 12'000);
   options_.restarts.min_uptime = random_.Milliseconds(0, 3000);
+  options_.restarts.restarts_max = static_cast<int>(random_.Between(1, 20));
+  if (random_.Percent(20)) options_.restarts.restart_delay = random_.Milliseconds(0, 2000);
+  if (random_.Percent(25)) options_.restarts.stop_exit_codes = {0, 3};
+  options_.restarts.autorestart = random_.Percent(85);
   DrawHabits();
   wanted_ = options_.workers;
+  stopped_.clear();
   if (supervisor_.has_value()) tally_.ignored += supervisor_->events_ignored();
   supervisor_.emplace(options_);
   world_.emplace(random_.Next(), now_, options_);
@@ -195,7 +201,7 @@ bool Simulation::BeReborn() {
   ++step_;
   ++tally_.rebirths;
   if (random_.Percent(20)) DrawHabits();
-  const policy::Legacy legacy = world_->WhatIsFound(now_, wanted_, options_);
+  const policy::Legacy legacy = world_->WhatIsFound(now_, wanted_, options_, stopped_);
   tally_.ignored += supervisor_->events_ignored();
   supervisor_.emplace(options_);
   policy::Actions actions = supervisor_->Resume(now_, legacy);
@@ -211,7 +217,11 @@ bool Simulation::BeReborn() {
 
 void Simulation::CountStates() {
   bool healthy = false, suspect = false;
+  stopped_.clear();
   for (const policy::Slot& slot : supervisor_->slots()) {
+    if (slot.stopped_by.has_value()) stopped_.push_back(slot.index);
+    tally_.stopped += slot.stopped_by.has_value();
+    tally_.errored += slot.restarts.Errored(options_.restarts);
     tally_.graces += !slot.wanted && !slot.live && !slot.closed && slot.retire_at > now_;
     if (!slot.incumbent.has_value()) continue;
     if (slot.incumbent->state != policy::WorkerState::kServing) continue;
@@ -234,6 +244,10 @@ void Simulation::Count(const policy::Event& event, const policy::Actions& action
     tally_.releases += std::holds_alternative<policy::Release>(action);
     tally_.evacuations += std::holds_alternative<policy::Evacuate>(action);
     tally_.sharings += std::holds_alternative<policy::Rebalance>(action);
+    if (const auto* report = std::get_if<policy::Report>(&action)) {
+      tally_.recycles += absl::StrContains(report->text, ": was recycled");
+      tally_.recycles_failed += absl::StrContains(report->text, ": cannot be recycled");
+    }
     if (const auto* drain = std::get_if<policy::Drain>(&action)) {
       tally_.inherited += !drain->heirs.empty();
       tally_.sent_away += drain->heirs.size() == 1 && drain->heirs[0].slot == drain->worker.slot &&

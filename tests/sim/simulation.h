@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/policy/supervisor.h"
 #include "tests/sim/invariants.h"
@@ -46,6 +47,7 @@ class Simulation {
     uint64_t rebirths = 0, broken_off = 0, upgrades_failed = 0, upgrades_done = 0;
     uint64_t probes = 0, probes_failed = 0, soaks_failed = 0, sent_away = 0;
     uint64_t adoptions = 0, releases = 0, evacuations = 0, sharings = 0, inherited = 0;
+    uint64_t recycles = 0, recycles_failed = 0, stopped = 0, errored = 0;
     uint64_t suspicions = 0, all_suspect = 0, graces = 0, wide_rolls = 0;
   };
   const Tally& tally() const { return tally_; }
@@ -93,6 +95,7 @@ class Simulation {
   std::optional<World> world_;
   std::optional<Invariants> invariants_;
   uint32_t wanted_ = 0;  // as the scoreboard says
+  std::vector<policy::SlotIndex> stopped_;
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
   std::deque<Record> trace_;
 };

@@ -65,6 +65,10 @@ void ExpectAFullLife(const Simulation::Tally& tally) {
       {"sharings", tally.sharings, 100},
       {"upgrades failed", tally.upgrades_failed, 50},
       {"upgrades done", tally.upgrades_done, 50},
+      {"recycled", tally.recycles, 100},
+      {"recyclings failed", tally.recycles_failed, 50},
+      {"stopped slots", tally.stopped, 1000},
+      {"errored slots", tally.errored, 1000},
       {"coordinators reborn", tally.rebirths, 500},
       {"of them in the middle of actions", tally.broken_off, 20},
   };

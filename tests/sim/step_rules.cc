@@ -65,7 +65,15 @@ std::string LiveSlotsServe(const Moment& moment) {
   return "";
 }
 
+// All that was wanted has ended for good: what serves is on its way out.
+static bool AllStopped(const Moment& moment) {
+  return std::all_of(
+      moment.view.slots.begin(), moment.view.slots.end(),
+      [](const policy::Slot& slot) { return !slot.wanted || slot.stopped_by.has_value(); });
+}
+
 std::string LiveSetIsNotEmptyWhileASlotServes(const Moment& moment) {
+  if (AllStopped(moment)) return "";
   bool serving = false;
   for (const auto& [index, story] : moment.chronicle.slots()) {
     if (story.live) return "";
@@ -86,7 +94,7 @@ static bool TakesServingWorkers(const policy::Event& event) {
 
 std::string LiveSetIsNotEmptiedByChoice(const Moment& moment) {
   if (moment.live_before == 0 || moment.chronicle.Live() > 0) return "";
-  if (TakesServingWorkers(moment.event) || moment.reborn ||
+  if (TakesServingWorkers(moment.event) || moment.reborn || AllStopped(moment) ||
       std::holds_alternative<policy::WorkerExited>(moment.event)) {
     return "";
   }
@@ -178,21 +186,42 @@ std::string RollHasItsWidth(const Moment& moment) {
   std::vector<SlotIndex> twofold;
   for (const auto& [index, story] : moment.chronicle.slots()) {
     if (index >= moment.view.wanted || story.members.size() < 2) continue;
-    if (std::any_of(story.members.begin(), story.members.end(),
-                    [&](const Member& member) { return ComesWithTheRoll(moment, member); })) {
-      twofold.push_back(index);
-    }
+    if (ComesWithTheRoll(moment, story.members.back())) twofold.push_back(index);
   }
-  const size_t width = moment.view.rolling ? moment.options.roll_width : 0;
+  const size_t width = moment.view.rolling ? moment.options.roll_width : moment.view.recycling;
   if (twofold.size() <= width) return "";
   // Who comes alone when the roll was aborted serves for its slot, not beside it.
   std::erase_if(twofold, [&](SlotIndex index) {
-    return !moment.view.rolling &&
+    return !moment.view.rolling && !moment.view.recycling &&
            moment.chronicle.At(index).members.front().state != WorkerState::kServing;
   });
   if (twofold.size() <= width) return "";
   return absl::StrCat(twofold.size(), " slots have a worker too many, at most ", width,
                       " may; one is slot ", twofold.back());
+}
+
+std::string AtMostOneRecycles(const Moment& moment) {
+  std::vector<SlotIndex> recycling;
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    if (story.members.size() < 2) continue;
+    const Member& youngest = story.members.back();
+    if (youngest.recycles && youngest.state != WorkerState::kDraining &&
+        youngest.state != WorkerState::kKilled) {
+      recycling.push_back(index);
+    }
+  }
+  if (recycling.size() <= 1) return "";
+  return absl::StrCat("slots ", recycling[0], " and ", recycling[1], " recycle at one time");
+}
+
+std::string StoppedSlotsEndedForGood(const Moment& moment) {
+  for (const policy::Slot& slot : moment.view.slots) {
+    if (!slot.stopped_by.has_value()) continue;
+    const Story& story = moment.chronicle.At(slot.index);
+    if (!story.perhaps_over) return absl::StrCat("slot ", slot.index, " is stopped without reason");
+    if (slot.live) return absl::StrCat("slot ", slot.index, " is stopped, and live");
+  }
+  return "";
 }
 
 // --- The tables ---
@@ -241,7 +270,8 @@ std::string DeadlinesAreAhead(const Moment& moment) {
 std::string NoTerminalState(const Moment& moment) {
   if (moment.view.stopping) return "";
   for (const policy::Slot& slot : moment.view.slots) {
-    if (!slot.wanted || !moment.chronicle.At(slot.index).members.empty()) continue;
+    if (!slot.wanted || slot.stopped_by.has_value()) continue;
+    if (!moment.chronicle.At(slot.index).members.empty()) continue;
     const bool waits =
         moment.view.next_deadline != absl::InfiniteFuture() || moment.chronicle.Starting() > 0;
     if (!waits) return absl::StrCat("slot ", slot.index, " is empty and nothing will come");
@@ -258,6 +288,9 @@ std::string OpenCommandsAreBounded(const Moment& moment) {
 
 std::string AllWantedSlotsServe(const Moment& moment) {
   for (SlotIndex index = 0; index < moment.view.wanted; ++index) {
+    const bool stopped =
+        index < moment.view.slots.size() && moment.view.slots[index].stopped_by.has_value();
+    if (stopped && moment.chronicle.At(index).members.empty()) continue;
     if (!moment.chronicle.Serves(index) || !moment.chronicle.At(index).live) {
       return absl::StrCat("slot ", index, " does not serve");
     }

@@ -20,8 +20,7 @@ class StepRulesTest : public DoctoredCluster {
 
 TEST_F(StepRulesTest, AtMostTwoWorkersInASlot) {
   Boot(2);
-  EXPECT_THAT(Instead({policy::Spawn{{0, 3}, policy::Entry::kOnAdmission},
-                       policy::Spawn{{0, 4}, policy::Entry::kOnAdmission}}),
+  EXPECT_THAT(With(policy::Spawn{{0, 4}, policy::Entry::kOnAdmission}, Given(policy::Reload{})),
               Falls("AtMostTwoWorkersInASlot"));
 }
 
@@ -118,6 +117,22 @@ TEST_F(StepRulesTest, RollHasItsWidth) {
   Boot(2);
   EXPECT_THAT(With(policy::Spawn{{1, 9}, policy::Entry::kOnAdmission}, Given(policy::Reload{})),
               Falls("RollHasItsWidth"));
+}
+
+TEST_F(StepRulesTest, AtMostOneRecycles) {
+  Boot(2);
+  Holds(policy::RecycleDue{kSecond, "too much memory"});
+  const policy::Event first = policy::RecycleDue{kFirst, "too much memory"};
+  EXPECT_THAT(With(policy::Spawn{{0, 4}, policy::Entry::kOnAdmission}, first),
+              Falls("AtMostOneRecycles"));
+}
+
+TEST_F(StepRulesTest, StoppedSlotsEndedForGood) {
+  Boot(2);
+  std::vector<policy::Slot> doctored(supervisor_->slots().begin(), supervisor_->slots().end());
+  doctored[0].stopped_by = 1;
+  EXPECT_THAT(ShownAs([&](View* view) { view->slots = doctored; }),
+              Falls("StoppedSlotsEndedForGood"));
 }
 
 // --- The tables ---

@@ -103,7 +103,8 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       if (process.hung && happening.good) return false;
       Bury(worker);
       *event = policy::WorkerExited{worker, happening.good,
-                                    happening.good ? "exited with code 0" : "killed by a signal"};
+                                    happening.good ? "exited with code 0" : "ended badly",
+                                    happening.good ? std::optional(0) : happening.exit_code};
       return true;
     case Kind::kSilent:
       if (weather_ == Weather::kQuiet || std::exchange(process.silent, true)) return false;
@@ -138,6 +139,11 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       if (Fault(90, 90)) Plan(now_ + absl::Seconds(1), Kind::kStarved, worker);
       *event = policy::HealthObserved{worker, policy::Health::kStarved};
       return true;
+    case Kind::kBloated:
+      if (weather_ == Weather::kQuiet) return false;
+      Plan(now_ + absl::Seconds(1), Kind::kBloated, worker);
+      *event = policy::RecycleDue{worker, "too much memory"};
+      return true;
     case Kind::kGossip:
     case Kind::kCommand:
     case Kind::kUpgradeFails:
@@ -169,7 +175,9 @@ policy::Event World::Gossip() {
   } else {
     worker = {static_cast<uint32_t>(random_.Below(20)), 4'000'000'000};
   }
-  switch (random_.Below(9)) {
+  switch (random_.Below(10)) {
+    case 8:
+      return policy::RecycleDue{worker, "gossip"};
     case 0:
       return policy::SpawnFailed{worker, policy::Fault::kOperator, "gossip"};
     case 1:
@@ -303,13 +311,15 @@ policy::WorkerState World::StateOf(const Process& process) {
 }
 
 policy::Legacy World::WhatIsFound(absl::Time now, uint32_t workers_wanted,
-                                  const policy::SupervisorOptions& options) {
+                                  const policy::SupervisorOptions& options,
+                                  std::vector<policy::SlotIndex> stopped) {
   now_ = now;
   options_ = options;
   upgrade_ = 0;
   policy::Legacy legacy;
   legacy.workers_wanted = workers_wanted;
   legacy.newest_generation = newest_;
+  legacy.stopped = std::move(stopped);
   for (const auto& [generation, process] : alive_) {
     policy::Legacy::Found found = {process.id, StateOf(process), process.ready_at, {}};
     if (found.state == policy::WorkerState::kServing) {

@@ -64,7 +64,8 @@ class World {
   size_t CarriedOut(size_t actions);
   // The coordinator has died. What the next one finds; `options`: what it was started with.
   policy::Legacy WhatIsFound(absl::Time now, uint32_t workers_wanted,
-                             const policy::SupervisorOptions& options);
+                             const policy::SupervisorOptions& options,
+                             std::vector<policy::SlotIndex> stopped);
 
  private:
   enum class Kind {
@@ -81,6 +82,7 @@ class World {
     kHang,  // silent for ever
     kStuckSeen,
     kStarved,
+    kBloated,  // takes too much memory, from now on
     kGossip,
     kCommand,
     kUpgradeFails,
@@ -93,8 +95,9 @@ class World {
     Kind kind = Kind::kGossip;
     policy::WorkerId worker;
     policy::Fault fault = policy::Fault::kWorld;
-    bool good = false;                              // the exit is clean, the probe is passed
-    policy::CommandId command = 0;                  // of an upgrade
+    bool good = false;              // the exit is clean, the probe is passed
+    std::optional<int> exit_code;   // of an exit that is not clean; nullopt: a signal
+    policy::CommandId command = 0;  // of an upgrade
     bool operator<(const Happening& other) const {  // for a queue that gives the earliest
       return at != other.at ? at > other.at : order > other.order;
     }
