@@ -124,6 +124,11 @@ void Ring::Turn() {
   state_->timer_queued = io_uring_sq_ready(state_->uring->get()) > 0 && state_->timer_queued;
 }
 
+void Ring::TurnFor(absl::Duration wait) {
+  state_->uring->TurnFor(wait);
+  state_->timer_queued = io_uring_sq_ready(state_->uring->get()) > 0 && state_->timer_queued;
+}
+
 bool Ring::Next(Completion* completion) {
   const io_uring_cqe* cqe = state_->uring->Peek();
   if (cqe == nullptr) return false;

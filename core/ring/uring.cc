@@ -162,6 +162,22 @@ void Uring::Turn() {
   // are; it also moves completions that have overflowed into the queue.
   const int result = io_uring_cq_ready(&uring_) > 0 ? io_uring_submit_and_get_events(&uring_)
                                                     : io_uring_submit_and_wait(&uring_, 1);
+  EndTurn(result);
+}
+
+void Uring::TurnFor(absl::Duration wait) {
+  if (io_uring_cq_ready(&uring_) > 0 || wait <= absl::ZeroDuration()) {
+    EndTurn(io_uring_submit_and_get_events(&uring_));
+    return;
+  }
+  const timespec time = absl::ToTimespec(wait);
+  __kernel_timespec timeout = {time.tv_sec, time.tv_nsec};
+  io_uring_cqe* first = nullptr;
+  const int result = io_uring_submit_and_wait_timeout(&uring_, &first, 1, &timeout, nullptr);
+  EndTurn(result == -ETIME ? 0 : result);
+}
+
+void Uring::EndTurn(int result) {
   if (result < 0) {
     Judge(-result);
     // A submission that fails skips the second half of the call.

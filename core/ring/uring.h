@@ -42,6 +42,8 @@ class Uring {
   // Hands over what is queued, runs task work, waits until a completion is there. A signal ends the
   // wait.
   void Turn();
+  // The same, and `wait` ends the wait, too.
+  void TurnFor(absl::Duration wait);
 
   // The oldest completion of those that were there at the end of the last Turn(); null if there is
   // none. Those that come meanwhile belong to the next turn, so that a turn ends.
@@ -55,6 +57,7 @@ class Uring {
   int Setup(const RingOptions& options);
   int ProbeTimers();
   io_uring_sqe* QueueWhenFull();
+  void EndTurn(int result);
 
   io_uring uring_ = {};
   bool open_ = false;

@@ -54,6 +54,32 @@ TEST_P(TurnTest, BurstPastTheSubmissionQueueIsTakenWholeAndInOrder) {
   ExpectInOrder(3000);
 }
 
+TEST_P(TurnTest, WaitThatIsOverReturnsWithNothing) {
+  const int64_t began = MonotonicNanos();
+  ring().TurnFor(absl::Milliseconds(2));
+  Completion completion;
+  EXPECT_FALSE(ring().Next(&completion));
+  EXPECT_GE(MonotonicNanos() - began, 2'000'000);
+}
+
+TEST_P(TurnTest, BoundedWaitBringsWhatCompletes) {
+  Burst(3);
+  ring().TurnFor(absl::Minutes(10));
+  Completion completion;
+  for (uint32_t number = 0; number < 3; ++number) {
+    ASSERT_TRUE(ring().Next(&completion));
+    EXPECT_EQ(completion.tag, Numbered(number));
+    ring().Consumed(completion);
+  }
+}
+
+TEST_P(TurnTest, NoWaitHandsOverWhatIsQueued) {
+  Burst(1);
+  ring().TurnFor(absl::ZeroDuration());
+  Completion completion;
+  EXPECT_TRUE(ring().Next(&completion));
+}
+
 TEST_P(TurnTest, BurstPastTheCompletionQueueLosesNothing) {
   Burst(5000);
   ExpectInOrder(5000);

@@ -1,299 +1,232 @@
 #include "tools/load/client.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
-#include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
-#include "core/net/listener.h"
 
 namespace uc::load {
 namespace {
 
-constexpr int64_t kLookNs = 2'000'000;  // how often `enough` is asked at least
-constexpr int64_t kExpireEveryNs = 20'000'000;
-constexpr int kEventsMax = 512;
-constexpr size_t kReadBytes = 64 * 1024;
+// A connection that was left to the server's FIN is closed by us after that.
+constexpr int64_t kLeaveNs = 1'000'000'000;
+// Keep-alive, closed loop: so many connections may wait for their first answer, so that 10,000 of them come to a server
+// one behind the other and do not overflow its accept queue.
+constexpr uint32_t kNewcomersMax = 512;
+// All deadlines are looked at within this share of the time-out.
+constexpr int64_t kSweepsPerTimeout = 20;
 
 std::string Request(const ClientOptions& options) {
-  return absl::StrCat("GET ", options.path, " HTTP/1.1\r\nHost: ", options.targets[0].ToString(),
-                      "\r\nUser-Agent: uring-cluster-load\r\n",
+  return absl::StrCat(options.method, " ", options.path,
+                      " HTTP/1.1\r\nHost: ", options.targets[0].ToString(),
+                      "\r\nUser-Agent: uring-cluster-load\r\n", options.headers,
                       options.mode == Mode::kNew ? "Connection: close\r\n" : "", "\r\n");
 }
 
-bool OurOwnFault(int error) {
-  return error == EADDRNOTAVAIL || error == EMFILE || error == ENFILE || error == ENOBUFS ||
-         error == ENOMEM || error == EADDRINUSE;
+std::string Repeat(const std::string& text, uint32_t times) {
+  std::string repeated;
+  for (uint32_t i = 0; i < times; ++i) repeated += text;
+  return repeated;
 }
-
-bool Reset(int error) { return error == ECONNRESET || error == EPIPE || error == ECONNABORTED; }
 
 }  // namespace
 
 Client::Client(ClientOptions options)
     : options_(std::move(options)),
       request_(Request(options_)),
-      epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      lanes_(options_.connections) {
-  UC_CHECK(epoll_.valid() && !options_.targets.empty() && options_.connections > 0);
-  for (uint32_t i = 0; i < lanes_.size(); ++i) {
-    lanes_[i].number = i;
-    idle_.push_back(i);
-  }
+      requests_(Repeat(request_, options_.pipeline)),
+      lanes_(options_.connections),
+      attempts_(size_t{options_.connections} * options_.pipeline) {
+  UC_CHECK(options_.connections > 0 && options_.pipeline > 0);
+  UC_CHECK(options_.mode == Mode::kKeepAlive || options_.pipeline == 1);
 }
+
+// The ring first: the kernel may still know the descriptors.
+Client::~Client() { ring_.reset(); }
 
 double Client::seconds() const { return static_cast<double>(ended_ns_ - started_ns_) / 1e9; }
 
-void Client::Run(const std::function<bool()>& enough, const std::function<void()>& answering) {
-  started_ns_ = now_ns_ = MonotonicNanos();
+absl::Status Client::Run(Signals& signals, const std::function<void()>& answering) {
+  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::RingOptions());
+  if (!ring.ok()) return ring.status();
+  ring_ = *std::move(ring);
+  ring_->Timer(kTick, {ring::Op::kTick});
+  // Waits end when they should, not up to 50 us later.
+  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  started_ns_ = now_ns_ = expired_ns_ = MonotonicNanos();
+  if (options_.rate > 0) {
+    pace_.emplace(options_.rate, options_.arrivals,
+                  started_ns_ + absl::ToInt64Nanoseconds(options_.rate_begins), options_.seed);
+  }
+  for (uint32_t lane = 0; lane < lanes_.size(); ++lane) MakeAvailable(lane);
   bool answering_said = false;
-  epoll_event events[kEventsMax];
-  for (;;) {
-    if (!ending_ && enough()) ending_ = true;
-    if (ending_ && !UnderWay()) break;
-    if (!ending_) StartDue(now_ns_);
-    const int64_t wait_ns = std::clamp<int64_t>(NextDue(now_ns_) - now_ns_, 0, kLookNs);
-    const timespec wait = {0, wait_ns};
-    const int count = epoll_pwait2(epoll_.get(), events, kEventsMax, &wait, nullptr);
-    now_ns_ = MonotonicNanos();
-    for (int i = 0; i < count; ++i) OnEvent(lanes_[events[i].data.u32], events[i].events);
-    ExpireLate(now_ns_);
+  while (!ending_ || under_way_ > 0) {
+    if (!ending_) StartDue();
+    Turn();
+    Tick(signals);
     if (!answering_said && tally_.of(Kind::kOk) >= lanes_.size()) {
       answering_said = true;
       answering();
     }
   }
   ended_ns_ = now_ns_;
+  signals.attempts = tally_.attempts();
+  return absl::OkStatus();
+}
+
+void Client::Turn() {
+  const std::optional<int64_t> due_ns = ending_ ? std::nullopt : NextDue();
+  if (due_ns.has_value()) {
+    ring_->TurnFor(absl::Nanoseconds(std::max<int64_t>(*due_ns - MonotonicNanos(), 0)));
+  } else {
+    ring_->Turn();
+  }
+  // What has come had come by now: one reading of the clock for all of it.
+  now_ns_ = MonotonicNanos();
+  ring::Completion completion;
+  while (ring_->Next(&completion)) {
+    OnCompletion(completion);
+    ring_->Consumed(completion);
+  }
+}
+
+// Cheap unless a tick is over.
+void Client::Tick(Signals& signals) {
+  if (begun_ >= options_.attempts_max) ending_ = true;
+  if (now_ns_ - expired_ns_ < absl::ToInt64Nanoseconds(kTick)) return;
+  ExpireLate();
+  while (!leavers_.empty() && now_ns_ - leavers_.front().since_ns > kLeaveNs) {
+    const Leaver leaver = leavers_.front();
+    leavers_.pop_front();
+    const Connection& connection = connections_[leaver.connection];
+    if (connection.stage == Stage::kLeaving && connection.generation == leaver.generation) {
+      Quit(leaver.connection);
+    }
+  }
+  signals.attempts.store(tally_.attempts(), std::memory_order_relaxed);
+  signals.answers.store(tally_.of(Kind::kOk), std::memory_order_relaxed);
+  signals.lost.store(tally_.lost(), std::memory_order_relaxed);
+  if (signals.enough.load(std::memory_order_relaxed) && !ending_) {
+    ending_ = true;
+    if (pace_.has_value()) {
+      tally_.NotBegun(std::min(pace_->DueBefore(now_ns_), options_.attempts_max - begun_));
+    }
+  }
 }
 
 // --- What begins when ---
 
-void Client::StartDue(int64_t now_ns) {
-  if (options_.rate > 0) {
-    due_ =
-        static_cast<uint64_t>(static_cast<double>(now_ns - started_ns_) / 1e9 * options_.rate) + 1;
-  }
-  if (thinking_ > 0) {
-    for (Lane& lane : lanes_) {
-      if (lane.state != State::kThinking || lane.resume_ns > now_ns) continue;
-      --thinking_;
-      lane.state = State::kIdle;
-      idle_.push_back(lane.number);
+Client::Attempt& Client::Oldest(uint32_t lane) {
+  return attempts_[size_t{lane} * options_.pipeline + lanes_[lane].oldest];
+}
+
+bool Client::MayConnect() const {
+  return pace_.has_value() || options_.mode == Mode::kNew || newcomers_ < kNewcomersMax;
+}
+
+void Client::StartDue() {
+  for (auto* queue : {&resting_, &recovering_}) {
+    while (!queue->empty() && queue->front().second <= now_ns_) {
+      const uint32_t lane = queue->front().first;
+      queue->pop_front();
+      lanes_[lane].waiting = false;
+      MakeAvailable(lane);
     }
   }
-  while (!idle_.empty() && begun_ < options_.attempts_max &&
-         (options_.rate == 0 || begun_ < due_)) {
-    Lane& lane = lanes_[idle_.front()];
+  // No lane twice: one that fails at once would keep us here.
+  for (size_t left = idle_.size(); left > 0 && begun_ < options_.attempts_max; --left) {
+    if (pace_.has_value() && pace_->due_ns() > now_ns_) return;
+    const uint32_t lane = idle_.front();
     idle_.pop_front();
-    const int64_t intended_ns =
-        options_.rate == 0
-            ? now_ns
-            : started_ns_ + static_cast<int64_t>(static_cast<double>(begun_) / options_.rate * 1e9);
-    ++begun_;
-    Begin(lane, intended_ns);
+    if (lanes_[lane].connection == kNone && !MayConnect()) {
+      idle_.push_back(lane);
+      continue;
+    }
+    lanes_[lane].waiting = false;
+    BeginBatch(lane);
   }
 }
 
-int64_t Client::NextDue(int64_t now_ns) const {
-  if (ending_ || thinking_ > 0 || idle_.empty() || begun_ >= options_.attempts_max) {
-    return now_ns + kLookNs;
+std::optional<int64_t> Client::NextDue() const {
+  std::optional<int64_t> due_ns;
+  const auto at = [&due_ns](int64_t time_ns) {
+    due_ns = std::min(due_ns.value_or(INT64_MAX), time_ns);
+  };
+  if (!resting_.empty()) at(resting_.front().second);
+  if (!recovering_.empty()) at(recovering_.front().second);
+  if (!idle_.empty() && begun_ < options_.attempts_max) {
+    if (pace_.has_value()) {
+      at(pace_->due_ns());
+    } else if (MayConnect()) {
+      at(now_ns_);
+    }
   }
-  if (options_.rate == 0) return now_ns;
-  return started_ns_ + static_cast<int64_t>(static_cast<double>(begun_) / options_.rate * 1e9);
+  return due_ns;
 }
 
-void Client::ExpireLate(int64_t now_ns) {
-  if (now_ns < expire_at_ns_) return;
-  expire_at_ns_ = now_ns + kExpireEveryNs;
-  const int64_t timeout_ns = absl::ToInt64Nanoseconds(options_.timeout);
-  for (Lane& lane : lanes_) {
-    if (lane.state != State::kConnecting && lane.state != State::kWaiting) continue;
-    if (now_ns - lane.begun_ns < timeout_ns) continue;
-    FailLane(lane, lane.state == State::kConnecting ? Kind::kTimeoutConnect : Kind::kTimeoutAnswer,
-             "");
+// Closed loop: as many attempts as may be under way, in one piece. Open loop: the one that is due.
+void Client::BeginBatch(uint32_t number) {
+  uint64_t count = 1;
+  int64_t intended_ns = 0;
+  if (pace_.has_value()) {
+    intended_ns = pace_->due_ns();
+    pace_->Advance();
+  } else {
+    count = std::min<uint64_t>(options_.pipeline, options_.attempts_max - begun_);
+    intended_ns = MonotonicNanos();
   }
+  for (uint64_t i = 0; i < count; ++i) Begin(number, intended_ns);
+  if (lanes_[number].connection == kNone) {
+    Connect(number);
+  } else {
+    connections_[lanes_[number].connection].unsent += count * request_.size();
+    Send(number);
+  }
+  if (pace_.has_value()) MakeAvailable(number);
 }
 
-// --- One attempt ---
-
-void Client::Begin(Lane& lane, int64_t intended_ns) {
+void Client::Begin(uint32_t number, int64_t intended_ns) {
+  Lane& lane = lanes_[number];
   tally_.Begin();
+  ++begun_;
   ++under_way_;
-  lane.intended_ns = intended_ns;
-  lane.begun_ns = MonotonicNanos();
-  lane.answer.Reset();
-  lane.sent = 0;
-  if (!lane.fd.valid()) {
-    Connect(lane);
-  } else {
-    lane.state = State::kWaiting;
-    SendRequest(lane);
+  Attempt attempt = {intended_ns, intended_ns};
+  if (pace_.has_value()) {
+    attempt.begun_ns = MonotonicNanos();
+    tally_.Late(attempt.begun_ns - std::max(intended_ns, lane.idle_ns));
   }
+  const uint32_t place = (lane.oldest + lane.under_way) % options_.pipeline;
+  ++lane.under_way;
+  attempts_[size_t{number} * options_.pipeline + place] = attempt;
 }
 
-void Client::Connect(Lane& lane) {
-  const net::Address& target = options_.targets[lane.number % options_.targets.size()];
-  lane.fd.Reset(socket(target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!lane.fd.valid()) return FailLane(lane, Kind::kLocalError, strerror(errno));
-  const int on = 1;
-  setsockopt(lane.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  if (!options_.sources.empty()) {
-    const net::Address& source = options_.sources[next_source_++ % options_.sources.size()];
-    // The port is chosen at connect(), per destination: else there would be 28,000 in all.
-    setsockopt(lane.fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    if (bind(lane.fd.get(), source.get(), source.size()) != 0) {
-      return FailLane(lane, Kind::kLocalError, strerror(errno));
-    }
-  }
-  lane.state = State::kConnecting;
-  lane.used = lane.announced = false;
-  if (connect(lane.fd.get(), target.get(), target.size()) != 0 && errno != EINPROGRESS) {
-    return FailLane(lane, OurOwnFault(errno) ? Kind::kLocalError : Kind::kRefused, strerror(errno));
-  }
-  epoll_event event = {};
-  event.events = EPOLLOUT;
-  event.data.u32 = lane.number;
-  UC_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, lane.fd.get(), &event) == 0);
+// The lane can begin, if nothing keeps it.
+void Client::MakeAvailable(uint32_t number) {
+  Lane& lane = lanes_[number];
+  const uint32_t room = pace_.has_value() ? options_.pipeline : 1;
+  if (lane.waiting || lane.under_way >= room) return;
+  lane.waiting = true;
+  lane.idle_ns = now_ns_;
+  idle_.push_back(number);
 }
 
-void Client::Watch(Lane& lane, uint32_t events) {
-  epoll_event event = {};
-  event.events = events;
-  event.data.u32 = lane.number;
-  UC_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, lane.fd.get(), &event) == 0);
-}
-
-void Client::OnEvent(Lane& lane, uint32_t events) {
-  switch (lane.state) {
-    case State::kConnecting:
-      return OnConnected(lane);
-    case State::kWaiting:
-      if (lane.sent < request_.size() && (events & EPOLLOUT) != 0) SendRequest(lane);
-      if (lane.state == State::kWaiting && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
-        Read(lane);
-      return;
-    case State::kIdle:
-    case State::kThinking:
-      return OnIdleEvent(lane);
+void Client::ExpireLate() {
+  const int64_t timeout_ns = absl::ToInt64Nanoseconds(options_.timeout);
+  const int64_t sweep_ns = std::max<int64_t>(timeout_ns / kSweepsPerTimeout, 1);
+  const double share =
+      std::min(1.0, static_cast<double>(now_ns_ - expired_ns_) / static_cast<double>(sweep_ns));
+  expired_ns_ = now_ns_;
+  auto left = static_cast<size_t>(share * static_cast<double>(lanes_.size())) + 1;
+  for (left = std::min(left, lanes_.size()); left > 0; --left) {
+    const uint32_t lane = expire_next_;
+    expire_next_ = (expire_next_ + 1) % static_cast<uint32_t>(lanes_.size());
+    if (lanes_[lane].under_way == 0 || now_ns_ - Oldest(lane).begun_ns < timeout_ns) continue;
+    const bool connecting = connections_[lanes_[lane].connection].stage == Stage::kConnecting;
+    FailLane(lane, connecting ? Kind::kTimeoutConnect : Kind::kTimeoutAnswer, "");
   }
-}
-
-void Client::OnConnected(Lane& lane) {
-  int error = 0;
-  socklen_t size = sizeof(error);
-  getsockopt(lane.fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) {
-    const Kind kind = OurOwnFault(error)    ? Kind::kLocalError
-                      : error == ETIMEDOUT  ? Kind::kTimeoutConnect
-                      : error == ECONNRESET ? Kind::kResetBeforeAnswer
-                                            : Kind::kRefused;
-    return FailLane(lane, kind, strerror(error));
-  }
-  tally_.Opened();
-  if (const auto local = net::LocalAddress(lane.fd); local.ok()) lane.port = local->port();
-  lane.state = State::kWaiting;
-  Watch(lane, EPOLLIN);
-  SendRequest(lane);
-}
-
-void Client::SendRequest(Lane& lane) {
-  while (lane.sent < request_.size()) {
-    const ssize_t size =
-        send(lane.fd.get(), request_.data() + lane.sent, request_.size() - lane.sent, MSG_NOSIGNAL);
-    if (size >= 0) {
-      lane.sent += static_cast<size_t>(size);
-    } else if (errno == EAGAIN) {
-      Watch(lane, EPOLLIN | EPOLLOUT);
-      return;
-    } else if (errno != EINTR) {
-      return FailLane(lane, Reset(errno) ? Kind::kResetBeforeAnswer : Kind::kLocalError,
-                      strerror(errno));
-    }
-  }
-}
-
-void Client::Read(Lane& lane) {
-  static char bytes[kReadBytes];
-  for (;;) {
-    const ssize_t size = recv(lane.fd.get(), bytes, sizeof(bytes), 0);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno == EAGAIN) return;
-    const bool begun = lane.answer.bytes() > 0;
-    if (size < 0) {
-      return FailLane(lane, begun ? Kind::kResetMidAnswer : Kind::kResetBeforeAnswer,
-                      strerror(errno));
-    }
-    const Answer::State state =
-        size == 0 ? lane.answer.End()
-                  : lane.answer.Take(absl::string_view(bytes, static_cast<size_t>(size)));
-    if (state == Answer::State::kComplete) return Answered(lane);
-    if (state == Answer::State::kMalformed)
-      return FailLane(lane, Kind::kBadAnswer, "not as HTTP has it");
-    if (size == 0) {
-      return FailLane(lane, begun ? Kind::kEofMidAnswer : Kind::kEofBeforeAnswer,
-                      lane.used ? "on a connection that had answered before" : "");
-    }
-  }
-}
-
-void Client::Answered(Lane& lane) {
-  const Answer& answer = lane.answer;
-  if (answer.status() != options_.expected_status ||
-      !absl::StartsWith(answer.body_begin(), options_.expected_body)) {
-    return FailLane(lane, Kind::kBadAnswer, absl::StrCat("status ", answer.status()));
-  }
-  const int64_t end_ns = MonotonicNanos();
-  tally_.Ok((end_ns - lane.intended_ns) / 1000, absl::ToInt64Microseconds(options_.slow));
-  tally_.AnswerAt(end_ns);
-  if (!options_.probe_header.empty()) tally_.HeaderSeen(answer.Header(options_.probe_header));
-  --under_way_;
-  lane.used = true;
-  lane.announced = answer.closes();
-  if (options_.mode == Mode::kNew || lane.announced) {
-    if (options_.mode == Mode::kKeepAlive) tally_.IdleClosed(true);
-    CloseLane(lane);
-  }
-  if (options_.think > absl::ZeroDuration()) {
-    lane.state = State::kThinking;
-    lane.resume_ns = end_ns + absl::ToInt64Nanoseconds(options_.think);
-    ++thinking_;
-  } else {
-    lane.state = State::kIdle;
-    idle_.push_back(lane.number);
-  }
-}
-
-// Something happens on a connection where nothing was asked: its end.
-void Client::OnIdleEvent(Lane& lane) {
-  if (!lane.fd.valid()) return;
-  char byte;
-  const ssize_t size = recv(lane.fd.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  tally_.IdleClosed(false);
-  CloseLane(lane);
-}
-
-void Client::FailLane(Lane& lane, Kind kind, std::string detail) {
-  tally_.Fail({static_cast<double>(MonotonicNanos() - started_ns_) / 1e9, kind, lane.port,
-               lane.answer.bytes(), std::move(detail)});
-  --under_way_;
-  CloseLane(lane);
-  lane.state = State::kIdle;
-  idle_.push_back(lane.number);
-}
-
-void Client::CloseLane(Lane& lane) {
-  lane.fd.Reset();
-  lane.port = 0;
 }
 
 }  // namespace uc::load

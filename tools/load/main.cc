@@ -1,43 +1,24 @@
-// uring-cluster-load: HTTP load that accounts for every attempt. See client.h; the flags are below.
+// uring-cluster-load: HTTP load that accounts for every attempt. See client.h; the flags are in options.cc.
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
-#include <utility>
+#include <vector>
 
-#include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/str_format.h"
 #include "core/base/clock.h"
 #include "core/base/descriptor_limit.h"
-#include "tools/load/client.h"
-
-ABSL_FLAG(std::string, target, "127.0.0.1:8080", "ADDR:PORT, several by comma");
-ABSL_FLAG(std::string, source, "", "addresses to come from, by comma, in turn");
-ABSL_FLAG(std::string, path, "/", "what is asked for");
-ABSL_FLAG(std::string, mode, "new", "new: a connection per request; keep_alive");
-ABSL_FLAG(int, connections, 10, "at one time");
-ABSL_FLAG(double, rate, 0,
-          "requests a second over all connections; 0 = as fast as they are answered");
-ABSL_FLAG(absl::Duration, think, absl::ZeroDuration(),
-          "between an answer and the next request of a connection");
-ABSL_FLAG(absl::Duration, duration, absl::Seconds(10), "how long");
-ABSL_FLAG(int64_t, requests, 0, "end after so many attempts; 0 = by time");
-ABSL_FLAG(absl::Duration, timeout, absl::Seconds(5), "for one attempt");
-ABSL_FLAG(absl::Duration, slow, absl::Milliseconds(200), "answers that take longer are counted");
-ABSL_FLAG(std::string, expect, "200", "STATUS or STATUS:BODY-PREFIX of a good answer");
-ABSL_FLAG(std::string, probe_header, "", "count answers by this header's value");
-ABSL_FLAG(bool, json, false, "one JSON object at the end");
-ABSL_FLAG(bool, progress, false, "a line a second on stderr");
-ABSL_FLAG(bool, until_stdin_eof, false, "go on until stdin ends, instead of --duration");
+#include "tools/load/crew.h"
+#include "tools/load/options.h"
+#include "tools/load/report.h"
 
 namespace uc::load {
 namespace {
@@ -45,101 +26,141 @@ namespace {
 constexpr int kExitLost = 1;
 constexpr int kExitOperator = 2;
 
+volatile sig_atomic_t interrupted = 0;
+
 int Refuse(absl::string_view text) {
   std::fprintf(stderr, "error: %s\n", std::string(text).c_str());
   return kExitOperator;
 }
 
-absl::StatusOr<std::vector<net::Address>> Addresses(const std::string& list,
-                                                    absl::string_view suffix) {
-  std::vector<net::Address> addresses;
-  for (const absl::string_view text : absl::StrSplit(list, ',', absl::SkipEmpty())) {
-    absl::StatusOr<net::Address> address = net::Address::Parse(absl::StrCat(text, suffix));
-    if (!address.ok()) return address.status();
-    addresses.push_back(*address);
-  }
-  return addresses;
+double CpuSeconds() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-absl::StatusOr<ClientOptions> Options() {
-  ClientOptions options;
-  const auto targets = Addresses(absl::GetFlag(FLAGS_target), "");
-  if (!targets.ok()) return targets.status();
-  const auto sources = Addresses(absl::GetFlag(FLAGS_source), ":0");
-  if (!sources.ok()) return sources.status();
-  options.targets = *targets;
-  options.sources = *sources;
-  if (options.targets.empty()) return absl::InvalidArgumentError("--target is empty");
-  const std::string mode = absl::GetFlag(FLAGS_mode);
-  if (mode != "new" && mode != "keep_alive") {
-    return absl::InvalidArgumentError("--mode: expected new or keep_alive");
+// How far it is, on stderr: redrawn in place on a terminal, else a line a second.
+class ProgressLine {
+ public:
+  explicit ProgressLine(Options::Progress kind)
+      : kind_(kind), began_(MonotonicNow()), next_(began_ + Period()) {}
+
+  absl::Time next() const {
+    return kind_ == Options::Progress::kNone ? absl::InfiniteFuture() : next_;
   }
-  options.mode = mode == "new" ? Mode::kNew : Mode::kKeepAlive;
-  const int connections = absl::GetFlag(FLAGS_connections);
-  if (connections < 1 || connections > 1'000'000) {
-    return absl::InvalidArgumentError("--connections is out of range: 1 to 1000000");
+  void Show(const Crew& crew) {
+    const absl::Time now = MonotonicNow();
+    if (now < next()) return;
+    const uint64_t answers = crew.answers();
+    const double rate = static_cast<double>(answers - answers_) /
+                        std::max(absl::ToDoubleSeconds(now - shown_), 1e-9);
+    next_ = now + Period();
+    shown_ = now;
+    answers_ = answers;
+    const bool live = kind_ == Options::Progress::kLive;
+    std::fputs(absl::StrFormat("%s%.0f s: %d attempts, %d lost, %.0f answers/s%s",
+                               live ? "\r\x1b[K" : "", absl::ToDoubleSeconds(now - began_),
+                               crew.attempts(), crew.lost(), rate, live ? "" : "\n")
+                   .c_str(),
+               stderr);
   }
-  options.connections = static_cast<uint32_t>(connections);
-  options.path = absl::GetFlag(FLAGS_path);
-  options.rate = absl::GetFlag(FLAGS_rate);
-  if (options.rate < 0) return absl::InvalidArgumentError("--rate must not be negative");
-  if (absl::GetFlag(FLAGS_requests) > 0) {
-    options.attempts_max = static_cast<uint64_t>(absl::GetFlag(FLAGS_requests));
+  void Clear() const {
+    if (kind_ == Options::Progress::kLive) std::fputs("\r\x1b[K", stderr);
   }
-  options.think = absl::GetFlag(FLAGS_think);
-  options.timeout = absl::GetFlag(FLAGS_timeout);
-  options.slow = absl::GetFlag(FLAGS_slow);
-  const std::vector<std::string> expected =
-      absl::StrSplit(absl::GetFlag(FLAGS_expect), absl::MaxSplits(':', 1));
-  if (!absl::SimpleAtoi(expected[0], &options.expected_status)) {
-    return absl::InvalidArgumentError("--expect: STATUS or STATUS:BODY-PREFIX, e.g. 200:Hello");
+
+ private:
+  absl::Duration Period() const {
+    return kind_ == Options::Progress::kLive ? absl::Milliseconds(250) : absl::Seconds(1);
   }
-  if (expected.size() == 2) options.expected_body = expected[1];
-  options.probe_header = absl::AsciiStrToLower(absl::GetFlag(FLAGS_probe_header));
-  return options;
-}
+
+  const Options::Progress kind_;
+  const absl::Time began_;
+  absl::Time next_;
+  absl::Time shown_ = began_;
+  uint64_t answers_ = 0;
+};
 
 bool StdinEnded() {
-  pollfd watch = {STDIN_FILENO, POLLIN, 0};
   char bytes[256];
-  return poll(&watch, 1, 0) == 1 && read(STDIN_FILENO, bytes, sizeof(bytes)) <= 0;
+  return read(STDIN_FILENO, bytes, sizeof(bytes)) <= 0;
+}
+
+// Until the crew has ended; tells it when it is enough.
+void Watch(const Options& options, Crew& crew) {
+  const bool by_stdin = options.end == Options::End::kByStdin;
+  const absl::Time until = by_stdin ? absl::InfiniteFuture() : MonotonicNow() + options.duration;
+  ProgressLine progress(options.progress);
+  bool answering_said = false;
+  bool enough = false;
+  while (!crew.ended()) {
+    const absl::Time wake = std::min(enough ? absl::InfiniteFuture() : until, progress.next());
+    const int64_t wait_ms = wake == absl::InfiniteFuture()
+                                ? 1000
+                                : absl::ToInt64Milliseconds(wake - MonotonicNow()) + 1;
+    pollfd watched[] = {{crew.news().get(), POLLIN, 0},
+                        {by_stdin && !enough ? STDIN_FILENO : -1, POLLIN, 0}};
+    poll(watched, 2, static_cast<int>(std::clamp<int64_t>(wait_ms, 0, 1000)));
+    eventfd_t news = 0;
+    eventfd_read(crew.news().get(), &news);
+    if (crew.answering() && !answering_said) {
+      answering_said = true;
+      if (by_stdin) {  // somebody waits for that
+        std::puts("{\"running\": true}");
+        std::fflush(stdout);
+      }
+    }
+    progress.Show(crew);
+    if (MonotonicNow() >= until || interrupted != 0 || (watched[1].revents != 0 && StdinEnded())) {
+      enough = true;
+      crew.Enough();
+    }
+  }
+  progress.Clear();
 }
 
 int Main() {
-  const absl::StatusOr<ClientOptions> options = Options();
+  const absl::StatusOr<Options> options = OptionsFromFlags();
   if (!options.ok()) return Refuse(options.status().message());
   RaiseDescriptorLimit();
   signal(SIGPIPE, SIG_IGN);
-  Client client(*options);
-  const absl::Time until = MonotonicNow() + absl::GetFlag(FLAGS_duration);
-  const bool by_stdin = absl::GetFlag(FLAGS_until_stdin_eof);
-  const bool progress = absl::GetFlag(FLAGS_progress);
-  absl::Time next_line = MonotonicNow() + absl::Seconds(1);
-  const auto enough = [&] {
-    const absl::Time now = MonotonicNow();
-    if (progress && now >= next_line) {
-      next_line += absl::Seconds(1);
-      std::fprintf(stderr, "%llu attempts, %llu lost\n",
-                   static_cast<unsigned long long>(client.tally().attempts()),
-                   static_cast<unsigned long long>(client.tally().lost()));
-    }
-    if (client.tally().attempts() >= options->attempts_max) return true;
-    return by_stdin ? StdinEnded() : now >= until;
-  };
-  client.Run(enough, [] {
-    std::puts("{\"running\": true}");
-    std::fflush(stdout);
-  });
-  std::fputs(absl::GetFlag(FLAGS_json) ? (client.tally().ToJson(client.seconds()) + "\n").c_str()
-                                       : client.tally().ToText(client.seconds()).c_str(),
-             stdout);
-  return client.tally().lost() == 0 ? 0 : kExitLost;
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one ends us
+  sigaction(SIGINT, &action, nullptr);
+  Crew crew(*options);
+  Watch(*options, crew);
+  if (const absl::Status status = crew.Join(); !status.ok()) return Refuse(status.message());
+  const Tally total = crew.Total();
+  Course course = {crew.seconds(), CpuSeconds(), options->rate};
+  if (options->buckets == Options::Buckets::kYes) course.buckets = Course::Buckets::kYes;
+  const std::string report = options->output == Options::Output::kJson
+                                 ? ToJson(total, course) + "\n"
+                                 : ToText(total, course);
+  std::fputs(report.c_str(), stdout);
+  return total.lost() == 0 ? 0 : kExitLost;
+}
+
+// `--until-stdin-eof` is `--until_stdin_eof` to Abseil.
+std::vector<std::string> WithUnderscores(int argc, char** argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  for (std::string& word : words) {
+    if (word.compare(0, 2, "--") != 0) continue;
+    const size_t end = std::min(word.find('='), word.size());
+    std::replace(word.begin() + 2, word.begin() + static_cast<ptrdiff_t>(end), '-', '_');
+  }
+  return words;
 }
 
 }  // namespace
 }  // namespace uc::load
 
 int main(int argc, char** argv) {
-  absl::ParseCommandLine(argc, argv);
+  std::vector<std::string> words = uc::load::WithUnderscores(argc, argv);
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  absl::ParseCommandLine(static_cast<int>(pointers.size()), pointers.data());
   return uc::load::Main();
 }

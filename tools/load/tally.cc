@@ -1,9 +1,7 @@
 #include "tools/load/tally.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-
-#include "absl/strings/str_cat.h"
+#include <utility>
 
 namespace uc::load {
 
@@ -33,11 +31,11 @@ const char* Name(Kind kind) {
   return "?";
 }
 
-void Tally::Ok(int64_t latency_us, int64_t slow_us) {
+void Tally::Ok(int64_t latency_ns, int64_t slow_ns, uint64_t bytes) {
   ++kinds_[static_cast<size_t>(Kind::kOk)];
-  slow_ += latency_us > slow_us;
-  latency_max_us_ = std::max(latency_max_us_, latency_us);
-  ++latency_[scoreboard::BucketOf(static_cast<uint64_t>(std::max<int64_t>(latency_us, 0)))];
+  slow_ += latency_ns > slow_ns;
+  bytes_ += bytes;
+  latency_.Record(latency_ns);
 }
 
 void Tally::Fail(Failure failure) {
@@ -50,6 +48,27 @@ void Tally::AnswerAt(int64_t now_ns) {
   last_answer_ns_ = now_ns;
 }
 
+void Tally::Add(const Tally& other) {
+  attempts_ += other.attempts_;
+  opened_ += other.opened_;
+  slow_ += other.slow_;
+  idle_closed_ += other.idle_closed_;
+  announced_closed_ += other.announced_closed_;
+  bytes_ += other.bytes_;
+  not_begun_ += other.not_begun_;
+  for (size_t kind = 0; kind < kKinds; ++kind) kinds_[kind] += other.kinds_[kind];
+  latency_.Add(other.latency_);
+  service_.Add(other.service_);
+  // Each thread's own gaps: those of the whole are at most as long.
+  longest_gap_ns_ = std::max(longest_gap_ns_, other.longest_gap_ns_);
+  late_max_ns_ = std::max(late_max_ns_, other.late_max_ns_);
+  failures_.insert(failures_.end(), other.failures_.begin(), other.failures_.end());
+  std::stable_sort(failures_.begin(), failures_.end(),
+                   [](const Failure& a, const Failure& b) { return a.at_seconds < b.at_seconds; });
+  if (failures_.size() > kFailuresKept) failures_.resize(kFailuresKept);
+  for (const auto& [value, count] : other.header_values_) header_values_[value] += count;
+}
+
 uint64_t Tally::lost() const {
   uint64_t lost = 0;
   for (size_t kind = 0; kind < kKinds; ++kind) {
@@ -57,53 +76,6 @@ uint64_t Tally::lost() const {
     if (one != Kind::kOk && one != Kind::kLocalError) lost += kinds_[kind];
   }
   return lost;
-}
-
-std::string Tally::ToJson(double seconds) const {
-  const auto ms = [this](double quantile) {
-    return static_cast<double>(scoreboard::Quantile(latency_, quantile)) / 1000;
-  };
-  nlohmann::ordered_json json = {{"attempts", attempts_}, {"lost", lost()}};
-  for (size_t kind = 0; kind < kKinds; ++kind) json[Name(static_cast<Kind>(kind))] = kinds_[kind];
-  json["slow"] = slow_;
-  json["seconds"] = seconds;
-  json["requests_per_second"] = seconds > 0 ? static_cast<double>(of(Kind::kOk)) / seconds : 0;
-  json["latency_ms"] = {{"p50", ms(0.5)},
-                        {"p90", ms(0.9)},
-                        {"p99", ms(0.99)},
-                        {"p999", ms(0.999)},
-                        {"max", static_cast<double>(latency_max_us_) / 1000}};
-  json["longest_gap_ms"] = static_cast<double>(longest_gap_ns_) / 1e6;
-  json["connections_opened"] = opened_;
-  json["idle_closed"] = idle_closed_;
-  json["announced_closed"] = announced_closed_;
-  if (!header_values_.empty()) json["header_values"] = header_values_;
-  nlohmann::ordered_json failures = nlohmann::ordered_json::array();
-  for (const Failure& failure : failures_) {
-    failures.push_back({{"at", failure.at_seconds},
-                        {"kind", Name(failure.kind)},
-                        {"local_port", failure.local_port},
-                        {"bytes", failure.bytes},
-                        {"detail", failure.detail}});
-  }
-  json["failures"] = failures;
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
-std::string Tally::ToText(double seconds) const {
-  const auto us = [this](double quantile) { return scoreboard::Quantile(latency_, quantile); };
-  std::string text = absl::StrCat(attempts_, " attempts in ", seconds, " s, ", lost(), " lost, ",
-                                  slow_, " slow\n");
-  for (size_t kind = 0; kind < kKinds; ++kind) {
-    if (kinds_[kind] > 0) {
-      absl::StrAppend(&text, "  ", Name(static_cast<Kind>(kind)), " ", kinds_[kind], "\n");
-    }
-  }
-  absl::StrAppend(&text, "latency us: p50 ", us(0.5), " p90 ", us(0.9), " p99 ", us(0.99),
-                  " p99.9 ", us(0.999), " max ", latency_max_us_, "\nconnections opened ", opened_,
-                  ", closed by the server when idle ", idle_closed_ + announced_closed_, " (",
-                  announced_closed_, " announced)\n");
-  return text;
 }
 
 }  // namespace uc::load
