@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """The loss matrix: what is lost by each change of a cluster, in each mode, under each load, near and far.
 
-    tools/test-independent: bazel build //tools:uring-cluster //tools/load/... //tools/delay_line/...
+    bazel build //tools:uring-cluster //tools/load:uring-cluster-load //tools/delay_line:uring-cluster-delay-line
     benchmarks/loss/loss_matrix.py              all of it, a table at the end (as root: namespaces, other users)
-    benchmarks/loss/loss_matrix.py --short      few repeats, for the tests
-    ... --change roll,kill --mode full --load new --rtt 0,20 --repeat 5 --json FILE
+    benchmarks/loss/loss_matrix.py --change roll,kill --mode full --load new --rtt 0,20 --repeat 5 --json FILE
 
 Every attempt of the load client is accounted for; it never retries. A planned change may lose nothing; a kill -9 at
 most what was in flight in the dead worker.
@@ -34,6 +33,12 @@ SHORT = {"roll": 4, "scale": 2, "kill": 4, "stop": 1, "coordinator": 1}
 BETWEEN = 200  # requests that are answered between a change and the next one: each one meets a cluster at work
 
 
+def none(cluster, repeat, _):
+    """What the machine itself makes slow."""
+    for _ in range(repeat):
+        cluster.await_requests(BETWEEN * 5)
+
+
 def roll(cluster, repeat, _):
     for _ in range(repeat):
         cluster.await_requests(BETWEEN)
@@ -52,8 +57,6 @@ def kill_workers(cluster, repeat, chance):
         cluster.await_requests(BETWEEN)
         kill(chance.choice(cluster.serving())["pid"], signal.SIGKILL)
         cluster.await_whole()
-        # The next death is one of its own: past --min-uptime it is no quick one, which would back off.
-        wait_until(lambda: all(worker["uptime_seconds"] > 1.2 for worker in cluster.serving()), "uptime")
 
 
 def stop_workers(cluster, repeat, chance):
@@ -77,19 +80,24 @@ def kill_coordinator(cluster, repeat, _):
         cluster.verb("scale", "hello", "-1")
 
 
-CHANGES = {"roll": roll, "scale": scale, "kill": kill_workers, "stop": stop_workers, "coordinator": kill_coordinator}
-# stop: a shorter judgement than the default 10 s, so that the whole course fits into the run.
-FLAGS = {"stop": ["--hang-timeout=3s"]}
+CHANGES = {"none": none, "roll": roll, "scale": scale, "kill": kill_workers, "stop": stop_workers,
+           "coordinator": kill_coordinator}
+FLAGS = {
+    "kill": ["--min-uptime=1ms"],  # each death is the first one: no back-off
+    "stop": ["--hang-timeout=3s"],  # instead of 10 s, so that the whole course fits into the run
+}
 
 
-def run_cell(change, mode, load, rtt_ms, repeat, seed=1):
-    """The load client's account, or CannotRun."""
+def run_course(changes, mode, load, rtt_ms, seed=1):
+    """The load client's account over all changes ({name: how often}), or CannotRun."""
     net = network(rtt_ms)
     try:
-        cluster = Cluster(net, mode, 8 if change == "scale" else WORKERS, *FLAGS.get(change, []))
+        flags = [flag for change in changes for flag in FLAGS.get(change, [])]
+        cluster = Cluster(net, mode, 8 if "scale" in changes else WORKERS, *flags)
         try:
             with Load(net, *LOADS[load]) as client:
-                CHANGES[change](cluster, repeat, random.Random(seed))
+                for change, repeat in changes.items():
+                    CHANGES[change](cluster, repeat, random.Random(seed))
                 cluster.await_requests(BETWEEN)
                 account = client.finish()
             account["cluster_log"] = cluster.log()
@@ -105,8 +113,8 @@ def judge(change, load, account, repeat):
     if account["local_error"]:
         return "the client's own fault %d times" % account["local_error"]
     if change == "kill":
-        # In flight are at most the client's connections to the dead worker; a keep-alive one is reset also when idle.
-        bound = repeat * (50 if load == "keep-alive" else 16)
+        # Of keep-alive connections all that the dead worker had are reset, idle or not; at worst it had all.
+        bound = repeat * 50 if load == "keep-alive" else (repeat + 1) // 2
         return "" if account["lost"] <= bound else "%d lost in %d kills" % (account["lost"], repeat)
     if change == "stop" and load == "keep-alive":
         return ""  # those that the stuck worker had accepted are reset when it is killed: said in the table
@@ -115,7 +123,7 @@ def judge(change, load, account, repeat):
 
 def text(change, account):
     shown = "%d / %d" % (account["lost"], account["attempts"])
-    if change == "stop":
+    if change in ("none", "stop"):
         shown += ", %d slow" % account["slow"]
     return shown
 
@@ -138,14 +146,13 @@ def parse():
     parser.add_argument("--load", default=",".join(LOADS))
     parser.add_argument("--rtt", default="0,20")
     parser.add_argument("--repeat", type=int)
-    parser.add_argument("--short", action="store_true")
     parser.add_argument("--json", help="write all accounts into this file")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     for name in ("change", "mode", "load", "rtt"):
         setattr(arguments, name, getattr(arguments, name).split(","))
     arguments.rtt = [int(rtt) for rtt in arguments.rtt]
-    counts = dict(SHORT if arguments.short else REPEAT)
+    counts = dict(REPEAT)
     if arguments.repeat:
         counts = {change: arguments.repeat for change in counts}
     arguments.counts = counts
@@ -163,7 +170,7 @@ def main():
                     began = time.monotonic()
                     repeat = arguments.counts[change]
                     try:
-                        account = run_cell(*cell, repeat, arguments.seed)
+                        account = run_course({change: repeat}, mode, load, rtt, arguments.seed)
                     except CannotRun as reason:
                         results[cell] = "cannot run: %s" % reason
                         print(*cell, results[cell], file=sys.stderr)

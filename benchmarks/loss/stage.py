@@ -4,14 +4,11 @@ import ctypes
 import fcntl
 import json
 import os
-import random
 import select
 import shutil
-import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -51,6 +48,16 @@ def wait_until(condition, what, patience=PATIENCE):
         select.select([], [], [], 0.02)
 
 
+def leave_network():
+    """Puts this process into a network namespace of its own with nothing but a loopback device; OSError: not root."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "no network namespace of its own")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = struct.pack("16sh14x", b"lo", 0)
+        flags = struct.unpack("16sh14x", fcntl.ioctl(control, SIOCGIFFLAGS, request))[1]
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
+
+
 class Loopback:
     """A namespace of its own with nothing but a loopback device: its sysctls are nobody else's."""
 
@@ -65,12 +72,7 @@ class Loopback:
             os.close(self.life)
             code = 1
             try:
-                if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), "unshare")
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-                    request = struct.pack("16sh14x", b"lo", 0)
-                    flags = struct.unpack("16sh14x", fcntl.ioctl(control, SIOCGIFFLAGS, request))[1]
-                    fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
+                leave_network()
                 os.write(theirs, b"x")
                 os.read(mine, 1)
                 code = 0
@@ -142,6 +144,10 @@ class Cluster:
         self.flags = ["--listen=%s:%d" % (net.address, self.port), "--mode=" + mode, *flags]
         try:
             self.start("-i", str(workers))
+        except AssertionError as error:
+            self.close()
+            # The only thing that a first start may lack.
+            raise CannotRun(str(error)) if "--mode=" in str(error) else error
         except BaseException:
             self.close()
             raise
@@ -155,7 +161,7 @@ class Cluster:
         done = self.run(self.net.server + self.user + [
             self.binary, "start", "hello", "--daemon", "--run-dir=" + self.base, *self.flags, *flags])
         if done.returncode != 0:
-            raise CannotRun(done.stderr.strip() or done.stdout.strip())
+            raise AssertionError("start: %s" % (done.stderr.strip() or done.stdout.strip()))
 
     def verb(self, *words):
         done = self.run([self.binary, *words, "--run-dir=" + self.base])

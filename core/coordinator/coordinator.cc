@@ -434,7 +434,7 @@ absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::S
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
   const uint32_t wanted = board.layout().header.workers_wanted.load();
-  if (options.workers_given && options.supervisor.workers != wanted) {
+  if (upgrade == nullptr && options.workers_given && options.supervisor.workers != wanted) {
     LogWarning(absl::StrCat("-i ", options.supervisor.workers, " is not applied: the cluster has ",
                             wanted, " workers; use 'uring-cluster scale'"));
   }

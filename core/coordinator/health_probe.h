@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "absl/time/time.h"
 #include "core/policy/health.h"
@@ -17,26 +18,35 @@
 
 namespace uc::coordinator {
 
-// What /proc/PID/schedstat says, in ns since the process began: on a CPU, and runnable without one.
+// What /proc/PID/schedstat and stat say: ns since the process began on a CPU, and runnable without one; and whether
+// it is runnable now.
 struct CpuAccount {
   int64_t running_ns = 0;
-  int64_t waiting_ns = 0;
+  int64_t waiting_ns = 0;  // of waits that are over
+  bool runnable = false;
 };
 std::optional<CpuAccount> ReadCpuAccount(pid_t pid);
 
 class HealthProbe {
  public:
+  using Reader = std::function<std::optional<CpuAccount>(pid_t)>;
+  explicit HealthProbe(Reader read = ReadCpuAccount) : read_(std::move(read)) {}
+
   // `work_waits` says whether connections wait for this worker; asked only in a silence.
   policy::HealthObservation Observe(absl::Time now, pid_t pid, const scoreboard::WorkerRow& row,
                                     const policy::HealthOptions& options,
                                     const std::function<bool()>& work_waits);
 
  private:
+  absl::Duration WaitedForCpu(absl::Time now, const CpuAccount& account) const;
+
+  Reader read_;
   int64_t heartbeat_ns_ = 0;    // that all below belongs to
   absl::Duration age_noticed_;  // of the heartbeat, when the silence was noticed
   std::optional<absl::Time> waiting_since_;
   std::optional<CpuAccount> before_;  // when the silence was noticed
   absl::Time noticed_;
+  bool runnable_ = false;  // at each look since then
 };
 
 }  // namespace uc::coordinator

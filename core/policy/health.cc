@@ -3,8 +3,9 @@
 namespace uc::policy {
 namespace {
 
-bool Starved(absl::Duration waited_for_cpu, absl::Duration silence) {
-  return waited_for_cpu > absl::ZeroDuration() && 2 * waited_for_cpu >= silence;
+// What is left of a silence without the time in which it had no choice.
+absl::Duration OfItsOwn(absl::Duration silence, const HealthObservation& observation) {
+  return silence - observation.run_queue_delay;
 }
 
 }  // namespace
@@ -12,13 +13,13 @@ bool Starved(absl::Duration waited_for_cpu, absl::Duration silence) {
 Health Judge(const HealthObservation& observation, const HealthOptions& options) {
   if (options.hang_timeout != absl::InfiniteDuration() &&
       observation.since_heartbeat >= options.hang_timeout) {
-    return Starved(observation.run_queue_delay, observation.since_heartbeat) ? Health::kStarved
-                                                                             : Health::kStuck;
+    return OfItsOwn(observation.since_heartbeat, observation) >= options.hang_timeout
+               ? Health::kStuck
+               : Health::kStarved;
   }
   if (options.suspect_after != absl::InfiniteDuration() &&
-      observation.work_waiting >= options.suspect_after) {
-    return Starved(observation.run_queue_delay, observation.work_waiting) ? Health::kStarved
-                                                                          : Health::kSuspect;
+      OfItsOwn(observation.work_waiting, observation) >= options.suspect_after) {
+    return Health::kSuspect;
   }
   return Health::kWell;
 }

@@ -1,9 +1,9 @@
 // Health: is this worker stuck, or only starved of CPU? PURE.
 //
 // A stale heartbeat alone proves nothing: on a starved machine every heartbeat is stale (uvicorn #2506).
-// So the run-queue delay of the process (/proc/PID/schedstat, field 2: time spent runnable but not
-// running) is held against the time since its last heartbeat: who waited for a CPU most of that time is
-// starved, who ran (endless loop), slept (blocked handler) or is stopped is stuck.
+// So the time that the process was runnable without running is taken from the time since its last heartbeat, and
+// the rest is judged: who ran (endless loop), slept (blocked handler) or is stopped for so long is stuck. Refused:
+// calling starved who waited most of the time; on a busy machine that is everybody, also an endless loop.
 //
 // Suspicion comes long before: connections wait in its accept queue and its loop does not turn. A suspect is
 // steered round and its queue is served by another; nothing else happens to it, so that a false suspicion
@@ -37,8 +37,8 @@ struct HealthOptions {
       absl::Milliseconds(50);  // InfiniteDuration: nobody is ever suspect
 };
 
-// kStuck past hang_timeout, kSuspect when work waited for suspect_after, and neither, but kStarved, when at
-// least half of that time (and some of it) was spent waiting for a CPU; else kWell.
+// Without the time that was spent waiting for a CPU: kStuck past hang_timeout, kSuspect when work waited for
+// suspect_after, else kWell; kStarved past hang_timeout with it.
 Health Judge(const HealthObservation& observation, const HealthOptions& options);
 
 }  // namespace uc::policy

@@ -27,7 +27,8 @@ constexpr uint32_t kHeirIndex = 3;
 constexpr uint32_t kDoorIndex = 4;
 constexpr int64_t kGivingNs =
     2'000'000'000;  // how long a worker looks for idle connections to give
-constexpr int64_t kQuickTickNs = 100'000'000;  // while a deadline or a timer is near
+constexpr int64_t kUnlinkedPatienceNs = 1'000'000'000;  // an upgrade is back long before
+constexpr int64_t kQuickTickNs = 100'000'000;           // while a deadline or a timer is near
 constexpr int64_t kForgetPendingNs =
     1'000'000'000;              // longer than a handshake takes, on any but the worst of lines
 constexpr int kVisitsMax = 16;  // of one connection in one turn
@@ -287,6 +288,10 @@ void Server::OnTick(const ring::Completion& completion) {
   context_.RunTimers(service_.now_ns);
   acceptor_.Unblock();
   ForgetPending();
+  if (!linked_ && service_.now_ns - unlinked_since_ns_ >= kUnlinkedPatienceNs) {
+    LogWarning("the coordinator is gone; serving on without it");
+    unlinked_since_ns_ = std::numeric_limits<int64_t>::max();  // said once
+  }
   if (service_.moving && !service_.draining && service_.now_ns >= giving_until_ns_) StopMoving();
   if (service_.draining && service_.now_ns >= end_idle_at_ns_) EndIdleConnections();
   if (service_.draining && service_.now_ns >= end_linger_at_ns_) EndLingeringConnections();
@@ -305,7 +310,7 @@ void Server::OnLink() {
     }
     if (!received.ok()) {
       linked_ = false;
-      if (!service_.draining) LogWarning("the coordinator is gone; serving on without it");
+      unlinked_since_ns_ = service_.now_ns;
       return;
     }
     if (!received->has_value()) return;

@@ -110,6 +110,7 @@ class Server {
   uint32_t tick_generation_ = 0;
   int64_t tick_ns_ = 0;  // period of the armed tick
   bool linked_ = true;
+  int64_t unlinked_since_ns_ = 0;
   uint32_t link_generation_ = 0;  // tells the polls of former links apart
   bool admitted_ = false;
   bool inbox_armed_ = false;

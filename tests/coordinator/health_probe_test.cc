@@ -25,7 +25,8 @@ class HealthProbeTest : public testing::Test {
   absl::Time beat_ = MonotonicTime(1);
   bool work_waits_ = false;
   scoreboard::WorkerRow row_ = {};
-  HealthProbe probe_;
+  CpuAccount account_;
+  HealthProbe probe_{[this](pid_t) { return std::optional<CpuAccount>(account_); }};
 };
 
 TEST_F(HealthProbeTest, WorkerThatNeverBeatIsNotJudged) {
@@ -79,13 +80,43 @@ TEST_F(HealthProbeTest, SuspectStaysOneUntilItBeatsThoughAnotherEmptiesItsQueue)
   EXPECT_EQ(policy::Judge(ObserveAfter(absl::Milliseconds(200)), kOptions), policy::Health::kWell);
 }
 
-TEST_F(HealthProbeTest, CpuTimeOfABusyWorkerIsSeen) {
+TEST_F(HealthProbeTest, AccountsCountFromWhenTheSilenceWasNoticed) {
   Beat(MonotonicTime(1'000'000'000));
+  account_ = {5'000'000, 7'000'000};
   ObserveAfter(absl::Seconds(2));
+  account_ = {6'000'000, 9'000'000};
+  const policy::HealthObservation observation = ObserveAfter(absl::Seconds(3));
+  EXPECT_EQ(observation.cpu_time, absl::Milliseconds(1));
+  EXPECT_EQ(observation.run_queue_delay, absl::Milliseconds(2));
+}
+
+// The kernel accounts for a wait when it is over.
+TEST_F(HealthProbeTest, WorkerThatWaitsForACpuAllTheTimeIsStarvedThoughNoAccountSaysSo) {
+  Beat(MonotonicTime(1'000'000'000));
+  account_.runnable = true;
+  ObserveAfter(absl::Seconds(2));
+  account_.running_ns = 500'000'000;
+  EXPECT_EQ(ObserveAfter(absl::Seconds(12)).run_queue_delay, absl::Milliseconds(9500));
+  EXPECT_EQ(policy::Judge(ObserveAfter(absl::Seconds(12)), kOptions), policy::Health::kStarved);
+}
+
+TEST_F(HealthProbeTest, WorkerThatIsStoppedOnceWaitsForNoCpu) {
+  Beat(MonotonicTime(1'000'000'000));
+  account_.runnable = true;
+  ObserveAfter(absl::Seconds(2));
+  account_.runnable = false;
+  ObserveAfter(absl::Seconds(3));
+  account_.runnable = true;
+  EXPECT_EQ(policy::Judge(ObserveAfter(absl::Seconds(12)), kOptions), policy::Health::kStuck);
+}
+
+TEST(ReadCpuAccountTest, BusyProcessIsRunnableAndItsTimeGrows) {
+  const CpuAccount before = *ReadCpuAccount(getpid());
+  EXPECT_TRUE(before.runnable);
   const int64_t until = MonotonicNanos() + 50'000'000;
   while (MonotonicNanos() < until) {
   }
-  EXPECT_GT(ObserveAfter(absl::Seconds(3)).cpu_time, absl::ZeroDuration());
+  EXPECT_GT(ReadCpuAccount(getpid())->running_ns, before.running_ns);
 }
 
 TEST(ReadCpuAccountTest, MissingProcessHasNone) {

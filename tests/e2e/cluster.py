@@ -46,14 +46,14 @@ def exists(pid):
 class Cluster:
     """`uring-cluster start` in the foreground, on a free port unless the flags say otherwise."""
 
-    def __init__(self, *arguments, listen="127.0.0.1:0", wait=True, env=None, preexec=None, base=None):
+    def __init__(self, *arguments, listen="127.0.0.1:0", wait=True, env=None, preexec=None, base=None, binary=BINARY):
         self.base = base or tempfile.mkdtemp(prefix="uc-e2e-")
         self.own_base = base is None
         self.lines = []
         self.news = threading.Condition()
         self.ended = self.deaf = False
         self.address = None
-        command = [BINARY, "start", "--run-dir=" + self.base]
+        command = [binary, "start", "--run-dir=" + self.base]
         if listen:
             command += ["--listen=" + one for one in ([listen] if isinstance(listen, str) else listen)]
         self.process = subprocess.Popen(

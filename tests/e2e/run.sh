@@ -9,6 +9,11 @@ trap 'rm -rf "$copies"' EXIT
 chmod 755 "$copies"
 cp -L "${UC_BINARY:-$root/tools/uring-cluster}" "$copies/uring-cluster"
 cp -L "${UC_FIXTURES:-$root/tests/app/fixtures}"/*.so "$copies"
+# Of those that need them.
+for tool in tools/load/uring-cluster-load tools/delay_line/uring-cluster-delay-line; do
+    [ ! -e "$root/$tool" ] || [ -d "$root/$tool" ] || cp -L "$root/$tool" "$copies"
+done
+export UC_TOOLS=${UC_TOOLS:-$copies}
 chmod 755 "$copies"/*
 export UC_BINARY=$copies/uring-cluster UC_FIXTURES=$copies
 export PYTHONDONTWRITEBYTECODE=1

@@ -34,8 +34,14 @@ TEST(HealthTest, SilentWorkerThatSleepsIsStuckInACall) {
 }
 
 TEST(HealthTest, SilentWorkerThatWaitsForACpuIsOnlyStarved) {
-  EXPECT_EQ(Judged(10, 1, 5), Health::kStarved);
-  EXPECT_EQ(Judged(10, 5, 4), Health::kStuck);
+  EXPECT_EQ(Judged(10, 1, 9), Health::kStarved);
+  EXPECT_EQ(Judged(3600, 1, 3599), Health::kStarved);
+}
+
+// Found by an endless loop on a busy machine, where it waited for a CPU most of the time.
+TEST(HealthTest, LoopIsJudgedByTheTimeThatItHadOnABusyMachineToo) {
+  EXPECT_EQ(Judged(39, 9, 30), Health::kStarved);
+  EXPECT_EQ(Judged(40, 10, 30), Health::kStuck);
 }
 
 TEST(HealthTest, WorkThatWaitsMakesASuspectLongBefore) {
@@ -46,8 +52,8 @@ TEST(HealthTest, WorkThatWaitsMakesASuspectLongBefore) {
 }
 
 TEST(HealthTest, SuspicionOfAStarvedWorkerIsNone) {
-  EXPECT_EQ(JudgedWithWork(200, 100, 50), Health::kStarved);
-  EXPECT_EQ(JudgedWithWork(200, 100, 49), Health::kSuspect);
+  EXPECT_EQ(JudgedWithWork(200, 100, 51), Health::kWell);
+  EXPECT_EQ(JudgedWithWork(200, 100, 50), Health::kSuspect);
   EXPECT_EQ(JudgedWithWork(10'000, 9000, 5000), Health::kStarved);
 }
 
