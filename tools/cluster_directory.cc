@@ -74,6 +74,19 @@ std::string StateDirectory(const std::string& base) {
   return base + "/.state";
 }
 
+absl::Status MakeStateDirectory(const std::string& base) {
+  const std::string path = StateDirectory(base);
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string above = path.substr(0, slash);
+    if (mkdir(above.c_str(), 0700) != 0 && errno != EEXIST) {
+      return absl::PermissionDeniedError(
+          absl::StrCat(above, ": cannot be made: ", strerror(errno),
+                       "; choose a folder that you may write (URING_CLUSTER_STATE_DIR)"));
+    }
+    if (slash == std::string::npos) return absl::OkStatus();
+  }
+}
+
 std::string DefaultBaseDirectory() {
   const std::string given = Environment("URING_CLUSTER_RUN_DIR");
   return given.empty() ? UsualBaseDirectory() : given;

@@ -19,6 +19,8 @@ std::string DefaultBaseDirectory();
 // /var/lib/uring-cluster for root, else $XDG_STATE_HOME/uring-cluster or ~/.local/state/uring-cluster; for any other
 // BASE/.state, so that clusters of one name in two places do not share a file.
 std::string StateDirectory(const std::string& base);
+// Makes it and what is above it, for us alone.
+absl::Status MakeStateDirectory(const std::string& base);
 
 // [A-Za-z0-9._-]{1,63}, not beginning with '.' or '-'.
 absl::Status CheckClusterName(const std::string& name);

@@ -107,6 +107,7 @@ Json ClusterJson(const ClusterView& view) {
   return {{"name", view.name},
           {"app", view.app},
           {"addresses", view.addresses},
+          {"status", StatusWord(view)},
           {"running", view.running},
           {"coordinator_pid", view.coordinator_pid},
           {"workers_wanted", view.workers_wanted},
@@ -143,12 +144,6 @@ uint64_t RestartsOf(const ClusterView& view, uint32_t slot) {
     if (one.slot == slot) return one.restarts;
   }
   return 0;
-}
-
-std::string StatusWord(const ClusterView& view) {
-  if (!view.running) return "coordinator gone";
-  if (view.stopping) return "stopping";
-  return view.rolling ? "rolling" : "running";
 }
 
 using Row = std::vector<std::string>;
@@ -203,6 +198,25 @@ const Row& WorkerTitles() {
 }
 
 }  // namespace
+
+std::string StatusWord(const ClusterView& view) {
+  if (view.stopped) return "stopped";
+  if (!view.running) return "coordinator gone";
+  if (view.stopping) return "stopping";
+  return view.rolling ? "rolling" : "running";
+}
+
+ClusterView ViewStopped(const std::string& name, const std::vector<std::string>& words) {
+  ClusterView view;
+  view.name = name;
+  view.stopped = true;
+  view.command_line = absl::StrCat("start ", absl::StrJoin(words, " "));
+  // Where the app begins among the flags, only `start` knows.
+  const auto app = std::find_if(words.begin(), words.end(),
+                                [](const std::string& word) { return word[0] != '-'; });
+  if (app != words.end()) view.app = *app;
+  return view;
+}
 
 absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time now) {
   const auto board = scoreboard::Scoreboard::OpenReadOnly(directory + "/scoreboard");
@@ -267,7 +281,8 @@ std::string ToTable(const std::vector<ClusterView>& views) {
   for (const ClusterView& view : views) {
     clusters.push_back({view.name, StatusWord(view), absl::StrCat(view.workers_wanted),
                         view.running ? absl::StrCat(view.coordinator_pid) : "-",
-                        Age(view.uptime_seconds), absl::StrCat(view.totals.requests), view.app,
+                        view.stopped ? "-" : Age(view.uptime_seconds),
+                        absl::StrCat(view.totals.requests), view.app,
                         absl::StrJoin(view.addresses, " ")});
     AppendWorkers(view, &workers);
   }

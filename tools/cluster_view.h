@@ -40,6 +40,7 @@ struct ClusterView {
   uint32_t coordinators = 1;  // that it has had
   std::vector<std::string> addresses;
   bool running = false;  // its coordinator lives
+  bool stopped = false;  // nothing of it lives; it is remembered
   int coordinator_pid = 0;
   uint32_t workers_wanted = 0;
   bool rolling = false;
@@ -54,6 +55,11 @@ struct ClusterView {
 // Reads BASE/NAME's scoreboard; asks nobody.
 absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time now);
 
+// A cluster that is stopped and would be started by these words.
+ClusterView ViewStopped(const std::string& name, const std::vector<std::string>& words);
+
+// "running", "rolling", "stopping", "stopped", "coordinator gone".
+std::string StatusWord(const ClusterView& view);
 std::string ToJson(const ClusterView& view);
 std::string ToJson(const std::vector<ClusterView>& views);
 // `list`: one table over all clusters.

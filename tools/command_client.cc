@@ -25,6 +25,7 @@
 #include "core/coordinator/former_workers.h"
 #include "core/scoreboard/scoreboard.h"
 #include "tools/cluster_directory.h"
+#include "tools/record.h"
 
 namespace uc::tools {
 namespace {
@@ -165,8 +166,10 @@ int SignalAll(const std::vector<coordinator::Survivor>& orphans, int signal) {
   return reached;
 }
 
-// What a coordinator leaves behind when it dies. Its log stays.
+// What a coordinator leaves behind when it dies. Its log stays, and what it was told if it can be started again.
 void RemoveRemains(const std::string& directory) {
+  const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
+  if (record.ok() && !record->background) RemoveRecord(directory);
   if (const Fd wake(open((directory + "/output/wake").c_str(),
                          O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
       wake.valid()) {

@@ -19,6 +19,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "core/base/fd.h"
+#include "tools/nearest.h"
 
 namespace uc::tools {
 namespace {
@@ -61,34 +62,6 @@ absl::StatusOr<std::string> ReadFlagFile(const std::string& path) {
     text.append(buffer, static_cast<size_t>(size));
     if (text.size() > kFlagFileBytesMax) return unreadable("larger than 1 MiB");
   }
-}
-
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-std::string Nearest(absl::string_view name, const FlagSet& allowed) {
-  std::string nearest;
-  size_t best = std::max<size_t>(2, name.size() / 3) + 1;
-  for (const std::string& candidate : allowed) {
-    const size_t distance = EditDistance(name, candidate);
-    if (candidate.size() > 1 && distance < best) {
-      best = distance;
-      nearest = candidate;
-    }
-  }
-  return nearest;
 }
 
 class Walk {

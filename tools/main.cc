@@ -1,6 +1,8 @@
 // uring-cluster: the one binary. Declares the flags, walks the command line, and hands over to the verb.
 // A worker is the same binary, exec'd with the hidden verb `worker` and the words of `start`.
 #include <cstdio>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,9 +15,15 @@
 #include "core/worker/worker.h"
 #include "tools/cluster_directory.h"
 #include "tools/flag_walk.h"
+#include "tools/inspect.h"
+#include "tools/lifecycle.h"
 #include "tools/logs/log_flags.h"
+#include "tools/monit/monit.h"
+#include "tools/nearest.h"
 #include "tools/print_error.h"
 #include "tools/start.h"
+#include "tools/start_others.h"
+#include "tools/startup.h"
 #include "tools/verbs.h"
 
 // start
@@ -62,6 +70,9 @@ ABSL_FLAG(bool, json, false, "print one JSON value");
 ABSL_FLAG(int64_t, worker, -1, "restart: this slot only");
 ABSL_FLAG(bool, graceful, false, "stop: idle connections may send one more request");
 ABSL_FLAG(bool, now, false, "stop: kill at once");
+ABSL_FLAG(bool, once, false, "monit: one picture");
+ABSL_FLAG(bool, install, false, "startup: write the unit and enable it");
+ABSL_FLAG(std::string, unit_dir, "", "startup, unstartup: where the units are");
 
 namespace uc::tools {
 namespace {
@@ -77,15 +88,25 @@ constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
   reload [NAME]                            replace the workers one by one, losing nothing
   upgrade [NAME]                           replace the coordinator's own program in place
   restart [NAME] [--worker=K]              end the workers (or one) and start them again
-  stop [NAME] [--graceful|--now]           end the cluster
+  stop [NAME] [--graceful|--now]           end the cluster; 'start NAME' brings it back
+  delete [NAME]                            stop it and forget it
+  start cluster.json|cluster.config.js|-   the apps of a config file, a cluster each
+  startOrReload, startOrRestart FILE       the same; what runs is reloaded, or restarted
+  save, resurrect, cleardump               remember what runs; start what was saved; forget it
+  startup, unstartup [NAME] [--install]    a systemd unit for it
   list                                     all clusters and their workers
   describe [NAME]                          everything about one
+  monit [NAME...] [--once]                 a live view
+  id, pid, env [NAME]                      slots, workers' processes, environment
+  sendSignal SIGNAL [NAME]                 to its workers
+  init                                     print a sample of a config file
   logs [NAME...] [-f] [--lines N]          what the workers have written
   flush [NAME...]                          empty the logs
   ping [NAME]                              does the coordinator answer
   version, help
 
-NAME may be left out when there is one cluster. Flags may stand anywhere before --.
+NAME may be left out when there is one cluster; stop, restart, reload and delete also take several names, or
+all. Flags may stand anywhere before --.
 )";
 
 FlagSet StartFlags() {
@@ -113,13 +134,33 @@ FlagSet StartFlags() {
                    "request_timeout",
                    "run_dir"};
   flags.merge(LogFlags());
+  flags.merge(ConfigFlags());
   return flags;
+}
+
+std::optional<WhenRunning> ConfigVerb(const std::string& verb) {
+  if (verb == "startOrReload" || verb == "startOrGracefulReload") return WhenRunning::kReload;
+  if (verb == "startOrRestart") return WhenRunning::kRestart;
+  return std::nullopt;
+}
+
+// All that Main() knows, for whoever mistypes one.
+std::set<std::string> AllVerbs() {
+  return {"start",      "stop",       "restart",   "reload",   "scale",         "upgrade",
+          "delete",     "list",       "jlist",     "describe", "ping",          "logs",
+          "flush",      "reloadLogs", "save",      "dump",     "resurrect",     "cleardump",
+          "startup",    "unstartup",  "monit",     "id",       "pid",           "env",
+          "sendSignal", "init",       "ecosystem", "kill",     "startOrReload", "startOrRestart",
+          "help",       "version",    "status",    "show",     "info"};
 }
 
 FlagSet VerbFlags(const std::string& verb) {
   if (verb == "restart") return {"json", "run_dir", "worker"};
   if (verb == "stop") return {"json", "run_dir", "graceful", "now"};
   if (verb == "logs") return LogVerbFlags();
+  if (verb == "monit") return {"json", "run_dir", "once"};
+  if (verb == "startup" || verb == "unstartup") return {"run_dir", "install", "unit_dir"};
+  if (ConfigVerb(verb).has_value()) return {"run_dir", "only", "env"};
   return {"json", "run_dir"};
 }
 
@@ -184,6 +225,10 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
     std::fputs(kUsage, stdout);
     return 0;
   }
+  if (verb == "start") {
+    const std::optional<int> exit_code = StartOthers(BaseDirectory(), *walk, StartFlags());
+    if (exit_code.has_value()) return *exit_code;
+  }
   // A flag file's words, not its name: a worker that is born tomorrow must not depend on the file.
   std::vector<std::string> words = walk->words;
   const absl::StatusOr<StartRequest> request = ToStartRequest(*std::move(walk), std::move(words));
@@ -219,7 +264,25 @@ int RunningVerb(const std::string& verb, const std::vector<std::string>& argumen
   options.worker = absl::GetFlag(FLAGS_worker);
   options.graceful = absl::GetFlag(FLAGS_graceful);
   options.now = absl::GetFlag(FLAGS_now);
-  return RunVerb(verb, walk->positionals, options);
+  if (const std::optional<WhenRunning> when = ConfigVerb(verb); when.has_value()) {
+    if (walk->positionals.size() == 1) {
+      return StartConfig(BaseDirectory(), walk->positionals[0], StartFlags(), *when);
+    }
+    return Refuse(absl::InvalidArgumentError(absl::StrCat(verb, " takes one config file")));
+  }
+  if (verb == "monit") {
+    return RunMonit(walk->positionals, {BaseDirectory(), absl::GetFlag(FLAGS_once), options.json});
+  }
+  if (verb == "startup" || verb == "unstartup") {
+    const StartupOptions startup = {BaseDirectory(), absl::GetFlag(FLAGS_install),
+                                    absl::GetFlag(FLAGS_unit_dir)};
+    return verb == "startup" ? RunStartup(walk->positionals, startup)
+                             : RunUnstartup(walk->positionals, startup);
+  }
+  if (IsLifecycleVerb(verb)) return RunLifecycleVerb(verb, walk->positionals, options);
+  if (IsInspectVerb(verb)) return RunInspectVerb(verb, walk->positionals, options);
+  options.json |= verb == "jlist";
+  return RunVerb(verb == "jlist" ? "list" : verb, walk->positionals, options);
 }
 
 int Main(std::vector<std::string> arguments) {
@@ -238,9 +301,14 @@ int Main(std::vector<std::string> arguments) {
     return 0;
   }
   if (verb == "start" || verb == "worker" || verb == "scribe") return StartOrWork(verb, arguments);
-  if (IsVerb(verb) || verb == "logs" || verb == "flush") return RunningVerb(verb, arguments);
-  PrintError(absl::StrCat("unknown command '", verb.substr(0, 60),
-                          "'; 'uring-cluster help' lists them all"));
+  if (IsVerb(verb) || IsLifecycleVerb(verb) || IsInspectVerb(verb) ||
+      ConfigVerb(verb).has_value() || verb == "logs" || verb == "flush" || verb == "monit" ||
+      verb == "jlist" || verb == "startup" || verb == "unstartup")
+    return RunningVerb(verb, arguments);
+  const std::string nearest = Nearest(verb, AllVerbs());
+  PrintError(absl::StrCat("unknown command '", verb.substr(0, 60), "'; ",
+                          nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "? "),
+                          "'uring-cluster help' lists them all"));
   return kExitOperator;
 }
 

@@ -1,5 +1,6 @@
 #include "tools/verbs.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -10,7 +11,9 @@
 #include "tools/cluster_directory.h"
 #include "tools/cluster_view.h"
 #include "tools/command_client.h"
+#include "tools/lifecycle.h"
 #include "tools/print_error.h"
+#include "tools/record.h"
 
 namespace uc::tools {
 namespace {
@@ -21,14 +24,22 @@ constexpr int kExitOperator = 2;
 constexpr int kExitInterrupted = 130;
 
 const std::map<std::string, std::string>& Verbs() {
-  static const auto* verbs = new std::map<std::string, std::string>{
-      {"scale", "scale"},       {"reload", "reload"},
-      {"restart", "restart"},   {"stop", "stop"},
-      {"upgrade", "upgrade"},   {"ping", "ping"},
-      {"list", "list"},         {"ls", "list"},
-      {"ps", "list"},           {"status", "list"},
-      {"describe", "describe"}, {"show", "describe"},
-      {"info", "describe"},     {"reloadLogs", "reopen-logs"}};
+  static const auto* verbs = new std::map<std::string, std::string>{{"scale", "scale"},
+                                                                    {"reload", "reload"},
+                                                                    {"restart", "restart"},
+                                                                    {"stop", "stop"},
+                                                                    {"upgrade", "upgrade"},
+                                                                    {"ping", "ping"},
+                                                                    {"list", "list"},
+                                                                    {"ls", "list"},
+                                                                    {"ps", "list"},
+                                                                    {"status", "list"},
+                                                                    {"l", "list"},
+                                                                    {"desc", "describe"},
+                                                                    {"describe", "describe"},
+                                                                    {"show", "describe"},
+                                                                    {"info", "describe"},
+                                                                    {"reloadLogs", "reopen-logs"}};
   return *verbs;
 }
 
@@ -37,9 +48,20 @@ int Fail(const absl::Status& status) {
   return absl::IsNotFound(status) || absl::IsInvalidArgument(status) ? kExitOperator : kExitFailed;
 }
 
-// A scoreboard that cannot be read costs its own line, not the other clusters'.
-int List(const std::vector<std::string>& names, const VerbOptions& options) {
+std::vector<ClusterView> ViewAllStopped(const VerbOptions& options) {
   std::vector<ClusterView> views;
+  for (const std::string& name : ListStopped(options.base_directory)) {
+    const absl::StatusOr<ClusterRecord> record =
+        ReadRecord(absl::StrCat(options.base_directory, "/", name));
+    if (record.ok()) views.push_back(ViewStopped(name, record->words));
+  }
+  return views;
+}
+
+// A scoreboard that cannot be read costs its own line, not the other clusters'.
+int List(const std::vector<std::string>& names, const VerbOptions& options,
+         const std::vector<ClusterView>& stopped) {
+  std::vector<ClusterView> views = stopped;
   for (const std::string& name : names) {
     absl::StatusOr<ClusterView> view =
         ViewCluster(absl::StrCat(options.base_directory, "/", name), MonotonicNow());
@@ -51,7 +73,7 @@ int List(const std::vector<std::string>& names, const VerbOptions& options) {
   }
   if (options.json) {
     std::printf("%s\n", ToJson(views).c_str());
-  } else if (names.empty()) {
+  } else if (names.empty() && stopped.empty()) {
     std::printf("no clusters in %s\n", options.base_directory.c_str());
   } else if (!views.empty()) {
     std::fputs(ToTable(views).c_str(), stdout);
@@ -59,12 +81,15 @@ int List(const std::vector<std::string>& names, const VerbOptions& options) {
   return kExitDone;
 }
 
-int Describe(const std::string& directory, const VerbOptions& options) {
-  const absl::StatusOr<ClusterView> view = ViewCluster(directory, MonotonicNow());
-  if (!view.ok()) return Fail(view.status());
-  std::printf("%s%s", options.json ? ToJson(*view).c_str() : ToText(*view).c_str(),
+int Show(const ClusterView& view, const VerbOptions& options) {
+  std::printf("%s%s", options.json ? ToJson(view).c_str() : ToText(view).c_str(),
               options.json ? "\n" : "");
   return kExitDone;
+}
+
+int Describe(const std::string& directory, const VerbOptions& options) {
+  const absl::StatusOr<ClusterView> view = ViewCluster(directory, MonotonicNow());
+  return view.ok() ? Show(*view, options) : Fail(view.status());
 }
 
 // The line for the control pipe; `count` is scale's argument.
@@ -179,7 +204,7 @@ int RunVerb(const std::string& word, const std::vector<std::string>& positionals
     if (absl::Status status = CheckReadable(options.base_directory); !status.ok()) {
       return Fail(status);
     }
-    return List(ListClusters(options.base_directory), options);
+    return List(ListClusters(options.base_directory), options, ViewAllStopped(options));
   }
   std::string given;
   std::string count;
@@ -191,10 +216,17 @@ int RunVerb(const std::string& word, const std::vector<std::string>& positionals
   }
   const absl::StatusOr<std::string> command = CommandText(verb, count, options);
   if (!command.ok()) return Fail(command.status());
+  if (verb == "list" || verb == "describe") {
+    const std::vector<ClusterView> stopped = ViewAllStopped(options);
+    const auto found = std::find_if(stopped.begin(), stopped.end(),
+                                    [&](const ClusterView& view) { return view.name == given; });
+    if (found != stopped.end())
+      return verb == "list" ? List({}, options, {*found}) : Show(*found, options);
+  }
   const absl::StatusOr<std::string> name = ResolveCluster(options.base_directory, given);
   if (!name.ok()) return Fail(name.status());
   const std::string directory = absl::StrCat(options.base_directory, "/", *name);
-  if (verb == "list") return List({*name}, options);
+  if (verb == "list") return List({*name}, options, {});
   if (verb == "describe") return Describe(directory, options);
   return Command(*name, directory, verb, *command, options);
 }

@@ -66,24 +66,30 @@ bool SameFile(const struct stat& a, const struct stat& b) {
 
 }  // namespace
 
-std::string LastLines(const std::string& path, size_t count, off_t* end) {
-  if (end != nullptr) *end = 0;
+std::string Follower::LastLines(size_t count) {
   std::string lines;
-  for (int number = 0; (count > 0 || number == 0) && number < kRotatedMax; ++number) {
-    const Fd file = Open(number == 0 ? path : absl::StrCat(path, ".", number));
-    if (!file.valid() && number > 0) break;
-    if (!file.valid()) continue;
+  struct stat younger = {};
+  for (int number = 0; number < kRotatedMax; ++number) {
+    Fd file = Open(number == 0 ? path_ : absl::StrCat(path_, ".", number));
+    struct stat status;
+    if (!file.valid() || fstat(file.get(), &status) != 0) {
+      if (number > 0) break;
+      continue;  // it is just between two names
+    }
+    if (SameFile(status, younger)) continue;  // renamed while we looked
+    younger = status;
     size_t found = 0;
-    off_t size = 0;
-    lines.insert(0, TailOf(file, count, &found, &size));
-    if (number == 0 && end != nullptr) *end = size;
+    off_t end = 0;
+    lines.insert(0, TailOf(file, count, &found, &end));
     count -= found;
+    if (!file_.valid()) {
+      file_ = std::move(file);
+      offset_ = end;
+    }
+    if (count == 0) break;
   }
   return lines;
 }
-
-Follower::Follower(std::string path, off_t offset)
-    : path_(std::move(path)), file_(Open(path_)), offset_(offset) {}
 
 void Follower::TakeRest(std::string* text) {
   struct stat status;

@@ -6,20 +6,20 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "core/base/fd.h"
 
 namespace uc::tools {
 
-// The last `count` lines of PATH; what it has too few of comes from PATH.1, and so on. `end`: where PATH ended then.
-std::string LastLines(const std::string& path, size_t count, off_t* end = nullptr);
-
-// Reads what is appended to PATH behind an offset, also when it is rotated or emptied meanwhile.
+// Reads the end of PATH and what is appended to it from then on, also when it is rotated or emptied meanwhile.
 class Follower {
  public:
-  Follower(std::string path, off_t offset);
+  explicit Follower(std::string path) : path_(std::move(path)) {}
 
-  // What is new since the last call.
+  // The last `count` lines of PATH; what it has too few of comes from PATH.1, and so on. Call once, first.
+  std::string LastLines(size_t count);
+  // What is new since the last call; without one before, everything in PATH.
   std::string ReadNew();
 
  private:
@@ -29,7 +29,7 @@ class Follower {
 
   const std::string path_;
   Fd file_;
-  off_t offset_;
+  off_t offset_ = 0;
 };
 
 }  // namespace uc::tools

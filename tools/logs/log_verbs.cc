@@ -113,11 +113,11 @@ int Follow(const std::vector<ClusterRecord>& records, const LogVerbOptions& opti
     for (const Shown& shown : FindFiles(records, options)) {
       auto found = tails.find(shown.path);
       if (found == tails.end()) {
-        off_t end = 0;  // a slot that came after us is shown whole
-        if (first) {
-          Print(shown, LastLines(shown.path, static_cast<size_t>(options.lines), &end), options);
-        }
-        found = tails.emplace(shown.path, new Tail{Follower(shown.path, end), {}}).first;
+        found = tails.emplace(shown.path, new Tail{Follower(shown.path), {}}).first;
+        // A slot that came after us is shown whole.
+        const size_t count = first ? static_cast<size_t>(options.lines) : SIZE_MAX;
+        Tail& tail = *found->second;
+        Print(shown, tail.lines.Take(tail.follower.LastLines(count), ""), options);
       }
       Tail& tail = *found->second;
       Print(shown, tail.lines.Take(tail.follower.ReadNew(), ""), options);
@@ -146,7 +146,7 @@ int RunLogs(const std::vector<std::string>& names, const LogVerbOptions& options
   }
   if (options.follow) return Follow(*records, options);
   for (const Shown& shown : FindFiles(*records, options)) {
-    Print(shown, LastLines(shown.path, static_cast<size_t>(options.lines)), options);
+    Print(shown, Follower(shown.path).LastLines(static_cast<size_t>(options.lines)), options);
   }
   return kExitDone;
 }

@@ -9,6 +9,10 @@
 namespace uc::tools {
 namespace {
 
+std::string LastLines(const std::string& path, size_t count) {
+  return Follower(path).LastLines(count);
+}
+
 TEST(LastLinesTest, OfOneFile) {
   const Folder folder;
   folder.Write("log", "a\nb\n\nc\n");
@@ -38,11 +42,7 @@ TEST(LastLinesTest, LongFileIsReadFromItsEnd) {
   EXPECT_EQ(many.substr(0, 6), "10000\n");
 }
 
-TEST(LastLinesTest, MissingFileHasNone) {
-  off_t end = 7;
-  EXPECT_EQ(LastLines("/nowhere/log", 5, &end), "");
-  EXPECT_EQ(end, 0);
-}
+TEST(LastLinesTest, MissingFileHasNone) { EXPECT_EQ(LastLines("/nowhere/log", 5), ""); }
 
 class FollowerTest : public testing::Test {
  protected:
@@ -54,7 +54,8 @@ class FollowerTest : public testing::Test {
 };
 
 TEST_F(FollowerTest, ReadsWhatIsAppended) {
-  Follower follower(folder_.Path("log"), 4);
+  Follower follower(folder_.Path("log"));
+  EXPECT_EQ(follower.LastLines(1), "old\n");
   EXPECT_EQ(follower.ReadNew(), "");
   folder_.Write("log", "a\n");
   EXPECT_EQ(follower.ReadNew(), "a\n");
@@ -62,7 +63,8 @@ TEST_F(FollowerTest, ReadsWhatIsAppended) {
 }
 
 TEST_F(FollowerTest, GoesThroughRotationsInOrder) {
-  Follower follower(folder_.Path("log"), 4);
+  Follower follower(folder_.Path("log"));
+  EXPECT_EQ(follower.LastLines(1), "old\n");
   folder_.Write("log", "a\n");
   Rename("log", "log.3");
   folder_.Write("log.2", "b\n");
@@ -71,15 +73,27 @@ TEST_F(FollowerTest, GoesThroughRotationsInOrder) {
   EXPECT_EQ(follower.ReadNew(), "a\nb\nc\nd\n");
 }
 
+TEST_F(FollowerTest, BetweenTwoNamesTheOldFileCounts) {
+  Rename("log", "log.1");
+  Follower follower(folder_.Path("log"));
+  EXPECT_EQ(follower.LastLines(5), "old\n");
+  Rename("log.1", "log.2");
+  folder_.Write("log.1", "a\n");
+  folder_.Write("log", "b\n");
+  EXPECT_EQ(follower.ReadNew(), "a\nb\n");
+}
+
 TEST_F(FollowerTest, EmptiedFileIsReadFromItsBeginning) {
-  Follower follower(folder_.Path("log"), 4);
+  Follower follower(folder_.Path("log"));
+  EXPECT_EQ(follower.LastLines(1), "old\n");
   ASSERT_EQ(truncate(folder_.Path("log").c_str(), 0), 0);
   folder_.Write("log", "a\n");
   EXPECT_EQ(follower.ReadNew(), "a\n");
 }
 
 TEST_F(FollowerTest, FileMayComeLater) {
-  Follower follower(folder_.Path("later"), 0);
+  Follower follower(folder_.Path("later"));
+  EXPECT_EQ(follower.LastLines(5), "");
   EXPECT_EQ(follower.ReadNew(), "");
   folder_.Write("later", "a\n");
   EXPECT_EQ(follower.ReadNew(), "a\n");

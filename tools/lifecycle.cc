@@ -1,0 +1,292 @@
+#include "tools/lifecycle.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/clock.h"
+#include "tools/cluster_directory.h"
+#include "tools/cluster_view.h"
+#include "tools/print_error.h"
+#include "tools/record.h"
+#include "tools/start_others.h"
+#include "tools/text_file.h"
+
+namespace uc::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kExitDone = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitOperator = 2;
+constexpr int kExitInterrupted = 130;
+constexpr size_t kDumpBytesMax = 64 << 20;
+constexpr char kAll[] = "all";
+
+int Refuse(const absl::Status& status) {
+  PrintError(status.message());
+  return kExitOperator;
+}
+
+std::string DirectoryOf(const std::string& base, const std::string& name) {
+  return absl::StrCat(base, "/", name);
+}
+
+// Running and stopped ones.
+std::vector<std::string> ListKnown(const std::string& base) {
+  std::vector<std::string> known = ListClusters(base);
+  for (const std::string& name : ListStopped(base)) known.push_back(name);
+  std::sort(known.begin(), known.end());
+  return known;
+}
+
+absl::StatusOr<std::vector<std::string>> ResolveNames(const std::vector<std::string>& names,
+                                                      const std::string& base) {
+  if (absl::Status status = CheckReadable(base); !status.ok()) return status;
+  const std::vector<std::string> known = ListKnown(base);
+  const auto list = [&] {
+    return known.empty() ? "" : absl::StrCat("; there is ", absl::StrJoin(known, ", "));
+  };
+  if (names.size() == 1 && names[0] == kAll) return known;
+  if (names.empty()) {
+    // Stopped ones are in nobody's way.
+    const std::vector<std::string> running = ListClusters(base);
+    if (running.size() == 1) return running;
+    if (running.empty() && known.size() == 1) return known;
+    if (known.empty()) return absl::NotFoundError(absl::StrCat("no cluster in ", base));
+    return absl::InvalidArgumentError(
+        absl::StrCat("which cluster? there is ", absl::StrJoin(known, ", "), " (or 'all')"));
+  }
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return absl::NotFoundError(
+        absl::StrCat("no cluster '", name.substr(0, 63), "' in ", base, list()));
+  }
+  return names;
+}
+
+void Say(const std::string& verb, const std::string& name, absl::string_view text,
+         const VerbOptions& options) {
+  if (options.json) {
+    std::printf("%s\n",
+                Json({{"command", verb}, {"name", name}, {"outcome", "done"}, {"text", text}})
+                    .dump()
+                    .c_str());
+  } else {
+    std::printf("%s: %s: %s\n", verb.c_str(), name.c_str(), std::string(text).c_str());
+  }
+}
+
+// Without its record and its log the directory goes, too.
+void Forget(const std::string& base, const std::string& name) {
+  const std::string directory = DirectoryOf(base, name);
+  RemoveRecord(directory);
+  unlink((directory + "/log").c_str());
+  rmdir(directory.c_str());
+}
+
+int RunOnOne(const std::string& verb, const std::string& name, const VerbOptions& options) {
+  const std::vector<std::string> stopped = ListStopped(options.base_directory);
+  const bool is_stopped = std::find(stopped.begin(), stopped.end(), name) != stopped.end();
+  if (!is_stopped) {
+    const int exit_code = RunVerb(verb == "delete" ? "stop" : verb, {name}, options);
+    if (verb == "delete" && exit_code == kExitDone) Forget(options.base_directory, name);
+    return exit_code;
+  }
+  if (verb == "stop") {
+    Say(verb, name, "is stopped already", options);
+    return kExitDone;
+  }
+  if (verb == "delete") {
+    Forget(options.base_directory, name);
+    Say(verb, name, "forgotten", options);
+    return kExitDone;
+  }
+  const auto record = ReadRecord(DirectoryOf(options.base_directory, name));
+  if (!record.ok()) return Refuse(record.status());
+  return StartAgain(options.base_directory, {*record});
+}
+
+int RunOnMany(const std::string& verb, const std::vector<std::string>& names,
+              const VerbOptions& options) {
+  // `kill` is PM2's word for the end of everything.
+  const std::string what = verb == "kill" ? "stop" : verb;
+  const absl::StatusOr<std::vector<std::string>> resolved =
+      ResolveNames(verb == "kill" && names.empty() ? std::vector<std::string>{kAll} : names,
+                   options.base_directory);
+  if (!resolved.ok()) return Refuse(resolved.status());
+  std::vector<std::string> chosen = *resolved;
+  // "all" does not wake what is asleep.
+  if (names.size() == 1 && names[0] == kAll && what != "delete") {
+    chosen = ListClusters(options.base_directory);
+  }
+  if (chosen.empty()) {
+    std::printf(options.json ? "[]\n" : "%s: nothing to do\n", what.c_str());
+    return kExitDone;
+  }
+  int worst = kExitDone;
+  std::vector<std::string> failed;
+  const bool several = options.json && chosen.size() > 1;
+  for (const std::string& name : chosen) {
+    if (several) std::fputs(name == chosen.front() ? "[" : ",", stdout);
+    const int exit_code = RunOnOne(what, name, options);
+    worst = std::max(worst, exit_code);
+    if (exit_code != kExitDone) failed.push_back(name);
+    if (exit_code == kExitInterrupted) break;
+  }
+  if (several) std::fputs("]\n", stdout);
+  if (chosen.size() > 1 && !failed.empty()) {
+    PrintError(absl::StrCat(what, ": ", failed.size(), " of ", chosen.size(),
+                            " failed: ", absl::StrJoin(failed, ", ")));
+  }
+  return worst;
+}
+
+// --- What outlives a boot ---
+
+std::string DumpPath(const std::string& base) { return StateDirectory(base) + "/dump.json"; }
+
+int Save(const VerbOptions& options) {
+  const std::string& base = options.base_directory;
+  Json dump = Json::array();
+  std::vector<std::string> names;
+  for (const std::string& name : ListClusters(base)) {
+    absl::StatusOr<ClusterRecord> record = ReadRecord(DirectoryOf(base, name));
+    const absl::StatusOr<ClusterView> view = ViewCluster(DirectoryOf(base, name), MonotonicNow());
+    if (!record.ok() || !view.ok() || !record->background) continue;
+    record->words = WithWorkers(record->words, view->workers_wanted);
+    dump.push_back(Json::parse(ToJson(*record)));
+    names.push_back(name);
+  }
+  if (names.empty()) {
+    return Refuse(absl::FailedPreconditionError(
+        "save: no cluster runs in the background; 'cleardump' forgets what was saved"));
+  }
+  const std::string path = DumpPath(base);
+  if (absl::Status status = MakeStateDirectory(base); !status.ok()) return Refuse(status);
+  if (absl::Status status = ReplaceTextFile(path, dump.dump(1) + "\n"); !status.ok()) {
+    PrintError(status.message());
+    return kExitFailed;
+  }
+  if (options.json) {
+    std::printf("%s\n", Json({{"saved", names}, {"path", path}}).dump().c_str());
+  } else {
+    std::printf("save: %s in %s\n", absl::StrJoin(names, ", ").c_str(), path.c_str());
+  }
+  return kExitDone;
+}
+
+int Resurrect(const VerbOptions& options) {
+  const std::string path = DumpPath(options.base_directory);
+  const absl::StatusOr<std::string> text = ReadTextFile(path, kDumpBytesMax);
+  if (absl::IsNotFound(text.status())) {
+    return Refuse(absl::NotFoundError(absl::StrCat("resurrect: nothing was saved (", path, ")")));
+  }
+  if (!text.ok()) return Refuse(text.status());
+  const Json dump = Json::parse(*text, nullptr, false);
+  if (!dump.is_array()) {
+    return Refuse(absl::InvalidArgumentError(path + ": is no dump; 'save' writes a new one"));
+  }
+  std::vector<ClusterRecord> records;
+  for (const Json& one : dump) {
+    absl::StatusOr<ClusterRecord> record = ParseRecord(one.dump());
+    if (!record.ok())
+      return Refuse(
+          absl::InvalidArgumentError(absl::StrCat(path, ": an entry ", record.status().message())));
+    if (CoordinatorLives(DirectoryOf(options.base_directory, record->name))) {
+      Say("resurrect", record->name, "runs already", options);
+    } else {
+      records.push_back(*std::move(record));
+    }
+  }
+  return StartAgain(options.base_directory, records);
+}
+
+int ClearDump(const VerbOptions& options) {
+  unlink(DumpPath(options.base_directory).c_str());
+  std::printf(options.json ? "{\"cleared\":true}\n" : "cleardump: nothing is saved any more\n");
+  return kExitDone;
+}
+
+}  // namespace
+
+std::vector<std::string> ListStartable(const std::string& base) {
+  std::vector<std::string> startable;
+  for (const std::string& name : ListRecords(base)) {
+    const std::string directory = DirectoryOf(base, name);
+    const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
+    if (record.ok() && record->background && !CoordinatorLives(directory)) {
+      startable.push_back(name);
+    }
+  }
+  return startable;
+}
+
+std::vector<std::string> ListStopped(const std::string& base) {
+  const std::vector<std::string> running = ListClusters(base);
+  std::vector<std::string> stopped = ListStartable(base);
+  std::erase_if(stopped, [&](const std::string& name) {
+    return std::find(running.begin(), running.end(), name) != running.end();
+  });
+  return stopped;
+}
+
+std::vector<std::string> OwnWords(const std::vector<std::string>& words) {
+  std::vector<std::string> result;
+  size_t i = 0;
+  for (; i < words.size() && words[i] != "--"; ++i) {
+    const std::string& word = words[i];
+    if (word == "--run-dir" || word == "--run_dir") {
+      ++i;  // and its value
+    } else if (!absl::StartsWith(word, "--run-dir=") && !absl::StartsWith(word, "--run_dir=") &&
+               word != "--daemon" && word != "--daemon=true") {
+      result.push_back(word);
+    }
+  }
+  if (i < words.size()) {
+    result.insert(result.end(), words.begin() + static_cast<ptrdiff_t>(i), words.end());
+  }
+  return result;
+}
+
+std::vector<std::string> WithWorkers(const std::vector<std::string>& words, uint32_t workers) {
+  std::vector<std::string> result;
+  size_t i = 0;
+  for (; i < words.size() && words[i] != "--"; ++i) {
+    const std::string& word = words[i];
+    if (word == "-i" || word == "--i" || word == "--workers") {
+      ++i;  // and its value
+    } else if (!absl::StartsWith(word, "--workers=") && !absl::StartsWith(word, "--i=") &&
+               !(absl::StartsWith(word, "-i") && word.size() > 2)) {
+      result.push_back(word);
+    }
+  }
+  result.push_back(absl::StrCat("--workers=", workers));
+  if (i < words.size())
+    result.insert(result.end(), words.begin() + static_cast<ptrdiff_t>(i), words.end());
+  return result;
+}
+
+bool IsLifecycleVerb(const std::string& verb) {
+  static const auto* verbs =
+      new std::set<std::string>{"stop", "restart", "reload", "delete",    "del",
+                                "kill", "save",    "dump",   "resurrect", "cleardump"};
+  return verbs->count(verb) > 0;
+}
+
+int RunLifecycleVerb(const std::string& verb, const std::vector<std::string>& names,
+                     const VerbOptions& options) {
+  if (verb == "save" || verb == "dump") return Save(options);
+  if (verb == "resurrect") return Resurrect(options);
+  if (verb == "cleardump") return ClearDump(options);
+  return RunOnMany(verb == "del" ? "delete" : verb, names, options);
+}
+
+}  // namespace uc::tools

@@ -1,0 +1,172 @@
+#include "tools/startup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "tools/cluster_directory.h"
+#include "tools/print_error.h"
+#include "tools/subprocess.h"
+#include "tools/text_file.h"
+
+namespace uc::tools {
+namespace {
+
+constexpr int kExitDone = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitOperator = 2;
+
+int Refuse(const absl::Status& status) {
+  PrintError(status.message());
+  return kExitOperator;
+}
+
+// systemd.service(5), "Command lines": quotes, backslashes, '%' and '$' mean something there.
+std::string Quoted(const std::string& word) {
+  return absl::StrCat(
+      "\"",
+      absl::StrReplaceAll(
+          word, {{"\\", "\\\\"}, {"\"", "\\\""}, {"%", "%%"}, {"$", "$$"}, {"\n", "\\n"}}),
+      "\"");
+}
+
+std::string UnitName(const std::string& cluster) {
+  return absl::StrCat("uring-cluster-", cluster, ".service");
+}
+
+UnitKind OurKind() { return geteuid() == 0 ? UnitKind::kSystem : UnitKind::kUser; }
+
+std::string UnitDirectory(const StartupOptions& options) {
+  if (!options.unit_directory.empty()) return options.unit_directory;
+  if (OurKind() == UnitKind::kSystem) return "/etc/systemd/system";
+  const char* home = getenv("HOME");
+  return absl::StrCat(home != nullptr ? home : "", "/.config/systemd/user");
+}
+
+std::string OwnPath() {
+  char path[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
+  if (size <= 0) return "uring-cluster";
+  return std::string(
+      absl::StripSuffix(absl::string_view(path, static_cast<size_t>(size)), " (deleted)"));
+}
+
+absl::StatusOr<std::vector<ClusterRecord>> Records(const std::vector<std::string>& names,
+                                                   const std::string& base) {
+  const std::vector<std::string> known = ListRecords(base);
+  std::vector<std::string> chosen = names;
+  if (names.empty() && known.size() == 1) chosen = known;
+  if (names.size() == 1 && names[0] == "all") chosen = known;
+  const std::string list =
+      known.empty() ? "" : absl::StrCat("; there is ", absl::StrJoin(known, ", "));
+  if (chosen.empty()) {
+    return known.empty()
+               ? absl::NotFoundError(absl::StrCat("no cluster in ", base))
+               : absl::InvalidArgumentError(absl::StrCat("which cluster?", list.substr(1)));
+  }
+  std::vector<ClusterRecord> records;
+  for (const std::string& name : chosen) {
+    absl::StatusOr<ClusterRecord> record = ReadRecord(absl::StrCat(base, "/", name));
+    if (absl::IsNotFound(record.status()) || !CheckClusterName(name).ok()) {
+      return absl::NotFoundError(
+          absl::StrCat("no cluster '", name.substr(0, 63), "' in ", base, list));
+    }
+    if (!record.ok()) return record.status();
+    records.push_back(*std::move(record));
+  }
+  return records;
+}
+
+// Where systemd runs; elsewhere the file is all that can be done.
+bool Systemctl(std::vector<std::string> words) {
+  if (access("/run/systemd/system", F_OK) != 0) return false;
+  words.insert(words.begin(), "systemctl");
+  if (OurKind() == UnitKind::kUser) words.insert(words.begin() + 1, "--user");
+  const absl::StatusOr<int> exit_code = Run({"systemctl", words, "", Environment()});
+  return exit_code.ok() && *exit_code == 0;
+}
+
+}  // namespace
+
+std::string UnitText(const ClusterRecord& record, const std::string& binary, UnitKind kind) {
+  std::vector<std::string> command = {Quoted(binary), "start"};
+  for (const std::string& word : record.words) {
+    if (word != "--daemon" && word != "--daemon=true") command.push_back(Quoted(word));
+  }
+  std::string path;
+  std::string run_directory;
+  for (const std::string& variable : record.environment) {
+    if (absl::StartsWith(variable, "PATH=")) path = variable;
+  }
+  for (const std::string& word : record.words) {
+    if (absl::StartsWith(word, "--run-dir=")) run_directory = absl::StrCat(" ", Quoted(word));
+  }
+  return absl::StrCat(
+      "[Unit]\nDescription=uring-cluster ", record.name, "\nAfter=network.target\n\n",
+      "[Service]\nType=notify\nWorkingDirectory=", record.directory, "\n",
+      path.empty() ? "" : absl::StrCat("Environment=", Quoted(path), "\n"),
+      "ExecStart=", absl::StrJoin(command, " "), "\nExecReload=", Quoted(binary), " reload ",
+      record.name, run_directory, "\n",
+      kind == UnitKind::kSystem ? "AmbientCapabilities=CAP_BPF\n" : "",
+      "KillMode=process\nRestart=on-failure\nTimeoutStopSec=15\nLimitNOFILE=infinity\n\n",
+      "[Install]\nWantedBy=", kind == UnitKind::kSystem ? "multi-user.target" : "default.target",
+      "\n");
+}
+
+int RunStartup(const std::vector<std::string>& names, const StartupOptions& options) {
+  const auto records = Records(names, options.base_directory);
+  if (!records.ok()) return Refuse(records.status());
+  const std::string directory = UnitDirectory(options);
+  for (const ClusterRecord& record : *records) {
+    const std::string text = UnitText(record, OwnPath(), OurKind());
+    const std::string path = absl::StrCat(directory, "/", UnitName(record.name));
+    if (!options.install) {
+      std::printf("# %s\n%s%s", path.c_str(), text.c_str(),
+                  &record == &records->back() ? "" : "\n");
+      continue;
+    }
+    for (size_t slash = path.find('/', 1); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+      mkdir(path.substr(0, slash).c_str(), 0755);  // what is wrong, the file says
+    }
+    if (absl::Status status = ReplaceTextFile(path, text); !status.ok()) return Refuse(status);
+    chmod(path.c_str(), 0644);
+    const bool enabled =
+        Systemctl({"daemon-reload"}) && Systemctl({"enable", UnitName(record.name)});
+    std::printf("startup: %s %s; it takes over the running cluster's workers when it is started\n",
+                path.c_str(),
+                enabled ? "is enabled" : "is written (no systemd runs here that could enable it)");
+  }
+  return kExitDone;
+}
+
+int RunUnstartup(const std::vector<std::string>& names, const StartupOptions& options) {
+  if (names.empty()) {
+    return Refuse(absl::InvalidArgumentError("unstartup needs the name of a cluster"));
+  }
+  for (const std::string& name : names) {
+    if (absl::Status status = CheckClusterName(name); !status.ok()) return Refuse(status);
+    const std::string path = absl::StrCat(UnitDirectory(options), "/", UnitName(name));
+    if (access(path.c_str(), F_OK) == 0) Systemctl({"disable", UnitName(name)});
+    if (unlink(path.c_str()) != 0) {
+      PrintError(absl::StrCat(path, ": cannot be removed: ", strerror(errno)));
+      return kExitFailed;
+    }
+    Systemctl({"daemon-reload"});
+    std::printf("unstartup: %s is removed\n", path.c_str());
+  }
+  return kExitDone;
+}
+
+}  // namespace uc::tools
