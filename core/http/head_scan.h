@@ -60,6 +60,9 @@ class BlankLines {
   // The number of bytes to skip: all of `bytes`, or what comes before the first byte of a request.
   size_t Skip(absl::string_view bytes);
 
+  // Nothing of a blank line was seen.
+  bool none() const { return lines_ == 0 && !after_cr_; }
+
   // Set when there were too many, or when CR and LF do not come in pairs.
   const Fault& fault() const { return fault_; }
 

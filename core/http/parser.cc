@@ -1,5 +1,7 @@
 #include "core/http/parser.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -36,6 +38,8 @@ struct RequestParser::State {
 
   Step ReadBlank(absl::string_view input);
   Step ReadHead(absl::string_view input);
+  bool ReadLikeLast(absl::string_view input, size_t* taken);
+  void BeginBody();
   Fault CheckRequestLine(absl::string_view seen);
   Fault ReadCompleteHead(absl::string_view bytes);
   Step ReadBody(absl::string_view input);
@@ -48,10 +52,12 @@ struct RequestParser::State {
   BlankLines blank;
   HeadScan scan;
   RequestLine line;
-  std::string spill;  // the head, if it came in pieces or is retained
+  std::string spill;  // the head, if it came in pieces, or its request line, if it is retained
+  // The field lines of the last head, with the CRLF before them, if they were found good: what `fields` points
+  // into, and what `head` says about the body and the connection in that minor version.
+  std::string block;
   std::vector<Field> fields;
   RequestHead head;
-  absl::string_view head_bytes;  // what the views of `head` point into
   uint64_t body_left = 0;
   ChunkedBody chunked;
   Fault fault;
@@ -69,6 +75,10 @@ Step RequestParser::State::Fail(const Fault& why) {
 }
 
 Step RequestParser::State::ReadBlank(absl::string_view input) {
+  if (size_t taken = 0; blank.none() && ReadLikeLast(input, &taken)) {
+    BeginBody();
+    return Step{.kind = Step::Kind::kHead, .consumed = taken};
+  }
   const size_t skipped = blank.Skip(input);
   if (blank.fault()) return Fail(blank.fault());
   if (skipped == input.size()) return Step{.consumed = skipped};
@@ -118,15 +128,38 @@ Fault RequestParser::State::CheckRequestLine(absl::string_view seen) {
 }
 
 Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
-  if (const Fault bad = ReadFields(bytes, scan.request_line_bytes(), limits.fields_max, &fields)) {
-    return bad;
-  }
-  head_bytes = bytes;
+  block.assign(bytes.data() + scan.request_line_bytes(), bytes.size() - scan.request_line_bytes());
   head.method = line.method(bytes);
   head.target = line.target(bytes);
   head.minor_version = line.minor_version;
+  Fault bad = ReadFields(absl::string_view(block).substr(2), limits.fields_max, &fields);
   head.fields = fields;
-  if (const Fault bad = ReadFraming(&head)) return bad;
+  if (!bad) bad = ReadFraming(&head);
+  if (bad) {
+    block.clear();
+    return bad;
+  }
+  BeginBody();
+  return Fault();
+}
+
+// A whole head whose field lines are those of the last one. Whatever is not quite so is left to ReadHead.
+bool RequestParser::State::ReadLikeLast(absl::string_view input, size_t* taken) {
+  if (block.empty() || input.size() < block.size()) return false;
+  const void* const cr = memchr(input.data(), '\r', input.size() - block.size() + 1);
+  if (cr == nullptr || memcmp(cr, block.data(), block.size()) != 0) return false;
+  const size_t line_bytes = static_cast<size_t>(static_cast<const char*>(cr) - input.data());
+  *taken = line_bytes + block.size();
+  if (*taken > limits.head_bytes_max) return false;
+  RequestLine read;
+  if (ReadRequestLine(input.substr(0, line_bytes), limits.target_bytes_max, &read)) return false;
+  if (read.minor_version != head.minor_version) return false;
+  head.method = read.method(input);
+  head.target = read.target(input);
+  return true;
+}
+
+void RequestParser::State::BeginBody() {
   if (head.chunked) {
     phase = Phase::kChunked;
     chunked.Begin(limits);
@@ -134,7 +167,6 @@ Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
     phase = Phase::kBody;
     body_left = head.content_length.value_or(0);
   }
-  return Fault();
 }
 
 Step RequestParser::State::ReadBody(absl::string_view input) {
@@ -182,16 +214,15 @@ const RequestHead& RequestParser::head() const { return state_->head; }
 
 void RequestParser::RetainHead() {
   State& state = *state_;
-  if (state.head_bytes.empty() || state.head_bytes.data() == state.spill.data()) return;
-  const char* const old = state.head_bytes.data();
-  state.spill.assign(old, state.head_bytes.size());
-  const auto moved = [&](absl::string_view view) {
-    return absl::string_view(state.spill.data() + (view.data() - old), view.size());
-  };
-  state.head_bytes = state.spill;
-  state.head.method = moved(state.head.method);
-  state.head.target = moved(state.head.target);
-  for (Field& field : state.fields) field = {moved(field.name), moved(field.value)};
+  const char* const line = state.head.method.data();
+  if (line == nullptr || line == state.spill.data()) return;
+  const char* const target = state.head.target.data();
+  const size_t method_bytes = state.head.method.size();
+  const size_t target_bytes = state.head.target.size();
+  const size_t target_at = static_cast<size_t>(target - line);
+  state.spill.assign(line, target_at + target_bytes);
+  state.head.method = absl::string_view(state.spill.data(), method_bytes);
+  state.head.target = absl::string_view(state.spill.data() + target_at, target_bytes);
 }
 
 bool RequestParser::mid_message() const {
@@ -210,11 +241,14 @@ bool RequestParser::mid_message() const {
 void RequestParser::Reset() {
   State& state = *state_;
   state.BeginBlank();
-  state.head = RequestHead();
-  state.head_bytes = absl::string_view();
   state.fault = Fault();
+  state.head.method = state.head.target = {};
   if (state.spill.capacity() > kSpillBytesKept) std::string().swap(state.spill);
-  if (state.fields.capacity() > kFieldsKept) std::vector<Field>().swap(state.fields);
+  if (state.block.capacity() > kSpillBytesKept || state.fields.capacity() > kFieldsKept) {
+    std::string().swap(state.block);
+    std::vector<Field>().swap(state.fields);
+    state.head.fields = {};
+  }
 }
 
 }  // namespace uc::http

@@ -7,6 +7,8 @@
 // and the grammar then reads the complete head in one call: in place, or in the parser's own buffer if
 // the head came in several inputs. Refused: a grammar that is fed piecemeal, where which error comes first
 // depends on the cuts.
+// Clients repeat themselves: a head whose field lines are, byte for byte, those of the head before it is not
+// read again. The same bytes mean the same, so this too changes nothing but the time.
 // It accepts nothing that llhttp's strict mode refuses (tests/fuzz asks it), and beyond that refuses what
 // lets two servers disagree about where a message ends
 // (RFC 9112 section 6.3 and 11.2): Content-Length together with Transfer-Encoding, repeated or
@@ -55,9 +57,9 @@ class RequestParser {
   // After kComplete the next call begins a new message. After kError only Reset() helps.
   Step Next(absl::string_view input);
 
-  // Valid from kHead on; its views point into the input of the Next() that returned kHead (or into the
-  // parser's own buffer when the head was split). Whoever needs them after that input is gone calls
-  // RetainHead() first, while it is still there.
+  // Valid from kHead on until the next message begins; method and target point into the input of the Next()
+  // that returned kHead (or into the parser's own buffer when the head was split). Whoever needs them after
+  // that input is gone calls RetainHead() first, while it is still there.
   const RequestHead& head() const;
   void RetainHead();
 

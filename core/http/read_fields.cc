@@ -58,11 +58,10 @@ bool MayEndInTab(absl::string_view name) {
 
 }  // namespace
 
-Fault ReadFields(absl::string_view head, size_t line_bytes, size_t fields_max,
-                 std::vector<Field>* fields) {
+Fault ReadFields(absl::string_view lines, size_t fields_max, std::vector<Field>* fields) {
   fields->clear();
-  const char* at = head.data() + line_bytes + 2;
-  const char* const end = head.data() + head.size() - 2;  // where the empty line begins
+  const char* at = lines.data();
+  const char* const end = at + lines.size() - 2;  // where the empty line begins
   while (at != end) {
     const char* const name = at;
     at = SkipToken(at, end);

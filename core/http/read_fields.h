@@ -15,10 +15,9 @@
 
 namespace uc::http {
 
-// `head` is what HeadScan found, up to and with its empty line; its request line has `line_bytes`. On
-// success `fields` has views into it; after a fault it is of no use.
-Fault ReadFields(absl::string_view head, size_t line_bytes, size_t fields_max,
-                 std::vector<Field>* fields);
+// `lines` is what HeadScan found behind the request line's CRLF, up to and with the empty line. On success
+// `fields` has views into it; after a fault it is of no use.
+Fault ReadFields(absl::string_view lines, size_t fields_max, std::vector<Field>* fields);
 
 }  // namespace uc::http
 

@@ -76,11 +76,22 @@ class Mutator {
   Mutator(uint64_t seed, const std::vector<std::string>& seeds, size_t valid)
       : chance_(seed), seeds_(seeds), valid_(valid) {}
 
-  // Mostly one request that is valid but for a few bytes, sometimes behind a good one.
+  // Mostly one request that is valid but for a few bytes, sometimes behind a good one, which may be the one
+  // that it was made of: what the parser knows of that must not matter.
   std::string Make() {
-    std::string bytes = seeds_[Below(Below(4) == 0 ? seeds_.size() : valid_)];
+    const size_t seed = Below(Below(4) == 0 ? seeds_.size() : valid_);
+    std::string bytes = seeds_[seed];
     for (size_t times = Below(2 + Below(4)); times-- > 0;) Mutate(&bytes);
-    if (Below(4) == 0) bytes.insert(0, seeds_[Below(valid_)]);
+    switch (Below(4)) {
+      case 0:
+        bytes.insert(0, seeds_[Below(valid_)]);
+        break;
+      case 1:
+        if (seed < valid_) bytes.insert(0, seeds_[seed]);
+        break;
+      default:
+        break;
+    }
     if (bytes.size() > kBytesMax) bytes.resize(kBytesMax);
     return bytes;
   }
