@@ -238,6 +238,10 @@ bool RequestParser::mid_message() const {
   return false;
 }
 
+bool RequestParser::pristine() const {
+  return state_->phase == State::Phase::kBlank && state_->blank.none();
+}
+
 void RequestParser::Reset() {
   State& state = *state_;
   state.BeginBlank();

@@ -67,6 +67,10 @@ class RequestParser {
   // before a request line do not count (RFC 9112 2.2).
   bool mid_message() const;
 
+  // Nothing was seen since the last message, not even half a blank line: what it goes on from is what a new
+  // parser begins with.
+  bool pristine() const;
+
   // Ready for the first message of another connection. Keeps its memory, up to a bound.
   void Reset();
 

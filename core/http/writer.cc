@@ -105,6 +105,38 @@ size_t AppendResponseHead(const ResponseHead& head, std::string* out) {
   return left_out;
 }
 
+bool HeadWriter::IsLike(const ResponseHead& head) const {
+  if (head.status != status_ || head.connection != connection_ || head.date != date_) return false;
+  if (head.fields.empty()) return name_.empty();
+  return head.fields[0].value == value_ && head.fields[0].name == name_;
+}
+
+size_t HeadWriter::Append(const ResponseHead& head, std::string* out) {
+  if (head.framing != BodyFraming::kLength || head.fields.size() > 1) {
+    return AppendResponseHead(head, out);
+  }
+  if (IsLike(head)) {
+    out->append(before_);
+    AppendNumber(head.content_length, 10, out);
+    out->append(behind_);
+    return 0;
+  }
+  const size_t begin = out->size();
+  const size_t left_out = AppendResponseHead(head, out);
+  status_ = 0;  // no head is like this one, until all is set
+  if (left_out > 0) return left_out;
+  constexpr char kName[] = "\r\nContent-Length: ";
+  const size_t length_at = out->find(kName, begin) + sizeof(kName) - 1;
+  before_ = out->substr(begin, length_at - begin);
+  behind_ = out->substr(out->find('\r', length_at));
+  connection_ = head.connection;
+  date_ = std::string(head.date);
+  name_ = head.fields.empty() ? "" : std::string(head.fields[0].name);
+  value_ = head.fields.empty() ? "" : std::string(head.fields[0].value);
+  status_ = head.status;
+  return 0;
+}
+
 void AppendChunk(absl::string_view bytes, std::string* out) {
   // A chunk of no bytes would be the last one.
   if (bytes.empty()) return;

@@ -51,6 +51,25 @@ struct ResponseHead {
 // many fields were left out.
 size_t AppendResponseHead(const ResponseHead& head, std::string* out);
 
+// The same for one app after another: where only the length differs from the head before it, that one is
+// copied. Most answers of an app are such, within a second.
+class HeadWriter {
+ public:
+  size_t Append(const ResponseHead& head, std::string* out);
+
+ private:
+  bool IsLike(const ResponseHead& head) const;
+
+  // The last head of one field at most and of BodyFraming::kLength, up to its length, and behind it.
+  std::string before_;
+  std::string behind_;
+  int status_ = 0;
+  ConnectionField connection_ = ConnectionField::kNone;
+  std::string date_;
+  std::string name_;  // empty: no field
+  std::string value_;
+};
+
 void AppendChunk(absl::string_view bytes, std::string* out);  // nothing for no bytes
 void AppendLastChunk(std::string* out);
 

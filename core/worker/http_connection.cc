@@ -17,7 +17,6 @@ namespace {
 constexpr uint64_t kDiscardBytesMax =
     256 * 1024;                      // of a body that nobody reads; then the connection ends
 constexpr size_t kSegmentsMax = 16;  // queued files of pipelined requests: each holds a descriptor
-constexpr size_t kBodyBytesKept = 64 * 1024;  // capacity of body_ between requests
 
 absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view ToStd(absl::string_view text) { return {text.data(), text.size()}; }
@@ -25,7 +24,7 @@ std::string_view ToStd(absl::string_view text) { return {text.data(), text.size(
 }  // namespace
 
 void HttpConnection::OnOpened() {
-  parser_.Reset();
+  if (state_ != nullptr) service_.request_states.Give(std::move(state_));
   reading_ = Reading::kIdle;
   answer_ = Answer::kNone;
   close_after_ = false;
@@ -33,20 +32,20 @@ void HttpConnection::OnOpened() {
 }
 
 void HttpConnection::NextExchange() {
-  on_body_ = nullptr;
-  on_writable_ = nullptr;
-  abort_ = nullptr;
+  if (state_ != nullptr) state_->Clear();
   body_paused_ = wants_writable_ = continue_due_ = false;
-  if (body_.capacity() > kBodyBytesKept) {
-    std::string().swap(body_);
-  } else {
-    body_.clear();
+}
+
+void HttpConnection::Rest() {
+  if (state_ == nullptr || reading_ != Reading::kIdle || answer_ != Answer::kNone ||
+      !state_->parser.pristine()) {
+    return;
   }
+  service_.request_states.Give(std::move(state_));
 }
 
 bool HttpConnection::IsIdle() const {
-  return reading_ == Reading::kIdle && !Pending() && !parser_.mid_message() && !holding() &&
-         output_.empty();
+  return reading_ == Reading::kIdle && !Pending() && !MidMessage() && !holding() && output_.empty();
 }
 
 bool HttpConnection::AcceptsBytes() const {
@@ -57,6 +56,13 @@ bool HttpConnection::AcceptsBytes() const {
 }
 
 void HttpConnection::OnBytes(absl::string_view bytes) {
+  if (state_ == nullptr) state_ = service_.request_states.Take();
+  Parse(bytes);
+  CountQuickAnswers();
+  if (open()) Rest();
+}
+
+void HttpConnection::Parse(absl::string_view bytes) {
   while (open() && !finishing()) {
     // A message completes without further bytes; none begins without.
     if (bytes.empty() && reading_ == Reading::kIdle) return;
@@ -64,7 +70,7 @@ void HttpConnection::OnBytes(absl::string_view bytes) {
       Hold(bytes);
       return;
     }
-    const http::Step step = parser_.Next(bytes);
+    const http::Step step = state_->parser.Next(bytes);
     bytes.remove_prefix(step.consumed);
     switch (step.kind) {
       case http::Step::Kind::kNeedMore:
@@ -86,7 +92,7 @@ void HttpConnection::OnBytes(absl::string_view bytes) {
 }
 
 void HttpConnection::OnHead() {
-  const http::RequestHead& head = parser_.head();
+  const http::RequestHead& head = state().parser.head();
   NextExchange();
   // The time of the next head, whose beginning may be here already, begins now.
   if (kind == DeadlineKind::kHeader) service_.deadlines.Set(*this, kind, service_.now_ns);
@@ -102,7 +108,7 @@ void HttpConnection::OnHead() {
   }
   const bool has_body = head.chunked || head.content_length.value_or(0) > 0;
   if (!has_body) return;
-  parser_.RetainHead();
+  state().parser.RetainHead();
   continue_due_ = head.expects_continue;
   if (service_.app_options.body_mode == app::BodyMode::kStreamed) {
     CallHandler();
@@ -127,8 +133,8 @@ void HttpConnection::OnPiece(absl::string_view piece) {
     return;
   }
   if (service_.app_options.body_mode == app::BodyMode::kWhole) {
-    body_.append(piece.data(), piece.size());
-  } else if (on_body_) {
+    state().body.append(piece.data(), piece.size());
+  } else if (state().on_body) {
     const uint32_t serial = exchange_;
     CallOnBody(ToStd(piece), false);
     if (open() && exchange_ == serial && answer_ == Answer::kDone) Answered();
@@ -143,7 +149,7 @@ void HttpConnection::OnComplete() {
     return;
   }
   if (answer_ == Answer::kNone) CallHandler();
-  if (open() && Pending() && on_body_) CallOnBody({}, true);
+  if (open() && Pending() && state().on_body) CallOnBody({}, true);
   if (open() && answer_ == Answer::kHandling) Unanswered();
   if (open() && answer_ == Answer::kDone) Answered();
 }
@@ -185,14 +191,15 @@ void HttpConnection::Forsake() {
   if (!Pending()) return;
   --service_.in_flight;
   answer_ = Answer::kNone;
-  if (!abort_) return;
-  const auto abort = std::exchange(abort_, nullptr);
+  if (!state().abort) return;
+  const auto abort = std::exchange(state().abort, nullptr);
   Guarded([&] { abort(); });
 }
 
 void HttpConnection::Proceed() {
   if (answer_ == Answer::kBroken) Forsake();
   Answered();
+  Rest();
 }
 
 // An answer of ours, and the end of the connection.
@@ -208,6 +215,7 @@ void HttpConnection::Refuse(int status) {
 
 template <typename Callback>
 void HttpConnection::Guarded(const Callback& callback) {
+  const bool outer = std::exchange(calling_, true);
   try {
     callback();
   } catch (const std::exception& error) {
@@ -215,11 +223,12 @@ void HttpConnection::Guarded(const Callback& callback) {
   } catch (...) {
     HandlerFailed("an exception of unknown type");
   }
+  calling_ = outer;
 }
 
 void HttpConnection::HandlerFailed(std::string_view what) {
-  LogWarning(absl::StrCat("the app threw while handling ", ToAbsl(request_.method), " ",
-                          ToAbsl(request_.target.substr(0, 200)), ": ", ToAbsl(what)));
+  LogWarning(absl::StrCat("the app threw while handling ", ToAbsl(state().request.method), " ",
+                          ToAbsl(state().request.target.substr(0, 200)), ": ", ToAbsl(what)));
   if (!open()) return;
   if (answer_ == Answer::kHandling || answer_ == Answer::kDeferred) {
     Send({.status = 500, .body = "500 Internal Server Error\n"});
@@ -230,37 +239,39 @@ void HttpConnection::HandlerFailed(std::string_view what) {
 
 // The callback is not in its place while it runs: it may put another one there.
 void HttpConnection::CallOnBody(std::string_view piece, bool last) {
-  auto body = std::exchange(on_body_, nullptr);
+  auto body = std::exchange(state().on_body, nullptr);
   body_rebound_ = false;
   Guarded([&] { body(*this, piece, last); });
-  if (open() && !body_rebound_) on_body_ = std::move(body);
+  if (open() && !body_rebound_) state().on_body = std::move(body);
 }
 
 void HttpConnection::Unanswered() {
-  LogWarning(absl::StrCat("the app returned without an answer to ", ToAbsl(request_.method), " ",
-                          ToAbsl(request_.target.substr(0, 200))));
+  LogWarning(absl::StrCat("the app returned without an answer to ", ToAbsl(state().request.method),
+                          " ", ToAbsl(state().request.target.substr(0, 200))));
   Send({.status = 500, .body = "500 Internal Server Error\n"});
 }
 
 void HttpConnection::FillRequest() {
-  const http::RequestHead& head = parser_.head();
-  headers_.clear();
+  RequestState& now = state();
+  const http::RequestHead& head = now.parser.head();
+  now.headers.clear();
   for (const http::Field& field : head.fields) {
-    headers_.push_back({ToStd(field.name), ToStd(field.value)});
+    now.headers.push_back({ToStd(field.name), ToStd(field.value)});
   }
-  request_.method = ToStd(head.method);
-  request_.target = ToStd(head.target);
-  const size_t mark = request_.target.find('?');
-  request_.path = request_.target.substr(0, mark);
-  request_.query =
-      mark == std::string_view::npos ? std::string_view() : request_.target.substr(mark + 1);
-  request_.minor_version = head.minor_version;
-  request_.headers = headers_;
-  request_.body = body_;
+  app::Request& request = now.request;
+  request.method = ToStd(head.method);
+  request.target = ToStd(head.target);
+  const size_t mark = request.target.find('?');
+  request.path = request.target.substr(0, mark);
+  request.query =
+      mark == std::string_view::npos ? std::string_view() : request.target.substr(mark + 1);
+  request.minor_version = head.minor_version;
+  request.headers = now.headers;
+  request.body = now.body;
 }
 
 void HttpConnection::RetainRequest() {
-  parser_.RetainHead();
+  state().parser.RetainHead();
   FillRequest();
 }
 
@@ -271,10 +282,10 @@ void HttpConnection::CallHandler() {
   ++service_.in_flight;
   Guarded([&] { service_.app.Handle(*this); });
   if (!open()) return;
-  if (answer_ == Answer::kHandling && !on_body_) Unanswered();
+  if (answer_ == Answer::kHandling && !state().on_body) Unanswered();
   if (Pending()) {
     RetainRequest();
-    if (on_body_ && std::exchange(continue_due_, false)) {
+    if (state().on_body && std::exchange(continue_due_, false)) {
       output_.tail().append(http::kContinueResponse.data(), http::kContinueResponse.size());
     }
     // Its time begins now, also when the exchange before it was deferred as well.
@@ -316,10 +327,10 @@ void HttpConnection::AppendHead(const app::Response& response, http::BodyFraming
   head.date = service_.date;
   head.framing = Bodiless(status_) ? http::BodyFraming::kNone : framing;
   head.content_length = length;
-  head.connection = close_after_                  ? http::ConnectionField::kClose
-                    : request_.minor_version == 0 ? http::ConnectionField::kKeepAlive
-                                                  : http::ConnectionField::kNone;
-  http::AppendResponseHead(head, &output_.tail());
+  head.connection = close_after_                         ? http::ConnectionField::kClose
+                    : state().request.minor_version == 0 ? http::ConnectionField::kKeepAlive
+                                                         : http::ConnectionField::kNone;
+  service_.heads.Append(head, &output_.tail());
 }
 
 void HttpConnection::End() {
@@ -333,14 +344,31 @@ void HttpConnection::End() {
   --service_.in_flight;
   scoreboard::Add(counters().requests, 1);
   if (status_ >= 500) scoreboard::Add(counters().responses_5xx, 1);
+  CountAnswer();
+  state().abort = nullptr;
+  // An answer from outside of a receive: what waits behind it goes on at the turn's end.
+  if (!receiving()) Schedule();
+}
+
+// Quick answers of one receive are timed together, by one look at the clock; the coarse clock, a tick behind
+// at most, tells them from slow ones.
+void HttpConnection::CountAnswer() {
+  if (receiving() && begun_ns_ == service_.now_ns && CoarseMonotonicNanos() <= begun_ns_) {
+    ++quick_answers_;
+    return;
+  }
   const int64_t now_ns = MonotonicNanos();
   // Many slow handlers of one turn are work, not a hang.
   service_.row.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
   const uint64_t micros = static_cast<uint64_t>(std::max<int64_t>(now_ns - begun_ns_, 0)) / 1000;
   scoreboard::Add(counters().latency[scoreboard::BucketOf(micros)], 1);
-  abort_ = nullptr;
-  // An answer from outside of a receive: what waits behind it goes on at the turn's end.
-  if (!receiving()) Schedule();
+}
+
+void HttpConnection::CountQuickAnswers() {
+  if (quick_answers_ == 0) return;
+  const int64_t spent_ns = std::max<int64_t>(MonotonicNanos() - service_.now_ns, 0);
+  scoreboard::Add(counters().latency[scoreboard::BucketOf(static_cast<uint64_t>(spent_ns) / 1000)],
+                  std::exchange(quick_answers_, 0));
 }
 
 void HttpConnection::Send(const app::Response& response) {
@@ -368,9 +396,10 @@ void HttpConnection::SendFile(const app::Response& response, int fd, uint64_t of
 void HttpConnection::Begin(const app::Response& head, uint64_t length) {
   if (answer_ != Answer::kHandling && answer_ != Answer::kDeferred) return;
   const bool known = length != kUnknownLength;
-  const http::BodyFraming framing = known                         ? http::BodyFraming::kLength
-                                    : request_.minor_version == 0 ? http::BodyFraming::kUntilClose
-                                                                  : http::BodyFraming::kChunked;
+  const http::BodyFraming framing = known ? http::BodyFraming::kLength
+                                    : state().request.minor_version == 0
+                                        ? http::BodyFraming::kUntilClose
+                                        : http::BodyFraming::kChunked;
   AppendHead(head, framing, known ? length : 0);
   answer_ = Answer::kStreaming;
   chunked_ = framing == http::BodyFraming::kChunked && !Bodiless(status_);
@@ -382,7 +411,8 @@ bool HttpConnection::Write(std::string_view bytes) {
   if (answer_ != Answer::kStreaming) return false;
   if (output_.memory_bytes() > kUnheededBytes * service_.options.output_bytes_max) {
     LogWarning(absl::StrCat("the app does not heed Write() == false in its answer to ",
-                            ToAbsl(request_.target.substr(0, 200)), ", which is broken off"));
+                            ToAbsl(state().request.target.substr(0, 200)),
+                            ", which is broken off"));
     BreakOff();
     return false;
   }
@@ -406,19 +436,21 @@ bool HttpConnection::Write(std::string_view bytes) {
 }
 
 void HttpConnection::OnWritable(std::function<void(app::Exchange&)> writable) {
-  on_writable_ = std::move(writable);
+  if (state_ == nullptr) return;
+  state().on_writable = std::move(writable);
   wants_writable_ = true;
   Schedule();
 }
 
 void HttpConnection::OnSent() {
-  if (!wants_writable_ || !on_writable_ || answer_ != Answer::kStreaming) return;
+  if (!wants_writable_ || answer_ != Answer::kStreaming || !state().on_writable) return;
   wants_writable_ = false;
   // Not in its place while it runs: it may put another one there.
-  auto writable = std::exchange(on_writable_, nullptr);
+  auto writable = std::exchange(state().on_writable, nullptr);
   Guarded([&] { writable(*this); });
-  if (open() && !on_writable_) on_writable_ = std::move(writable);
+  if (open() && !state().on_writable) state().on_writable = std::move(writable);
   if (open() && answer_ == Answer::kDone) Answered();
+  if (open()) Rest();
 }
 
 app::ExchangeId HttpConnection::Defer() {
@@ -430,7 +462,8 @@ app::ExchangeId HttpConnection::Defer() {
 }
 
 void HttpConnection::OnBody(std::function<void(app::Exchange&, std::string_view, bool)> body) {
-  on_body_ = std::move(body);
+  if (state_ == nullptr) return;
+  state().on_body = std::move(body);
   body_rebound_ = true;
 }
 
@@ -455,13 +488,15 @@ void HttpConnection::OnEnd() {
 void HttpConnection::OnGone() {
   Forsake();
   NextExchange();
+  // The app may be on the stack, and look at its request once more.
+  if (state_ != nullptr && !calling_) service_.request_states.Give(std::move(state_));
 }
 
 DeadlineKind HttpConnection::Deadline() const {
   if (reading_ == Reading::kBody && !body_paused_) return DeadlineKind::kBody;
   if (reading_ == Reading::kDiscard) return DeadlineKind::kBody;
   if (Pending()) return DeadlineKind::kRequest;
-  if (parser_.mid_message()) return DeadlineKind::kHeader;
+  if (MidMessage()) return DeadlineKind::kHeader;
   return DeadlineKind::kIdle;
 }
 
@@ -479,8 +514,8 @@ void HttpConnection::OnTimeout(DeadlineKind kind) {
         Reject(504);
         return;
       }
-      LogWarning(absl::StrCat("no answer from the app in time to ", ToAbsl(request_.method), " ",
-                              ToAbsl(request_.target.substr(0, 200))));
+      LogWarning(absl::StrCat("no answer from the app in time to ", ToAbsl(state().request.method),
+                              " ", ToAbsl(state().request.target.substr(0, 200))));
       close_after_ = true;
       Send({.status = 504, .body = "504 Gateway Timeout\n"});
       Answered();

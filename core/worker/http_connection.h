@@ -11,21 +11,21 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
+#include <memory>
 #include <string_view>
-#include <vector>
 
 #include "core/app/app.h"
+#include "core/base/check.h"
 #include "core/http/parser.h"
 #include "core/http/writer.h"
 #include "core/worker/connection.h"
+#include "core/worker/request_state.h"
 
 namespace uc::worker {
 
 class HttpConnection final : public Connection, public app::Exchange {
  public:
-  explicit HttpConnection(Service& service)
-      : Connection(service), parser_(service.options.parser) {}
+  explicit HttpConnection(Service& service) : Connection(service) {}
 
   // The exchange with this serial number, if it still waits for its response.
   app::Exchange* FindExchange(uint32_t serial) {
@@ -34,7 +34,7 @@ class HttpConnection final : public Connection, public app::Exchange {
   }
 
   // app::Exchange
-  const app::Request& request() const override { return request_; }
+  const app::Request& request() const override { return state().request; }
   void Send(const app::Response& response) override;
   void SendFile(const app::Response& response, int fd, uint64_t offset, uint64_t length) override;
   void Begin(const app::Response& head, uint64_t length) override;
@@ -45,7 +45,9 @@ class HttpConnection final : public Connection, public app::Exchange {
   void OnBody(std::function<void(app::Exchange&, std::string_view, bool)> body) override;
   void PauseBody() override { body_paused_ = true; }
   void ResumeBody() override;
-  void OnAbort(std::function<void()> abort) override { abort_ = std::move(abort); }
+  void OnAbort(std::function<void()> abort) override {
+    if (state_ != nullptr) state_->abort = std::move(abort);
+  }
   std::string peer() const override { return PeerText(); }
 
   // Connection
@@ -73,6 +75,7 @@ class HttpConnection final : public Connection, public app::Exchange {
     return answer_ == Answer::kHandling || answer_ == Answer::kDeferred ||
            answer_ == Answer::kStreaming || answer_ == Answer::kBroken;
   }
+  void Parse(absl::string_view bytes);
   void OnHead();
   void OnPiece(absl::string_view piece);
   void OnComplete();
@@ -93,13 +96,20 @@ class HttpConnection final : public Connection, public app::Exchange {
   void AppendHead(const app::Response& response, http::BodyFraming framing, uint64_t length);
   void Answered();
   void NextExchange();
+  // Gives the state back if no request is under way.
+  void Rest();
+  void CountAnswer();
+  void CountQuickAnswers();
   bool IsIdle() const;
+  bool MidMessage() const { return state_ != nullptr && state_->parser.mid_message(); }
+  // There is one from the first byte of a request until Rest().
+  RequestState& state() const {
+    UC_CHECK(state_ != nullptr);
+    return *state_;
+  }
   bool Bodiless(int status) const { return status == 204 || status == 304 || status < 200; }
 
-  http::RequestParser parser_;
-  app::Request request_;
-  std::vector<app::Header> headers_;
-  std::string body_;
+  std::unique_ptr<RequestState> state_;
   Reading reading_ = Reading::kIdle;
   Answer answer_ = Answer::kNone;
   uint32_t exchange_ = 0;
@@ -107,16 +117,15 @@ class HttpConnection final : public Connection, public app::Exchange {
   uint64_t body_bytes_ = 0;  // received of the present body
   uint64_t promised_ = 0;    // kStreaming with a length: bytes still to come
   int status_ = 0;
-  bool head_only_ = false;  // HEAD
-  bool chunked_ = false;    // the response being streamed
+  uint32_t quick_answers_ = 0;  // of this receive, not yet in the histogram
+  bool head_only_ = false;      // HEAD
+  bool chunked_ = false;        // the response being streamed
   bool close_after_ = false;
   bool continue_due_ = false;  // the client waits for 100 Continue
   bool body_paused_ = false;
   bool body_rebound_ = false;  // OnBody was called from within a body callback
   bool wants_writable_ = false;
-  std::function<void(app::Exchange&, std::string_view, bool)> on_body_;
-  std::function<void(app::Exchange&)> on_writable_;
-  std::function<void()> abort_;
+  bool calling_ = false;  // the app is on the stack
 };
 
 }  // namespace uc::worker

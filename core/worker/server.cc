@@ -127,10 +127,17 @@ bool Server::Empty() {
 
 void Server::ReadClock() {
   service_.now_ns = MonotonicNanos();
-  if (wall_offset_ns_ == 0) wall_offset_ns_ = absl::GetCurrentTimeNanos() - service_.now_ns;
-  date_.Set(absl::FromUnixNanos(service_.now_ns + wall_offset_ns_));
-  service_.date = date_.text();
+  if (service_.now_ns >= date_until_ns_) SetDate();
   parts_.row.heartbeat_ns.store(service_.now_ns, std::memory_order_relaxed);
+}
+
+// The Date of this second, and when it ends. The wall clock may have been set meanwhile.
+void Server::SetDate() {
+  constexpr int64_t kSecondNs = 1'000'000'000;
+  const int64_t wall_ns = absl::GetCurrentTimeNanos();
+  date_.Set(absl::FromUnixNanos(wall_ns));
+  service_.date = date_.text();
+  date_until_ns_ = service_.now_ns + kSecondNs - wall_ns % kSecondNs;
 }
 
 void Server::Dispatch(const ring::Completion& completion) {
@@ -280,7 +287,7 @@ void Server::ChooseTick() {
 
 void Server::OnTick(const ring::Completion& completion) {
   if (completion.tag.generation != tick_generation_) return;
-  wall_offset_ns_ = absl::GetCurrentTimeNanos() - service_.now_ns;  // the wall clock may be set
+  SetDate();
   DeadlineKind kind = DeadlineKind::kNone;
   while (DeadlineNode* node = deadlines_.Expire(service_.now_ns, &kind)) {
     static_cast<Connection*>(node)->OnDeadline(kind);

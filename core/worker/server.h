@@ -86,6 +86,7 @@ class Server {
   void FinishTurn();
   void ChooseTick();
   void ReadClock();
+  void SetDate();
   // For new connections.
   uint32_t Room() const {
     return parts_.connections_max - std::min(parts_.connections_max, table_.open());
@@ -105,8 +106,8 @@ class Server {
   http::DateCache date_;
 
   const std::unique_ptr<scoreboard::Counters>
-      probe_counters_;          // our own requests are nobody's figures
-  int64_t wall_offset_ns_ = 0;  // wall clock less monotonic clock, renewed at each tick
+      probe_counters_;  // our own requests are nobody's figures
+  int64_t date_until_ns_ = 0;
   uint32_t tick_generation_ = 0;
   int64_t tick_ns_ = 0;  // period of the armed tick
   bool linked_ = true;

@@ -10,9 +10,11 @@
 #include "absl/strings/string_view.h"
 #include "core/app/app.h"
 #include "core/base/fd.h"
+#include "core/http/writer.h"
 #include "core/ring/ring.h"
 #include "core/scoreboard/layout.h"
 #include "core/worker/deadlines.h"
+#include "core/worker/request_state.h"
 #include "core/worker/worker_options.h"
 
 namespace uc::worker {
@@ -39,9 +41,11 @@ struct Service {
   int64_t now_ns = 0;      // of this turn
   absl::string_view date;  // of this second
   bool draining = false;
-  bool moving = false;         // connections go to other workers (hand_over.h)
-  uint32_t moves_left = 0;     // so many may still begin to; UINT32_MAX: all
-  std::string scratch;         // output of one turn, lent to one connection at a time
+  bool moving = false;      // connections go to other workers (hand_over.h)
+  uint32_t moves_left = 0;  // so many may still begin to; UINT32_MAX: all
+  std::string scratch;      // output of one turn, lent to one connection at a time
+  RequestStates request_states{options.parser};
+  http::HeadWriter heads;
   uint32_t last_exchange = 0;  // serial number of exchanges
   uint32_t in_flight = 0;      // exchanges begun and not answered
 

@@ -92,6 +92,43 @@ TEST(WriterTest, TheAppsDateStandsWhenThereIsNoneOfOurs) {
             absl::StrCat("HTTP/1.1 200 OK\r\nDate: ", kDate, "\r\n\r\n"));
 }
 
+// Whatever it has written before, a HeadWriter writes what AppendResponseHead writes.
+TEST(HeadWriterTest, WritesEachHeadAsIfItWereTheFirst) {
+  const Field text[] = {{"Content-Type", "text/plain"}};
+  const Field html[] = {{"Content-Type", "text/html"}};
+  const Field two[] = {{"Content-Type", "text/html"}, {"A", "b"}};
+  const Field bad[] = {{"Content-Type", "a\r\nb"}};
+  const Field other[] = {{"Content-Kind", "text/plain"}};
+  constexpr absl::string_view kLater = "Mon, 23 Nov 2026 16:11:08 GMT";
+  const ResponseHead heads[] = {
+      {.fields = text, .date = kDate, .content_length = 5},
+      {.fields = text, .date = kLater, .content_length = 5},
+      {.fields = html, .date = kDate, .content_length = 5},
+      {.fields = other, .date = kDate, .content_length = 5},
+      {.fields = two, .date = kDate, .content_length = 5},
+      {.fields = bad, .date = kDate, .content_length = 5},
+      {.date = kDate},
+      {.content_length = 123'456'789},
+      {.status = 404, .fields = text, .date = kDate, .content_length = 5},
+      {.status = 304, .fields = text, .date = kDate, .framing = BodyFraming::kNone},
+      {.status = 299, .fields = text, .date = kDate, .content_length = 7},
+      {.fields = text, .date = kDate, .framing = BodyFraming::kChunked},
+      {.fields = text, .date = kDate, .connection = ConnectionField::kClose, .content_length = 5},
+      {.fields = text, .date = kDate, .content_length = 6},
+  };
+  HeadWriter writer;
+  for (const ResponseHead& first : heads) {
+    for (const ResponseHead& second : heads) {
+      for (const ResponseHead* head : {&first, &second, &second}) {
+        std::string out = "x", expected = "x";
+        const size_t left_out = writer.Append(*head, &out);
+        EXPECT_EQ(left_out, AppendResponseHead(*head, &expected));
+        EXPECT_EQ(out, expected);
+      }
+    }
+  }
+}
+
 TEST(WriterTest, ChunksCarryTheirSizeInHex) {
   std::string out;
   AppendChunk("hello", &out);
