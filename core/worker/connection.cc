@@ -231,12 +231,16 @@ std::string Connection::PeerText() const {
 
 void Connection::Abandon() {
   if (!open()) return;
-  if (receive_armed_) service_.ring.Cancel(TagOf(ring::Op::kReceive));
-  if (writable_armed_) service_.ring.Cancel(TagOf(ring::Op::kWritable));
-  // The descriptor itself is closed after the next submission; the peer is told now. When both sides have
-  // said their FIN there is nothing left to tell.
-  if (!(lingering() && peer_ended_)) shutdown(fd_.get(), SHUT_RDWR);
-  service_.closing.push_back(std::move(fd_));
+  // A peer that has said its FIN learns the rest from the close.
+  if (!peer_ended_) shutdown(fd_.get(), SHUT_RDWR);
+  if (receive_armed_ || writable_armed_) {
+    if (receive_armed_) service_.ring.Cancel(TagOf(ring::Op::kReceive));
+    if (writable_armed_) service_.ring.Cancel(TagOf(ring::Op::kWritable));
+    service_.closing.push_back(
+        std::move(fd_));  // it is named by what is queued until that is submitted
+  } else {
+    fd_.Reset();
+  }
   scoreboard::Add(counters().closed, 1);
   Leave();
 }

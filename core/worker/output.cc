@@ -30,14 +30,11 @@ ssize_t SendSome(int socket, const char* bytes, size_t size, int flags) {
 // it should wait (io_uring: REQ_F_NOWAIT of O_NONBLOCK files): so it is switched for the call.
 class NonBlocking {
  public:
-  explicit NonBlocking(int fd) : fd_(fd), flags_(fcntl(fd, F_GETFL)) {
-    fcntl(fd_, F_SETFL, flags_ | O_NONBLOCK);
-  }
-  ~NonBlocking() { fcntl(fd_, F_SETFL, flags_); }
+  explicit NonBlocking(int fd) : fd_(fd) { fcntl(fd_, F_SETFL, O_RDWR | O_NONBLOCK); }
+  ~NonBlocking() { fcntl(fd_, F_SETFL, O_RDWR); }  // what accept4 gave
 
  private:
   int fd_;
-  int flags_;
 };
 
 ssize_t SendFileSome(int socket, int file, off_t offset, size_t size) {
