@@ -18,6 +18,7 @@
 #include "absl/flags/parse.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "benchmarks/paired/contest.h"
@@ -45,11 +46,12 @@ namespace {
 constexpr char kHelloWorks[] = "keep-alive:1,keep-alive:64,pipelined:64:16,new:16";
 constexpr char kStaticWorks[] = "get:16:/1k.bin,get:16:/16k.bin,get:4:/1m.bin,get:1:/100m.bin";
 
+// {more}: what differs between the two of it.
 constexpr char kNginx[] =
     "echo 'daemon off; worker_processes 1; pid {folder}/pid; error_log stderr; "
     "events { worker_connections 4096; } http { access_log off; sendfile on; tcp_nopush on; "
     "tcp_nodelay on; keepalive_requests 1000000000; default_type application/octet-stream; "
-    "open_file_cache max=1000; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; "
+    "{more} client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; "
     "fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e; "
     "server { listen 127.0.0.1:{port} backlog=4096; root {files}; } }' > {folder}/conf && "
     "PATH=$PATH:/usr/sbin exec nginx -p {folder} -c {folder}/conf -e stderr";
@@ -63,7 +65,12 @@ std::vector<std::string> SetOf(const std::string& name) {
             absl::StrCat("uring-cluster=", ours, "hello")};
   }
   if (name == "static") {
-    return {absl::StrCat("nginx=", kNginx), absl::StrCat("uring-cluster=", ours, "static {files}")};
+    const auto nginx = [](absl::string_view more) {
+      return absl::StrReplaceAll(kNginx, {{"{more}", more}});
+    };
+    return {absl::StrCat("nginx=", nginx("")),
+            absl::StrCat("nginx-caching=", nginx("open_file_cache max=1000;")),
+            absl::StrCat("uring-cluster=", ours, "static {files}")};
   }
   return {};
 }

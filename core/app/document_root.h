@@ -46,6 +46,7 @@ class DocumentRoot {
   // `relative` as ResolvePath() gives it; empty for the root itself. Never blocks on a FIFO.
   Document Find(const std::string& relative) const;
 
+  const Fd& fd() const { return root_; }
   Resolution resolution() const { return resolution_; }
   void set_resolution(Resolution resolution) { resolution_ = resolution; }
 

@@ -42,8 +42,17 @@ std::string EntityTag(const Document& document) {
 }
 
 // Whole seconds, and never later than the Date of the response (RFC 9110 8.8.2.1).
-absl::Time LastModified(const Document& document) {
-  return absl::FromUnixSeconds(absl::ToUnixSeconds(std::min(document.modified, absl::Now())));
+absl::Time LastModified(absl::Time modified) {
+  return absl::FromUnixSeconds(absl::ToUnixSeconds(std::min(modified, absl::Now())));
+}
+
+// These bytes of the file, in memory or not.
+void SendBytes(Exchange& exchange, const Response& head, std::string_view bytes, Fd fd,
+               uint64_t offset, uint64_t length) {
+  if (fd.valid()) return exchange.SendFile(head, fd.Release(), offset, length);
+  Response response = head;
+  response.body = bytes.substr(offset, length);
+  exchange.Send(response);
 }
 
 std::string ContentRange(const ByteRange& range, uint64_t size) {
@@ -84,10 +93,14 @@ void StaticFiles::Handle(Exchange& exchange) {
     case ResolvedPath::Kind::kName:
       break;
   }
+  if (const FileCache::File* kept = cache_.Find(root_->fd().get(), path.relative)) {
+    return Serve(exchange, path.relative,
+                 {kept->bytes.size(), kept->modified, kept->etag, kept->bytes, Fd()});
+  }
   Document document = root_->Find(path.relative);
   switch (document.found) {
     case Document::Found::kFile:
-      return Serve(exchange, path.relative, std::move(document));
+      return ServeFile(exchange, path.relative, std::move(document));
     case Document::Found::kDirectory:
       // A directory named index.html is no page.
       if (path.kind == ResolvedPath::Kind::kDirectory) return Refuse(exchange, 404);
@@ -105,12 +118,18 @@ void StaticFiles::Handle(Exchange& exchange) {
   }
 }
 
-void StaticFiles::Serve(Exchange& exchange, std::string_view relative, Document document) {
-  const Request& request = exchange.request();
+void StaticFiles::ServeFile(Exchange& exchange, const std::string& relative, Document document) {
   const std::string etag = EntityTag(document);
-  const absl::Time modified = LastModified(document);
-  const Condition condition = Evaluate(request.headers, {.etag = etag, .modified = modified});
-  const Header tag = {"ETag", etag};
+  cache_.Keep(relative, document.fd.get(), etag, absl::Now());
+  Serve(exchange, relative, {document.size, document.modified, etag, {}, std::move(document.fd)});
+}
+
+void StaticFiles::Serve(Exchange& exchange, std::string_view relative, Content content) {
+  const Request& request = exchange.request();
+  const absl::Time modified = LastModified(content.modified);
+  const Condition condition =
+      Evaluate(request.headers, {.etag = content.etag, .modified = modified});
+  const Header tag = {"ETag", content.etag};
   switch (condition.verdict) {
     case Verdict::kServe:
       break;
@@ -121,10 +140,10 @@ void StaticFiles::Serve(Exchange& exchange, std::string_view relative, Document 
   }
   // Range is defined for GET only (RFC 9110 14.2).
   const ByteRange range =
-      request.method == "GET" ? ChooseRange(condition.range, document.size) : ByteRange();
+      request.method == "GET" ? ChooseRange(condition.range, content.size) : ByteRange();
   last_modified_.Set(modified);
   const std::string_view date(last_modified_.text().data(), last_modified_.text().size());
-  const std::string content_range = ContentRange(range, document.size);
+  const std::string content_range = ContentRange(range, content.size);
   const Header headers[] = {{"Content-Range", content_range},
                             kNoSniff,
                             tag,
@@ -134,11 +153,11 @@ void StaticFiles::Serve(Exchange& exchange, std::string_view relative, Document 
   const std::string_view type = MediaTypeOf(relative);
   switch (range.kind) {
     case ByteRange::Kind::kWhole:
-      return exchange.SendFile({.content_type = type, .headers = all.subspan(1)},
-                               document.fd.Release(), 0, document.size);
+      return SendBytes(exchange, {.content_type = type, .headers = all.subspan(1)}, content.bytes,
+                       std::move(content.fd), 0, content.size);
     case ByteRange::Kind::kPart:
-      return exchange.SendFile({.status = 206, .content_type = type, .headers = all},
-                               document.fd.Release(), range.offset, range.length);
+      return SendBytes(exchange, {.status = 206, .content_type = type, .headers = all},
+                       content.bytes, std::move(content.fd), range.offset, range.length);
     case ByteRange::Kind::kUnsatisfiable:
       return Refuse(exchange, 416, all.first(2));
   }

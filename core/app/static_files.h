@@ -1,6 +1,7 @@
 // StaticFiles: GET and HEAD of the files below one directory, in constant memory, bytes by sendfile.
 //
-// One request = openat2 + fstat; nothing is cached, so a change is seen by the next request.
+// One request = openat2 + fstat, or one fstatat for a small file that is kept in memory (file_cache.h): a
+// change is seen by the next request.
 // Entity-tags are strong and made of the modification time (ns) and the size: both survive copying the
 // tree to another machine (rsync -a), so hosts behind one name agree; an inode number would not. Two
 // changes of equal length within one clock tick of the file system go unseen: replace files by rename.
@@ -9,6 +10,7 @@
 #ifndef CORE_APP_STATIC_FILES_H_
 #define CORE_APP_STATIC_FILES_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +18,7 @@
 
 #include "core/app/app.h"
 #include "core/app/document_root.h"
+#include "core/app/file_cache.h"
 #include "core/http/writer.h"
 
 namespace uc::app {
@@ -30,10 +33,20 @@ class StaticFiles final : public App {
   void Handle(Exchange& exchange) override;
 
  private:
-  void Serve(Exchange& exchange, std::string_view relative, Document document);
+  // What is to be sent of a file, and where its bytes are.
+  struct Content {
+    uint64_t size;
+    absl::Time modified;
+    std::string_view etag;
+    std::string_view bytes;  // if there is no `fd`
+    Fd fd;
+  };
+  void ServeFile(Exchange& exchange, const std::string& relative, Document document);
+  void Serve(Exchange& exchange, std::string_view relative, Content content);
 
   const std::string directory_;
   std::optional<DocumentRoot> root_;  // from Start on
+  FileCache cache_;
   http::DateCache last_modified_;
 };
 
