@@ -26,10 +26,7 @@ LOADS = {
     "rate": ["--mode=new", "--connections=400", "--rate=500"],
     "keep-alive": ["--mode=keep_alive", "--connections=50", "--think=10ms"],
 }
-REPEAT = {"roll": 20, "scale": 20, "kill": 20, "stop": 5, "coordinator": 5}
-SHORT = {"roll": 4, "scale": 2, "kill": 4, "stop": 1, "coordinator": 1}
-
-
+REPEAT = {"none": 5, "roll": 20, "scale": 20, "kill": 20, "stop": 5, "coordinator": 5}
 BETWEEN = 200  # requests that are answered between a change and the next one: each one meets a cluster at work
 
 

@@ -56,6 +56,18 @@ class BadStart(unittest.TestCase):
         self.refused("no cluster name", "hello", "--name=../x")
         self.refused("start needs an app")
 
+    def test_flags_of_modes_and_deploys(self):
+        for flag in ("--mode=foo", "--balance=x", "--soak=-1s", "--soak=inf", "--roll-width=0", "--roll-width=x",
+                     "--probe=nopath", "--probe=/a b", "--probe=/a\nX: y", "--hang-timeout=0", "--rebalance=maybe"):
+            with self.subTest(flag):
+                self.refused(flag.replace("\n", " "), "hello", flag)
+
+    @unittest.skipUnless(os.getuid() == 0, "only root can become somebody else")
+    def test_mode_that_is_not_permitted(self):
+        with tempfile.TemporaryDirectory(prefix="uc-bad-") as base:
+            os.chown(base, NOBODY, NOBODY)
+            self.refused("--mode=full", "hello", "--mode=full", "--listen=127.0.0.1:0", base=base, user=NOBODY)
+
     def test_addresses(self):
         self.refused("127.0.0.1:http", "hello", "--listen=127.0.0.1:http")
         self.refused("70000", "hello", "--listen=:70000")

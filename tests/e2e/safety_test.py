@@ -1,6 +1,7 @@
 """A bad deploy cannot take the site down: every roll that must not happen ends with the truth and the old workers."""
 
 import os
+import resource
 import signal
 import time
 import unittest
@@ -175,6 +176,35 @@ class Together(unittest.TestCase):
             self.assertEqual(code, 2)
             self.assertIn("a roll is under way", err)
             self.assertEqual(reload.wait()[0], 0)
+
+
+class NoDescriptors(unittest.TestCase):
+    def limit(self, cluster, soft):
+        """The coordinator's; the former one."""
+        return resource.prlimit(
+            cluster.process.pid, resource.RLIMIT_NOFILE,
+            (soft, resource.prlimit(cluster.process.pid, resource.RLIMIT_NOFILE)[1]))[0]
+
+    @staticmethod
+    def number_with_free(cluster, free):
+        """So many descriptors are free below it: one for the answer, too few for what was asked."""
+        taken = set(map(int, os.listdir("/proc/%d/fd" % cluster.process.pid)))
+        return next(number for number in range(1024) if len(set(range(number)) - taken) == free)
+
+    def test_coordinator_that_has_none_left_says_so_and_goes_on_when_it_has(self):
+        with Cluster("hello", "-i", "2") as cluster:
+            before = cluster.pids()
+            usual = self.limit(cluster, self.number_with_free(cluster, 2))
+            for words in (["reload"], ["upgrade"], ["scale", "3"]):
+                code, _, err = cluster.cli(words[0], cluster.name, *words[1:])
+                self.assertEqual(code, 1, err)
+                self.assertIn("Too many open files", err)
+            self.assertEqual(cluster.pids(), before)
+            self.assertEqual(cluster.get(), b"Hello from uring-cluster\n")
+            self.limit(cluster, usual)
+            cluster.ok("upgrade", cluster.name)
+            cluster.ok("reload", cluster.name)
+            wait_until(lambda: len(cluster.pids()) == 3, "the one that could not be started")
 
 
 if __name__ == "__main__":
