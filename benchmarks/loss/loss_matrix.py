@@ -24,7 +24,7 @@ WORKERS = 4
 LOADS = {
     "new": ["--mode=new", "--connections=64"],
     "rate": ["--mode=new", "--connections=400", "--rate=500"],
-    "keep-alive": ["--mode=keep_alive", "--connections=50", "--think=10ms"],
+    "keep-alive": ["--mode=keep-alive", "--connections=50", "--think=10ms"],
 }
 REPEAT = {"none": 5, "roll": 20, "scale": 20, "kill": 20, "stop": 5, "coordinator": 5}
 BETWEEN = 200  # requests that are answered between a change and the next one: each one meets a cluster at work

@@ -97,7 +97,7 @@ class DelayLine:
     def __init__(self, rtt_ms):
         self.rtt_ms = rtt_ms
         self.process = subprocess.Popen(
-            [tool("uring-cluster-delay-line"), "--rtt=%dms" % rtt_ms, "--client_addresses=32"],
+            [tool("uring-cluster-delay-line"), "--rtt=%dms" % rtt_ms, "--client-addresses=32"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         line = self.process.stdout.readline()
@@ -203,7 +203,7 @@ class Load:
     def __init__(self, net, *flags):
         self.process = subprocess.Popen(
             net.client + [tool("uring-cluster-load"), "--target=%s:%d" % (net.address, Cluster.port),
-                          "--source=" + ",".join(net.sources), "--json", "--until_stdin_eof", "--timeout=15s", *flags],
+                          "--source=" + ",".join(net.sources), "--json", "--until-stdin-eof", "--timeout=15s", *flags],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         if "running" not in self.process.stdout.readline():

@@ -51,20 +51,20 @@ class Stuck(unittest.TestCase):
                     self.assertEqual(load.counts["timeout"] + load.counts["refused"], 0, load.failures)
 
     def test_endless_loop_in_a_handler_is_steered_round_then_replaced(self):
-        for mode in MODES:
-            with self.subTest(mode), contextlib.ExitStack() as stack:
-                cluster = stack.enter_context(Cluster(FIXTURE, "-i", "3", "--mode=" + mode, "--hang-timeout=2s"))
-                load = stack.enter_context(Load(cluster, threads=4, fresh=True, pause=0.001, patience=10))
-                looping = stack.enter_context(cluster.connect())
-                looping.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\n\r\n")
-                pid = int(read_response(looping)[1].split()[0])
-                victim = next(worker for worker in cluster.workers() if worker["pid"] == pid)
-                looping.sendall(b"GET /spin?ms=60000 HTTP/1.1\r\nHost: a\r\n\r\n")
-                self.steered_round(cluster, victim)
-                self.replaced(cluster, victim)
-                load.stop()
-                self.assertLessEqual(load.lost, 4, load.failures)
-                self.assertEqual(load.counts["timeout"] + load.counts["refused"], 0, load.failures)
+        # In the best mode only: it is judged as a stopped one is, but takes as long as it waits for a CPU.
+        with contextlib.ExitStack() as stack:
+            cluster = stack.enter_context(Cluster(FIXTURE, "-i", "3", "--mode=" + MODES[-1], "--hang-timeout=1s"))
+            load = stack.enter_context(Load(cluster, threads=4, fresh=True, pause=0.001, patience=10))
+            looping = stack.enter_context(cluster.connect())
+            looping.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\n\r\n")
+            pid = int(read_response(looping)[1].split()[0])
+            victim = next(worker for worker in cluster.workers() if worker["pid"] == pid)
+            looping.sendall(b"GET /spin?ms=60000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.steered_round(cluster, victim)
+            self.replaced(cluster, victim)
+            load.stop()
+            self.assertLessEqual(load.lost, 4, load.failures)
+            self.assertEqual(load.counts["timeout"] + load.counts["refused"], 0, load.failures)
 
     def test_one_that_goes_on_in_time_is_trusted_again(self):
         for mode in MODES:

@@ -125,9 +125,9 @@ int Main() {
   const double loss = absl::GetFlag(FLAGS_loss);
   if (rtt < absl::ZeroDuration() || rtt > absl::Minutes(1))
     return Fail("--rtt is out of range: 0 to 1m");
-  if (clients < 1 || clients > 200) return Fail("--client_addresses is out of range: 1 to 200");
+  if (clients < 1 || clients > 200) return Fail("--client-addresses is out of range: 1 to 200");
   if (loss < 0 || loss > 1) return Fail("--loss is out of range: 0 to 1");
-  if (absl::GetFlag(FLAGS_queue_packets) < 1) return Fail("--queue_packets must be at least 1");
+  if (absl::GetFlag(FLAGS_queue_packets) < 1) return Fail("--queue-packets must be at least 1");
   if (absl::GetFlag(FLAGS_mtu) < 576 || absl::GetFlag(FLAGS_mtu) > 65'000) {
     return Fail("--mtu is out of range: 576 to 65000");
   }
@@ -171,6 +171,16 @@ int Main() {
 }  // namespace uc::delay_line
 
 int main(int argc, char** argv) {
-  absl::ParseCommandLine(argc, argv);
+  // --queue-packets and --queue_packets are the same flag.
+  std::vector<std::string> words(argv, argv + argc);
+  std::vector<char*> spelt;
+  for (std::string& word : words) {
+    const size_t end = std::min(word.find('='), word.size());
+    if (word.rfind("--", 0) == 0 && end > 2) {
+      std::replace(word.begin() + 2, word.begin() + static_cast<ptrdiff_t>(end), '-', '_');
+    }
+    spelt.push_back(word.data());
+  }
+  absl::ParseCommandLine(argc, spelt.data());
   return uc::delay_line::Main();
 }
