@@ -102,6 +102,7 @@ constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
   init                                     print a sample of a config file
   logs [NAME...] [-f] [--lines N]          what the workers have written
   flush [NAME...]                          empty the logs
+  reset [NAME]                             count restarts from 0 again
   ping [NAME]                              does the coordinator answer
   version, help
 
@@ -146,12 +147,42 @@ std::optional<WhenRunning> ConfigVerb(const std::string& verb) {
 
 // All that Main() knows, for whoever mistypes one.
 std::set<std::string> AllVerbs() {
-  return {"start",      "stop",       "restart",   "reload",   "scale",         "upgrade",
-          "delete",     "list",       "jlist",     "describe", "ping",          "logs",
-          "flush",      "reloadLogs", "save",      "dump",     "resurrect",     "cleardump",
-          "startup",    "unstartup",  "monit",     "id",       "pid",           "env",
-          "sendSignal", "init",       "ecosystem", "kill",     "startOrReload", "startOrRestart",
-          "help",       "version",    "status",    "show",     "info"};
+  return {"start",
+          "stop",
+          "restart",
+          "reload",
+          "scale",
+          "upgrade",
+          "delete",
+          "list",
+          "jlist",
+          "describe",
+          "ping",
+          "logs",
+          "flush",
+          "reloadLogs",
+          "save",
+          "dump",
+          "resurrect",
+          "cleardump",
+          "startup",
+          "reset",
+          "unstartup",
+          "monit",
+          "id",
+          "pid",
+          "env",
+          "sendSignal",
+          "init",
+          "ecosystem",
+          "kill",
+          "startOrReload",
+          "startOrRestart",
+          "help",
+          "version",
+          "status",
+          "show",
+          "info"};
 }
 
 FlagSet VerbFlags(const std::string& verb) {

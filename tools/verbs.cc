@@ -39,7 +39,8 @@ const std::map<std::string, std::string>& Verbs() {
                                                                     {"describe", "describe"},
                                                                     {"show", "describe"},
                                                                     {"info", "describe"},
-                                                                    {"reloadLogs", "reopen-logs"}};
+                                                                    {"reloadLogs", "reopen-logs"},
+                                                                    {"reset", "reset"}};
   return *verbs;
 }
 
@@ -87,9 +88,22 @@ int Show(const ClusterView& view, const VerbOptions& options) {
   return kExitDone;
 }
 
+std::string Destination(const LogPlan& logs, Stream stream) {
+  const std::string path = PathOf(logs, stream, 0);
+  return path.empty() ? "where the cluster was started" : path;
+}
+
 int Describe(const std::string& directory, const VerbOptions& options) {
   const absl::StatusOr<ClusterView> view = ViewCluster(directory, MonotonicNow());
-  return view.ok() ? Show(*view, options) : Fail(view.status());
+  if (!view.ok()) return Fail(view.status());
+  Show(*view, options);
+  const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
+  if (!options.json && record.ok() && record->captured) {
+    std::printf("\nstdout of worker 0 goes to %s\nstderr of worker 0 goes to %s\n",
+                Destination(record->logs, Stream::kOut).c_str(),
+                Destination(record->logs, Stream::kErr).c_str());
+  }
+  return kExitDone;
 }
 
 // The line for the control pipe; `count` is scale's argument.

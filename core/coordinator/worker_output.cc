@@ -78,6 +78,9 @@ Fd WorkerOutput::OpenStream(const std::string& path) {
   Fd reader;
   Fd writer;
   if (mkfifo(path.c_str(), 0600) == 0) {
+    // A program that runs as another user may open its own stdout again (/dev/stdout); to everybody else the folder
+    // is closed.
+    chmod(path.c_str(), 0622);
     reader.Reset(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
     writer.Reset(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   }

@@ -13,7 +13,8 @@ namespace {
 
 constexpr absl::string_view kBlanks = " \t\r";
 constexpr absl::string_view kVerbs =
-    "scale N|+N|-N, reload, restart [SLOT], stop [graceful|now], reopen-logs, upgrade or ping";
+    "scale N|+N|-N, reload, restart [SLOT], stop [graceful|now], reopen-logs, upgrade, reset or "
+    "ping";
 constexpr size_t kShownBytesMax = 40;
 constexpr size_t kDigitsMax = 9;  // fits in 32 bits
 
@@ -63,6 +64,7 @@ absl::StatusOr<Command> ParseWithoutArgument(absl::string_view verb) {
   if (verb == "stop") return Stop{};
   if (verb == "reopen-logs") return ReopenLogs{};
   if (verb == "upgrade") return UpgradeSelf{};
+  if (verb == "reset") return ResetCounts{};
   if (verb == "ping") return Ping{};
   if (verb == "scale") return Wrong("scale: expected scale N, scale +N or scale -N");
   return Wrong(absl::StrCat("unknown command ", Quoted(verb), ": expected ", kVerbs));
@@ -144,6 +146,7 @@ struct Spelling {
   }
   std::string operator()(const ReopenLogs&) const { return "reopen-logs"; }
   std::string operator()(const UpgradeSelf&) const { return "upgrade"; }
+  std::string operator()(const ResetCounts&) const { return "reset"; }
   std::string operator()(const Ping&) const { return "ping"; }
 };
 

@@ -40,9 +40,11 @@ struct Stop {
 };
 struct ReopenLogs {};
 struct UpgradeSelf {};  // the coordinator's own program is replaced in place, workers and pid stay
+struct ResetCounts {};  // restarts are counted from 0 again
 struct Ping {};
 
-using Command = std::variant<Scale, Reload, Restart, Stop, ReopenLogs, UpgradeSelf, Ping>;
+using Command =
+    std::variant<Scale, Reload, Restart, Stop, ReopenLogs, UpgradeSelf, ResetCounts, Ping>;
 
 struct CommandLine {
   std::string ticket;  // empty: nobody waits for the answer
@@ -50,7 +52,7 @@ struct CommandLine {
 };
 
 // "scale 4", "scale +3", "scale -1", "reload", "restart", "restart 2", "stop", "stop graceful",
-// "stop now", "reopen-logs", "upgrade", "ping". InvalidArgument names what was expected; control characters of the
+// "stop now", "reopen-logs", "upgrade", "reset", "ping". InvalidArgument names what was expected; control characters of the
 // input never get into the message. If the ticket was readable it is set even when the rest is wrong.
 absl::StatusOr<CommandLine> ParseCommandLine(absl::string_view line, std::string* ticket);
 

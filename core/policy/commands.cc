@@ -55,6 +55,11 @@ void Supervisor::State::On(const UpgradeFailed& event) {
                 absl::StrCat("the coordinator goes on as it was: ", event.reason));
 }
 
+void Supervisor::State::Begin(CommandId id, const ResetCounts&) {
+  for (Slot& slot : crew.slots()) slot.restart_count = 0;
+  actions.push_back(Acknowledge{id, Outcome::kDone, "restarts are counted from 0 again"});
+}
+
 void Supervisor::State::Begin(CommandId id, const Ping&) {
   actions.push_back(Acknowledge{id, Outcome::kDone, absl::StrCat("pong: ", Strength())});
 }

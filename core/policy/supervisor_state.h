@@ -97,6 +97,7 @@ struct Supervisor::State {
   void Begin(CommandId id, const Stop& stop);  // ending.cc
   void Begin(CommandId id, const ReopenLogs&);
   void Begin(CommandId id, const UpgradeSelf&);
+  void Begin(CommandId id, const ResetCounts&);
   void Begin(CommandId id, const Ping&);
   void Refuse(CommandId id, const std::string& text);
   void Resize(uint32_t count, std::vector<SlotIndex>* rising);

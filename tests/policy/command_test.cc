@@ -30,7 +30,7 @@ std::string Read(absl::string_view line) {
 TEST(CommandTest, EveryCommandReadsBackAsItWasWritten) {
   for (const char* line :
        {"scale 4", "scale +3", "scale -1", "scale +0", "scale 0", "reload", "restart", "restart 2",
-        "stop", "stop graceful", "stop now", "reopen-logs", "ping"}) {
+        "stop", "stop graceful", "stop now", "reopen-logs", "upgrade", "reset", "ping"}) {
     EXPECT_EQ(Read(line), line);
   }
 }

@@ -32,6 +32,19 @@ TEST_F(DeathTest, DeadWorkerIsReplacedAtOnce) {
   EXPECT_EQ(At(0).restart_count, 1u);
 }
 
+TEST_F(DeathTest, ResetCountsRestartsFromZeroAgain) {
+  Boot(1);
+  Pass(absl::Minutes(1));
+  Dies({0, 1});
+  EXPECT_THAT(Asked(), ElementsAre("live 0 off", "spawn 0/2"));
+  Give("reset");
+  EXPECT_EQ(At(0).restart_count, 0u);
+  Ready({0, 2});
+  Pass(absl::Minutes(1));
+  Dies({0, 2});
+  EXPECT_EQ(At(0).restart_count, 1u);
+}
+
 TEST_F(DeathTest, CleanExitThatNobodyAskedForIsReplacedAsWell) {
   Boot(1);
   Leaves({0, 1});

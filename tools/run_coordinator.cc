@@ -1,0 +1,157 @@
+#include "tools/run_coordinator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/fd.h"
+#include "core/base/log.h"
+#include "core/coordinator/coordinator.h"
+#include "tools/print_error.h"
+
+namespace uc::tools {
+namespace {
+
+constexpr int kExitDone = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitOperator = 2;
+
+// The child's half of --daemon: a session of its own, standard streams away from the terminal.
+absl::Status Detach(const std::string& log_file) {
+  setsid();
+  const Fd log(open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log.valid()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--log-file=", log_file, ": cannot be opened: ", strerror(errno),
+                     "; choose a file in a directory that you may write"));
+  }
+  const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  dup2(null.get(), STDIN_FILENO);
+  dup2(log.get(), STDOUT_FILENO);
+  dup2(log.get(), STDERR_FILENO);
+  return absl::OkStatus();
+}
+
+// What a daemon's child tells its parent, who has the terminal: one line, "CODE TEXT".
+class Verdict {
+ public:
+  explicit Verdict(Fd fd) : fd_(std::move(fd)) {}
+  void Say(int exit_code, absl::string_view text) {
+    const std::string line = absl::StrCat(exit_code, " ", text);
+    if (fd_.valid()) [[maybe_unused]]
+      const ssize_t written = write(fd_.get(), line.data(), line.size());
+    fd_.Reset();
+  }
+
+ private:
+  Fd fd_;
+};
+
+int AwaitVerdict(const Fd& fd) {
+  std::string text;
+  char buffer[512];
+  for (ssize_t size; (size = read(fd.get(), buffer, sizeof(buffer))) != 0;) {
+    if (size < 0 && errno != EINTR) break;
+    if (size > 0) text.append(buffer, size);
+  }
+  int exit_code = kExitFailed;
+  const size_t space = text.find(' ');
+  if (space == std::string::npos || !absl::SimpleAtoi(text.substr(0, space), &exit_code)) {
+    PrintError("the coordinator ended before the cluster was ready; its log says why");
+    return kExitFailed;
+  }
+  const std::string what = text.substr(space + 1);
+  if (exit_code == kExitDone) {
+    std::printf("%s\n", what.c_str());
+  } else {
+    PrintError(what);
+  }
+  return exit_code;
+}
+
+// What was there before is put back if nothing comes of this start.
+class RecordWriter {
+ public:
+  RecordWriter(std::string directory, const ClusterRecord& record)
+      : directory_(std::move(directory)), record_(record) {}
+
+  void Begin() {
+    former_ = ReadRecord(directory_);
+    const absl::Status status = WriteRecord(directory_, record_);
+    if (!status.ok()) LogWarning(status.message());
+    begun_ = true;
+  }
+  void SetReady() { ready_ = true; }
+  void End() {
+    if (!begun_ || (record_.background && ready_)) return;
+    RemoveRecord(directory_);
+    if (former_.ok() && former_->background) WriteRecord(directory_, *former_).IgnoreError();
+    rmdir(directory_.c_str());  // unless something else is in it
+  }
+
+ private:
+  const std::string directory_;
+  const ClusterRecord& record_;
+  absl::StatusOr<ClusterRecord> former_ = absl::NotFoundError("");
+  bool begun_ = false;
+  bool ready_ = false;
+};
+
+int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Verdict* verdict) {
+  SetLogIdentity("coordinator");
+  RecordWriter writer(options.directory, record);
+  options.on_begun = [&writer] { writer.Begin(); };
+  options.on_ready = [&writer, verdict](absl::string_view line) {
+    writer.SetReady();
+    if (verdict != nullptr) verdict->Say(kExitDone, line);
+  };
+  const absl::StatusOr<coordinator::Ending> ending = coordinator::RunCoordinator(options);
+  writer.End();
+  const int exit_code = ending.ok() ? ending->exit_code : kExitOperator;
+  if (exit_code == kExitDone) return exit_code;
+  const std::string text(ending.ok() ? absl::string_view(ending->text) : ending.status().message());
+  if (verdict != nullptr) verdict->Say(exit_code, text);
+  PrintError(text);
+  return exit_code;
+}
+
+}  // namespace
+
+int RunHere(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
+  return Run(options, record, nullptr);
+}
+
+int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    PrintError(absl::StrCat("pipe: ", strerror(errno)));
+    return kExitFailed;
+  }
+  Fd reader(ends[0]);
+  Verdict verdict{Fd(ends[1])};
+  const pid_t child = fork();
+  if (child < 0) {
+    PrintError(absl::StrCat("no process for the coordinator: ", strerror(errno)));
+    return kExitFailed;
+  }
+  if (child > 0) {
+    verdict = Verdict(Fd());
+    return AwaitVerdict(reader);
+  }
+  reader.Reset();
+  if (absl::Status status = Detach(options.log_file); !status.ok()) {
+    verdict.Say(kExitOperator, status.message());
+    return kExitOperator;
+  }
+  return Run(options, record, &verdict);
+}
+
+}  // namespace uc::tools

@@ -1,0 +1,18 @@
+// From a coordinator's options to its end, here or behind --daemon; and the cluster's record along the way: written when
+// the run directory is ours, kept if the cluster was ready in the background, else put back as it was.
+#ifndef TOOLS_RUN_COORDINATOR_H_
+#define TOOLS_RUN_COORDINATOR_H_
+
+#include "core/coordinator/coordinator_options.h"
+#include "tools/record.h"
+
+namespace uc::tools {
+
+// Both print the one line of an error and return the exit code. In the foreground, until the cluster ends.
+int RunHere(const coordinator::CoordinatorOptions& options, const ClusterRecord& record);
+// In a child that outlives us: returns when the cluster serves or has failed. Twice: in the child at its end, too.
+int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record);
+
+}  // namespace uc::tools
+
+#endif  // TOOLS_RUN_COORDINATOR_H_
