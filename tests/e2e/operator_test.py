@@ -91,6 +91,8 @@ class Background(unittest.TestCase):
             self.assertIn("2 of its workers still serve", done.stderr)
         self.assertEqual(shell.run("stop", "hello").returncode, 0)
         self.assertFalse([worker for worker in view["workers"] if exists(worker["pid"])])
+        self.assertEqual([view["status"] for view in json.loads(shell.run("list", "--json").stdout)], ["stopped"])
+        self.assertEqual(shell.run("delete", "hello").returncode, 0)
         self.assertEqual(json.loads(shell.run("list", "--json").stdout), [])
 
 
