@@ -45,6 +45,7 @@ WorkerView ViewWorker(const scoreboard::WorkerRow& row, uint32_t state, absl::Ti
   view.slot = row.slot.load(std::memory_order_relaxed);
   view.generation = row.generation.load(std::memory_order_relaxed);
   view.pid = row.pid.load(std::memory_order_relaxed);
+  view.program_pid = row.program_pid.load(std::memory_order_relaxed);
   view.state = StateName(state);
   view.state_seconds = Seconds(now, row.state_since_ns.load(std::memory_order_relaxed));
   view.uptime_seconds = Seconds(now, row.started_ns.load(std::memory_order_relaxed));
@@ -68,6 +69,7 @@ Json WorkerJson(const WorkerView& worker) {
   return {{"slot", worker.slot},
           {"generation", worker.generation},
           {"pid", worker.pid},
+          {"program_pid", worker.program_pid},
           {"state", worker.state},
           {"state_seconds", worker.state_seconds},
           {"uptime_seconds", worker.uptime_seconds},
@@ -106,6 +108,7 @@ Json ClusterJson(const ClusterView& view) {
   for (const WorkerView& worker : view.workers) workers.push_back(WorkerJson(worker));
   return {{"name", view.name},
           {"app", view.app},
+          {"program", view.program},
           {"addresses", view.addresses},
           {"status", StatusWord(view)},
           {"running", view.running},
@@ -171,23 +174,27 @@ const Row& DetailTitles() {
 }
 
 void AppendDetails(const ClusterView& view, std::vector<Row>* rows) {
+  const auto known = [&view](std::string figure) { return view.program ? "-" : figure; };
   for (const WorkerView& worker : view.workers) {
     rows->push_back({absl::StrCat(worker.slot), absl::StrCat(worker.generation),
                      absl::StrCat(worker.state, " for ", Age(worker.state_seconds)),
-                     absl::StrCat(worker.in_flight), absl::StrCat(worker.idle),
-                     absl::StrCat(worker.totals.bytes_in), absl::StrCat(worker.totals.bytes_out)});
+                     known(absl::StrCat(worker.in_flight)), known(absl::StrCat(worker.idle)),
+                     known(absl::StrCat(worker.totals.bytes_in)),
+                     known(absl::StrCat(worker.totals.bytes_out))});
   }
 }
 
 void AppendWorkers(const ClusterView& view, std::vector<Row>* rows) {
+  const auto known = [&view](std::string figure) { return view.program ? "-" : figure; };
   for (const WorkerView& worker : view.workers) {
     rows->push_back({view.name, absl::StrCat(worker.slot), absl::StrCat(worker.generation),
-                     absl::StrCat(worker.pid), worker.state, Age(worker.uptime_seconds),
+                     absl::StrCat(worker.program_pid != 0 ? worker.program_pid : worker.pid),
+                     worker.state, Age(worker.uptime_seconds),
                      absl::StrCat(RestartsOf(view, worker.slot)),
                      absl::StrCat(worker.heartbeat_age_ms, "ms"), absl::StrCat(worker.connections),
-                     absl::StrCat(worker.totals.requests),
-                     absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.5), "us"),
-                     absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.99), "us")});
+                     known(absl::StrCat(worker.totals.requests)),
+                     known(absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.5), "us")),
+                     known(absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.99), "us"))});
   }
 }
 
@@ -227,6 +234,7 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
     return std::string(scoreboard::GetText(field, size));
   };
   ClusterView view;
+  view.program = header.program.load(std::memory_order_relaxed) != 0;
   view.name = text(header.name, sizeof(header.name));
   view.app = text(header.app, sizeof(header.app));
   view.mode = text(header.mode, sizeof(header.mode));
@@ -282,7 +290,7 @@ std::string ToTable(const std::vector<ClusterView>& views) {
     clusters.push_back({view.name, StatusWord(view), absl::StrCat(view.workers_wanted),
                         view.running ? absl::StrCat(view.coordinator_pid) : "-",
                         view.stopped ? "-" : Age(view.uptime_seconds),
-                        absl::StrCat(view.totals.requests), view.app,
+                        view.program ? "-" : absl::StrCat(view.totals.requests), view.app,
                         absl::StrJoin(view.addresses, " ")});
     AppendWorkers(view, &workers);
   }
@@ -312,6 +320,11 @@ std::string ToText(const ClusterView& view) {
                                quantile(0.99), "us, p99.9 ", quantile(0.999), "us")},
       {"events ignored", absl::StrCat(view.events_ignored)},
   };
+  if (view.program) {
+    std::erase_if(facts, [](const Row& fact) {
+      return fact[0] == "requests" || fact[0] == "bytes" || fact[0] == "latency";
+    });
+  }
   std::string text = Aligned(facts);
   for (const SlotView& slot : view.slots) {
     if (slot.next_spawn_in_ms == 0 && slot.live) continue;

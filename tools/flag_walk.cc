@@ -206,7 +206,8 @@ class Walk {
     if (flag == nullptr) return Unknown(name);
     if (repeatable_.count(name) > 0) {
       std::string& gathered = gathered_[name];
-      absl::StrAppend(&gathered, gathered.empty() ? "" : ",", value);
+      const absl::string_view between = flag->IsOfType<LineList>() ? "\n" : ",";
+      absl::StrAppend(&gathered, gathered.empty() ? "" : between, value);
       value = gathered;
     }
     std::string error;
@@ -263,6 +264,13 @@ bool AbslParseFlag(absl::string_view text, TextList* flag, std::string*) {
 }
 
 std::string AbslUnparseFlag(const TextList& flag) { return absl::StrJoin(flag.values, ","); }
+
+bool AbslParseFlag(absl::string_view text, LineList* flag, std::string*) {
+  flag->values = absl::StrSplit(text, '\n', absl::SkipEmpty());
+  return true;
+}
+
+std::string AbslUnparseFlag(const LineList& flag) { return absl::StrJoin(flag.values, "\n"); }
 
 absl::StatusOr<WalkResult> WalkFlags(absl::string_view verb,
                                      const std::vector<std::string>& arguments,

@@ -29,6 +29,13 @@ struct TextList {
 bool AbslParseFlag(absl::string_view text, TextList* flag, std::string* error);
 std::string AbslUnparseFlag(const TextList& flag);
 
+// The same for values that may hold commas: separated by line ends.
+struct LineList {
+  std::vector<std::string> values;
+};
+bool AbslParseFlag(absl::string_view text, LineList* flag, std::string* error);
+std::string AbslUnparseFlag(const LineList& flag);
+
 // Names as absl knows them: "kill_timeout".
 using FlagSet = std::set<std::string>;
 

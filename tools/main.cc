@@ -9,8 +9,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/exec/launcher.h"
 #include "core/link/channel.h"
 #include "core/worker/worker.h"
 #include "tools/cluster_directory.h"
@@ -54,6 +56,22 @@ ABSL_FLAG(uc::tools::DurationFlag, soak, {absl::ZeroDuration()},
 ABSL_FLAG(int64_t, roll_width, 1, "reload: workers that are replaced at one time");
 ABSL_FLAG(std::string, probe, "/",
           "reload: path that a new worker must answer before it gets traffic; off = no probe");
+// start, for apps that are programs of their own
+ABSL_FLAG(std::string, interpreter, "", "runs the program; none = the program runs itself");
+ABSL_FLAG(std::string, interpreter_args, "", "arguments for the interpreter, before the script");
+ABSL_FLAG(std::string, node_args, "", "the same as --interpreter-args");
+ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
+ABSL_FLAG(uc::tools::LineList, env, uc::tools::LineList{}, "KEY=VALUE for the program; repeatable");
+ABSL_FLAG(std::string, user, "", "user that the program runs as");
+ABSL_FLAG(bool, wait_ready, false,
+          "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");
+ABSL_FLAG(std::string, ready, "",
+          "when a program is ready: listen (default), message (--wait-ready), start (at once)");
+ABSL_FLAG(std::string, sockets, "auto",
+          "how a program gets its listeners: preload (its own listen()), listen-fds, auto");
+ABSL_FLAG(bool, shutdown_with_message, false,
+          "a Node program is asked to leave by the message 'shutdown' instead of a signal");
+ABSL_FLAG(std::string, kill_signal, "SIGINT", "asks a program to leave");
 ABSL_FLAG(int64_t, backlog, 4096, "length of each accept queue");
 ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
 ABSL_FLAG(uc::tools::DurationFlag, header_timeout, {absl::Seconds(10)},
@@ -83,7 +101,8 @@ constexpr char kVersion[] = "0.1.0";
 constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
 
   start [flags] APP [ARG...] [-- ARG...]   run a cluster; APP is one of
-                                           hello, echo, static DIR, ./libmyapp.so
+                                           hello, echo, static DIR, ./libmyapp.so,
+                                           app.js, app.py, ./server, any program
   scale [NAME] N|+N|-N                     how many workers
   reload [NAME]                            replace the workers one by one, losing nothing
   upgrade [NAME]                           replace the coordinator's own program in place
@@ -109,6 +128,21 @@ constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
 NAME may be left out when there is one cluster; stop, restart, reload and delete also take several names, or
 all. Flags may stand anywhere before --.
 )";
+
+// Of apps that are programs of their own.
+FlagSet ProgramFlags() {
+  return {"interpreter",
+          "interpreter_args",
+          "node_args",
+          "cwd",
+          "env",
+          "user",
+          "wait_ready",
+          "ready",
+          "sockets",
+          "kill_signal",
+          "shutdown_with_message"};
+}
 
 FlagSet StartFlags() {
   FlagSet flags = {"listen",
@@ -136,6 +170,7 @@ FlagSet StartFlags() {
                    "run_dir"};
   flags.merge(LogFlags());
   flags.merge(ConfigFlags());
+  flags.merge(ProgramFlags());
   return flags;
 }
 
@@ -200,11 +235,32 @@ std::string BaseDirectory() {
   return given.empty() ? DefaultBaseDirectory() : given;
 }
 
+LaunchRequest ToLaunchRequest(const FlagSet& given) {
+  LaunchRequest launch;
+  launch.interpreter = absl::GetFlag(FLAGS_interpreter);
+  launch.interpreter_arguments =
+      absl::StrCat(absl::GetFlag(FLAGS_interpreter_args), " ", absl::GetFlag(FLAGS_node_args));
+  launch.directory = absl::GetFlag(FLAGS_cwd);
+  launch.environment = absl::GetFlag(FLAGS_env).values;
+  launch.user = absl::GetFlag(FLAGS_user);
+  launch.wait_ready = absl::GetFlag(FLAGS_wait_ready);
+  launch.ready = absl::GetFlag(FLAGS_ready);
+  launch.sockets = absl::GetFlag(FLAGS_sockets);
+  launch.shutdown_with_message = absl::GetFlag(FLAGS_shutdown_with_message);
+  launch.kill_signal = absl::GetFlag(FLAGS_kill_signal);
+  for (const std::string& name : ProgramFlags()) {
+    if (given.count(name) > 0 && name != "interpreter") {
+      launch.given.push_back(absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}})));
+    }
+  }
+  return launch;
+}
+
 absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk,
                                             std::vector<std::string> command_line) {
   if (walk.positionals.empty()) {
     return absl::InvalidArgumentError(
-        "start needs an app: hello, echo, static DIR, or the path of a shared object");
+        "start needs an app: hello, echo, static DIR, the path of a shared object, or a program");
   }
   if (walk.given.count("i") > 0 && walk.given.count("workers") > 0) {
     return absl::InvalidArgumentError("-i and --workers are the same flag: give one of them");
@@ -214,7 +270,9 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk,
   request.app_arguments.assign(walk.positionals.begin() + 1, walk.positionals.end());
   request.app_arguments.insert(request.app_arguments.end(), walk.behind.begin(), walk.behind.end());
   request.listen = absl::GetFlag(FLAGS_listen).values;
-  if (walk.given.count("listen") == 0) request.listen = {"127.0.0.1:8080"};
+  request.launch = ToLaunchRequest(walk.given);
+  // Without it a program's own addresses count.
+  if (walk.given.count("listen") == 0 && !IsProgram(request)) request.listen = {"127.0.0.1:8080"};
   request.workers =
       walk.given.count("i") > 0 ? absl::GetFlag(FLAGS_i) : absl::GetFlag(FLAGS_workers);
   request.name = absl::GetFlag(FLAGS_name);
@@ -250,7 +308,7 @@ int Refuse(const absl::Status& status) {
 }
 
 int StartOrWork(const std::string& verb, const std::vector<std::string>& arguments) {
-  absl::StatusOr<WalkResult> walk = WalkFlags("start", arguments, StartFlags(), {"listen"});
+  absl::StatusOr<WalkResult> walk = WalkFlags("start", arguments, StartFlags(), {"listen", "env"});
   if (!walk.ok()) return Refuse(walk.status());
   if (walk->help) {
     std::fputs(kUsage, stdout);
@@ -266,6 +324,11 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
   if (!request.ok()) return Refuse(request.status());
   if (verb == "start") return RunStart(*request);
   if (verb == "scribe") return RunScribe(*request);
+  if (IsProgram(*request)) {
+    const absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(*request);
+    if (!launch.ok()) return Refuse(launch.status());
+    return exec::RunLauncher(*launch, link::Channel(Fd(link::kWorkerLinkFd)));
+  }
   const absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);
   if (!options.ok()) return Refuse(options.status());
   return worker::RunWorker(*options, link::Channel(Fd(link::kWorkerLinkFd)));

@@ -26,6 +26,7 @@
 #include "core/base/usable_cores.h"
 #include "core/coordinator/coordinator.h"
 #include "core/coordinator/upgrade.h"
+#include "core/exec/launcher.h"
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
 #include "tools/logs/scribe.h"
@@ -123,6 +124,22 @@ absl::StatusOr<coordinator::ProbeOptions> ToProbeOptions(const StartRequest& req
                                                  ": expected a path that begins with '/', or off"));
 }
 
+absl::Status CheckAnyApp(const StartRequest& request) {
+  if (!IsProgram(request)) {
+    if (request.launch.given.empty()) return app::CheckApp(request.app, request.app_arguments);
+    return absl::InvalidArgumentError(absl::StrCat(
+        request.launch.given[0], " is for programs, and ", request.app, " is a native app"));
+  }
+  const absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(request);
+  if (!launch.ok()) return launch.status();
+  if (request.probe_given && request.probe != "off") {
+    return absl::InvalidArgumentError(
+        "--probe is for native apps: a program's successor shares its listener with the worker "
+        "before it, so nothing tells which of them would answer (see --wait-ready)");
+  }
+  return exec::CheckLaunch(*launch);
+}
+
 absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const StartRequest& request) {
   absl::StatusOr<worker::WorkerOptions> worker = ToWorkerOptions(request);
   if (!worker.ok()) return worker.status();
@@ -131,9 +148,7 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
       !status.ok()) {
     return status;
   }
-  if (absl::Status status = app::CheckApp(request.app, request.app_arguments); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = CheckAnyApp(request); !status.ok()) return status;
   coordinator::CoordinatorOptions options;
   options.supervisor.workers = request.workers > 0 ? static_cast<uint32_t>(request.workers)
                                                    : static_cast<uint32_t>(UsableCores());
@@ -147,7 +162,8 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   }
   options.supervisor.roll_width = static_cast<uint32_t>(request.roll_width);
   options.supervisor.soak = request.soak;
-  options.supervisor.rebalancing = request.rebalance;
+  options.program = IsProgram(request);
+  options.supervisor.rebalancing = request.rebalance && !options.program;
   const absl::StatusOr<coordinator::ModeRequest> mode = ToModeRequest(request);
   if (!mode.ok()) return mode.status();
   options.mode = *mode;
@@ -204,6 +220,7 @@ std::string NameFromApp(const std::string& app) {
   if (const size_t slash = name.rfind('/'); slash != absl::string_view::npos)
     name.remove_prefix(slash + 1);
   if (absl::ConsumeSuffix(&name, ".so")) absl::ConsumePrefix(&name, "lib");
+  if (!exec::InterpreterOf(name).empty()) name = name.substr(0, name.rfind('.'));
   return std::string(name);
 }
 
@@ -228,7 +245,8 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
     }
     options.addresses.push_back(*address);
   }
-  if (options.addresses.empty() || options.addresses.size() > link::kAddressesMax) {
+  const bool own = request.listen.empty() && IsProgram(request);
+  if ((options.addresses.empty() && !own) || options.addresses.size() > link::kAddressesMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("--listen takes 1 to ", link::kAddressesMax, " addresses"));
   }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/worker/worker_options.h"
+#include "tools/launch.h"
 #include "tools/logs/log_plan.h"
 
 namespace uc::tools {
@@ -19,6 +20,7 @@ struct StartRequest {
   std::string app;
   std::vector<std::string> app_arguments;
   std::vector<std::string> listen;  // "ADDR:PORT"
+  LaunchRequest launch;             // of an app that is a program of its own
   int64_t workers = 0;              // 0: as many as this machine or container may really use
   std::string name;                 // empty: from the app
   std::string base_directory;       // the cluster lives in BASE/NAME
@@ -39,7 +41,7 @@ struct StartRequest {
   std::vector<std::string> command_line;  // as given, behind the verb: what a worker is exec'd with
 };
 
-// "hello" -> "hello", "./libmyapp.so" -> "myapp".
+// "hello" -> "hello", "./libmyapp.so" -> "myapp", "src/app.js" -> "app".
 std::string NameFromApp(const std::string& app);
 
 // Prints the one line of an error and returns the process's exit code. `ready_fd` of a daemon's parent is

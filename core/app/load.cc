@@ -70,6 +70,11 @@ absl::Status CheckWords(Kind kind, const std::string& name,
 
 }  // namespace
 
+bool IsNative(const std::string& name) {
+  return KindOf(name) != Kind::kFile || absl::EndsWith(name, ".so") ||
+         absl::StrContains(name, ".so.");
+}
+
 absl::Status CheckApp(const std::string& name, absl::Span<const std::string> arguments) {
   const Kind kind = KindOf(name);
   if (absl::Status status = CheckWords(kind, name, arguments); !status.ok()) return status;

@@ -13,6 +13,9 @@
 
 namespace uc::app {
 
+// One of the built-ins, or by its name a shared object. Anything else is a program of its own: not for LoadApp().
+bool IsNative(const std::string& name);
+
 // What can be said about the app without running any of its code: called by the coordinator before it
 // spawns. NotFound / InvalidArgument in one line: unknown built-in (with the list of those that exist),
 // file missing, not readable, not an ELF shared object of this machine, static without DIR or with one

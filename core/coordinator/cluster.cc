@@ -56,6 +56,13 @@ link::DrainKind ToLink(policy::DrainKind kind) {
   return link::DrainKind::kPrompt;
 }
 
+// Whose CPU time tells stuck from starved: a launcher has none to speak of, its program does.
+pid_t JudgedProcess(const WorkerProcess& process, const scoreboard::WorkerRow& row) {
+  const pid_t accepting = row.accepting_pid.load(std::memory_order_relaxed);
+  const pid_t program = row.program_pid.load(std::memory_order_relaxed);
+  return accepting > 0 ? accepting : program > 0 ? program : process.pid;
+}
+
 link::Entry ToLink(policy::Entry entry) {
   return entry == policy::Entry::kAtOnce ? link::Entry::kAtOnce : link::Entry::kOnAdmission;
 }
@@ -63,14 +70,16 @@ link::Entry ToLink(policy::Entry entry) {
 }  // namespace
 
 Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> addresses, Mode mode,
-                 scoreboard::Scoreboard board)
+                 scoreboard::Scoreboard board, Claims claims)
     : options_(options),
       addresses_(std::move(addresses)),
       mode_(std::move(mode)),
       board_(std::move(board)),
       supervisor_(options.supervisor),
       output_(options.binary, options.scribe_arguments, options.directory),
-      listeners_(addresses_.size()) {}
+      claims_(std::move(claims)),
+      listeners_(addresses_.size(),
+                 options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed) {}
 
 void Cluster::Start(absl::Time now) {
   output_.Begin(now);
@@ -158,6 +167,8 @@ void Cluster::OnLinkReadable(absl::Time now, policy::Generation generation) {
 void Cluster::Hear(absl::Time now, WorkerProcess& process, link::Received packet) {
   if (std::holds_alternative<link::Bound>(packet.message)) {
     KeepListeners(now, process, process.id.slot, std::move(packet.descriptors));
+  } else if (const auto* claim = std::get_if<link::Claim>(&packet.message)) {
+    AnswerClaim(process, *claim);
   } else if (const auto* ready = std::get_if<link::Ready>(&packet.message)) {
     process.http = ready->http;
     Handle(now, policy::WorkerReady{process.id});
@@ -193,11 +204,53 @@ void Cluster::KeepListeners(absl::Time now, const WorkerProcess& process, policy
   Handle(now, policy::ListenersKept{slot});
 }
 
+void Cluster::AnswerClaim(const WorkerProcess& process, const link::Claim& claim) {
+  if (!options_.program) {
+    scoreboard::Add(board_.layout().header.events_ignored, 1);
+    return;
+  }
+  link::Claimed answer;
+  answer.id = claim.id;
+  const absl::StatusOr<net::Address> address = claims_.Take(claim);
+  if (address.ok()) {
+    answer.address = address->ToString();
+    PublishAddresses();
+  } else {
+    answer.error = absl::IsPermissionDenied(address.status())  ? EACCES
+                   : absl::IsInvalidArgument(address.status()) ? EADDRNOTAVAIL
+                                                               : EADDRINUSE;
+    answer.address = std::string(address.status().message());
+  }
+  Tell(process.id, answer);
+}
+
+std::vector<net::Address> Cluster::AllAddresses() const {
+  std::vector<net::Address> all = addresses_;
+  for (const net::Address& claimed : claims_.addresses()) all.push_back(claimed);
+  return all;
+}
+
+void Cluster::PublishAddresses() {
+  scoreboard::Header& header = board_.layout().header;
+  scoreboard::SetText(header.claims, sizeof(header.claims), claims_.ToText());
+  scoreboard::SetText(
+      header.addresses, sizeof(header.addresses),
+      absl::StrJoin(AllAddresses(), " ", [](std::string* out, const net::Address& address) {
+        out->append(address.ToString());
+      }));
+}
+
+void Cluster::KillProgram(const WorkerProcess& process) {
+  const pid_t program = board_.layout().workers[process.row].program_pid.load();
+  if (options_.program && program > 1) kill(-program, SIGKILL);
+}
+
 void Cluster::OnExit(absl::Time now, policy::Generation generation) {
   const auto found = processes_.find(generation);
   if (found == processes_.end()) return;
   const absl::StatusOr<ExitReport> report = Reap(found->second.pidfd);
   if (!report.ok()) return;
+  KillProgram(found->second);
   OnLinkReadable(now, generation);  // its last words come before its death
   const policy::WorkerId id = found->second.id;
   scoreboard::Layout& layout = board_.layout();
@@ -239,8 +292,10 @@ bool Cluster::ObserveHealth(absl::Time now) {
     traffic += row.counters.accepted.load(std::memory_order_relaxed) +
                row.counters.requests.load(std::memory_order_relaxed);
     const policy::HealthObservation observation =
-        process.health.Observe(now, process.pid, row, options_.health,
-                               [&] { return listeners_.WorkWaits(process.id.slot); });
+        process.health.Observe(now, JudgedProcess(process, row), row, options_.health, [&] {
+          return options_.program ? row.work_waits.load(std::memory_order_relaxed) != 0
+                                  : listeners_.WorkWaits(process.id.slot);
+        });
     silence |= observation.work_waiting > absl::ZeroDuration();
     const policy::Health health = policy::Judge(observation, options_.health);
     const bool changed = health != std::exchange(process.last_health, health);
@@ -371,7 +426,7 @@ void Cluster::CarryOut(const policy::SetLive& set_live) {
   board_.layout().slots[slot].live.store(set_live.live, std::memory_order_relaxed);
   if (!mode_.steering.has_value()) return;  // then its listener is what makes it live
   if (set_live.live) {
-    if (absl::Status status = mode_.steering->Put(slot, listeners_.Of(slot)); !status.ok()) {
+    if (absl::Status status = mode_.steering->Put(slot, listeners_.FixedOf(slot)); !status.ok()) {
       LogError(absl::StrCat("slot ", slot, " gets no new connections: ", status.message()));
       return;
     }
@@ -401,6 +456,7 @@ void Cluster::SpreadByChance() {
   if (mode_.steering.has_value() || mode_.balance != net::Balance::kRandom) return;
   const auto& all = listeners_.all();
   if (all.empty()) return;
+  // (Of addresses that only some slots have yet, chance misses now and then, and the kernel's hash decides.)
   for (const Fd& listener : all.begin()->second) {
     const absl::Status status = net::AttachRandom(listener, static_cast<uint32_t>(all.size()));
     if (!status.ok()) LogWarning(absl::StrCat("--balance=random: ", status.message()));
@@ -512,12 +568,15 @@ void Cluster::AnnounceWhenReady() {
     return;
   }
   announced_ = true;
+  const std::vector<net::Address> addresses = AllAddresses();
   const std::string line = absl::StrCat(
       "cluster ", options_.name, " is ready: ", slots.size(),
       slots.size() == 1 ? " worker" : " workers", " on ",
-      absl::StrJoin(addresses_, ", ", [](std::string* out, const net::Address& address) {
-        out->append(address.ToString());
-      }));
+      addresses.empty()
+          ? "no address"
+          : absl::StrJoin(addresses, ", ", [](std::string* out, const net::Address& address) {
+              out->append(address.ToString());
+            }));
   LogInfo(line);
   NotifyService("READY=1");
   if (options_.on_ready) options_.on_ready(line);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "core/coordinator/claims.h"
 #include "core/coordinator/coordinator_options.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/listener_keep.h"
@@ -28,9 +29,9 @@ namespace uc::coordinator {
 
 class Cluster {
  public:
-  // `addresses`: with port 0 resolved.
+  // `addresses`: with port 0 resolved. `claims`: of a former coordinator.
   Cluster(const CoordinatorOptions& options, std::vector<net::Address> addresses, Mode mode,
-          scoreboard::Scoreboard board);
+          scoreboard::Scoreboard board, Claims claims = {});
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
@@ -91,6 +92,12 @@ class Cluster {
   void Tell(policy::WorkerId id, const link::Message& message,
             absl::Span<const int> descriptors = {});
   void Hear(absl::Time now, WorkerProcess& process, link::Received packet);
+  void AnswerClaim(const WorkerProcess& process, const link::Claim& claim);
+  void PublishAddresses();
+  // What --listen says, and what the program has claimed.
+  std::vector<net::Address> AllAddresses() const;
+  // A program's processes do not outlive its launcher.
+  void KillProgram(const WorkerProcess& process);
   void KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
                      std::vector<Fd> listeners);
   // One socket more or less in the reuseport groups.
@@ -106,6 +113,7 @@ class Cluster {
 
   Processes processes_;
   WorkerOutput output_;
+  Claims claims_;
   ListenerKeep listeners_;
   std::map<policy::Generation, SelfProbe> probes_;
   std::optional<Rehearsal> rehearsal_;

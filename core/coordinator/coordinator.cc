@@ -111,6 +111,12 @@ std::string JoinAddresses(const std::vector<net::Address>& addresses) {
   });
 }
 
+std::vector<net::Address> JoinAll(std::vector<net::Address> all,
+                                  const std::vector<net::Address>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
 void FillHeader(const CoordinatorOptions& options, const std::vector<net::Address>& addresses,
                 const Mode& mode, scoreboard::Scoreboard& board) {
   scoreboard::Header& header = board.layout().header;
@@ -119,6 +125,7 @@ void FillHeader(const CoordinatorOptions& options, const std::vector<net::Addres
     header.started_unix_ns = absl::GetCurrentTimeNanos();
     header.started_ns = MonotonicNanos();
   }
+  header.program.store(options.program);
   scoreboard::SetText(header.name, sizeof(header.name), options.name);
   scoreboard::SetText(header.app, sizeof(header.app), options.app_text);
   scoreboard::SetText(header.binary, sizeof(header.binary), options.binary);
@@ -141,8 +148,11 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
   const auto fits = [](const net::Address& wanted, const net::Address& present) {
     return wanted == present || (wanted.port() == 0 && wanted.family() == present.family());
   };
-  if (addresses.size() == options.addresses.size() &&
+  // A program's own come behind those of --listen.
+  const size_t count = options.addresses.size();
+  if ((options.program ? addresses.size() >= count : addresses.size() == count) &&
       std::equal(options.addresses.begin(), options.addresses.end(), addresses.begin(), fits)) {
+    addresses.resize(count);
     return addresses;
   }
   return absl::FailedPreconditionError(
@@ -422,6 +432,9 @@ absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::S
   absl::StatusOr<std::vector<Fd>> claims = ClaimAddresses(*in_force, options.listen, &addresses);
   if (!claims.ok()) return claims.status();
   begin.claims = *std::move(claims);
+  Claims claimed;
+  claimed.Restore(
+      scoreboard::GetText(board.layout().header.claims, sizeof(scoreboard::Header::claims)));
   Greeted greeted = GreetSurvivors(directory.path(), board.layout(), kGreetingPatience);
   absl::StatusOr<Mode> mode = InheritMode(options.mode, TakeSteering(greeted.workers, upgrade));
   if (!mode.ok()) return mode.status();
@@ -430,7 +443,7 @@ absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::S
       mode->steering->ForgetLoad(slot, connections);
     }
   }
-  FillHeader(options, addresses, *mode, board);
+  FillHeader(options, JoinAll(addresses, claimed.addresses()), *mode, board);
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
   const uint32_t wanted = board.layout().header.workers_wanted.load();
@@ -440,8 +453,8 @@ absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::S
   }
   options.supervisor = ToPolicy(options.supervisor, *mode);
   options.supervisor.workers = std::clamp(wanted, 1u, options.supervisor.workers_max);
-  begin.cluster =
-      std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode), std::move(board));
+  begin.cluster = std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode),
+                                            std::move(board), std::move(claimed));
   std::map<policy::SlotIndex, std::vector<Fd>> listeners;
   Reply reply;
   if (upgrade != nullptr) {

@@ -24,12 +24,15 @@ struct CoordinatorOptions {
   ProbeOptions probe;
 
   std::string name;
-  std::string directory;                // BASE/NAME, exists, is ours, mode 0700
-  std::vector<net::Address> addresses;  // at least one, at most link::kAddressesMax
+  std::string directory;  // BASE/NAME, exists, is ours, mode 0700
+  std::vector<net::Address>
+      addresses;  // at most link::kAddressesMax; none: the program's own count
   net::ListenOptions listen;
 
   std::string binary;  // absolute; exec'd for each worker, so a roll runs a new build
   std::vector<std::string> worker_arguments;  // argv of a worker, argv[0] included
+
+  bool program = false;  // the app is a program of its own: its workers are launchers
 
   std::vector<std::string> own_arguments;  // argv that started us, for an upgrade
   bool workers_given = false;              // the number of workers was asked for, not derived

@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/link/message.h"
+#include "core/net/listener.h"
+
 namespace uc::coordinator {
 namespace {
 
@@ -19,12 +22,39 @@ bool IsStreamSocket(const Fd& fd) {
 }  // namespace
 
 bool ListenerKeep::Keep(policy::SlotIndex slot, std::vector<Fd> listeners) {
-  if (kept_.count(slot) > 0 || listeners.size() != addresses_ ||
+  const auto present = kept_.find(slot);
+  if (kind_ == Kind::kGrowing && (present != kept_.end() || listeners.size() > addresses_ ||
+                                  (addresses_ == 0 && !listeners.empty()))) {
+    const bool any = KeepMore(kept_[slot], std::move(listeners));
+    if (kept_[slot].empty()) kept_.erase(slot);
+    return any;
+  }
+  if (present != kept_.end() || listeners.size() != addresses_ ||
       !std::all_of(listeners.begin(), listeners.end(), IsStreamSocket)) {
     return false;
   }
   kept_.emplace(slot, std::move(listeners));
   return true;
+}
+
+bool ListenerKeep::KeepMore(std::vector<Fd>& kept, std::vector<Fd> more) {
+  bool any = false;
+  for (Fd& one : more) {
+    const absl::StatusOr<net::Address> address = net::LocalAddress(one);
+    if (!IsStreamSocket(one) || !address.ok() || kept.size() >= link::kAddressesMax) continue;
+    const bool present = std::any_of(kept.begin(), kept.end(), [&](const Fd& other) {
+      const absl::StatusOr<net::Address> its = net::LocalAddress(other);
+      return its.ok() && *its == *address;
+    });
+    if (present) continue;
+    kept.push_back(std::move(one));
+    any = true;
+  }
+  return any;
+}
+
+absl::Span<const Fd> ListenerKeep::FixedOf(policy::SlotIndex slot) const {
+  return Of(slot).subspan(0, addresses_);
 }
 
 absl::Span<const Fd> ListenerKeep::Of(policy::SlotIndex slot) const {

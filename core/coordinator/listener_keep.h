@@ -15,12 +15,16 @@ namespace uc::coordinator {
 
 class ListenerKeep {
  public:
-  // `addresses`: listeners of a slot, one per listen address.
-  explicit ListenerKeep(size_t addresses) : addresses_(addresses) {}
+  // `addresses`: listeners of a slot, one per listen address. A program adds more of them (`kind`).
+  enum class Kind { kFixed, kGrowing };
+  ListenerKeep(size_t addresses, Kind kind) : addresses_(addresses), kind_(kind) {}
 
-  // False: the slot has some already, or these are not one stream socket for each listen address.
+  // False: the slot has some already, or these are not one stream socket for each listen address. Of those that a
+  // program adds: the slot has one on the same address already.
   bool Keep(policy::SlotIndex slot, std::vector<Fd> listeners);
   absl::Span<const Fd> Of(policy::SlotIndex slot) const;
+  // Those of the listen addresses alone.
+  absl::Span<const Fd> FixedOf(policy::SlotIndex slot) const;
   // Borrowed numbers, to be passed on; empty: none are kept.
   std::vector<int> DescriptorsOf(policy::SlotIndex slot) const;
   const std::map<policy::SlotIndex, std::vector<Fd>>& all() const { return kept_; }
@@ -32,7 +36,10 @@ class ListenerKeep {
   bool WorkWaits(policy::SlotIndex slot) const;
 
  private:
+  bool KeepMore(std::vector<Fd>& kept, std::vector<Fd> more);
+
   const size_t addresses_;
+  const Kind kind_;
   std::map<policy::SlotIndex, std::vector<Fd>> kept_;
 };
 

@@ -75,7 +75,10 @@ absl::StatusOr<Mode> ChooseMode(const ModeRequest& request, size_t addresses, ui
   std::string why_not_full = "--mode says so";
   if (any || request.kind == ModeKind::kFull) {
     absl::StatusOr<net::Steering> steering =
-        workers > net::kSteeredSlotsMax
+        addresses == 0
+            ? absl::FailedPreconditionError(
+                  "a program's own addresses are not known beforehand, --listen tells them")
+        : workers > net::kSteeredSlotsMax
             ? absl::FailedPreconditionError(
                   absl::StrCat("steering knows ", int{net::kSteeredSlotsMax}, " slots at most"))
             : net::Steering::Load(request.balance.value_or(net::Balance::kLeastConnections),

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <map>
 
 #include "absl/status/status.h"
@@ -21,8 +22,10 @@ namespace uc::exec {
 namespace {
 
 constexpr int kFirstInherited = 3;
+// Room for what only the child knows.
+constexpr char kPidPlace[] = "0000000000";
 
-std::vector<std::string> Environment(const ChildOptions& options) {
+std::vector<std::string> Environment(const ChildOptions& options, const passwd* user) {
   std::map<std::string, std::string> variables;
   const auto put = [&variables](const std::string& variable) {
     const size_t equals = variable.find('=');
@@ -30,9 +33,22 @@ std::vector<std::string> Environment(const ChildOptions& options) {
       variables[variable.substr(0, equals)] = variable.substr(equals + 1);
   };
   for (char** variable = environ; *variable != nullptr; ++variable) put(*variable);
+  if (user != nullptr) {
+    variables["HOME"] = user->pw_dir;
+    variables["USER"] = variables["LOGNAME"] = user->pw_name;
+  }
   for (const std::string& variable : options.environment) put(variable);
-  for (size_t i = 0; i < options.descriptors.size(); ++i) {
-    variables[options.descriptors[i].first] = absl::StrCat(kFirstInherited + i);
+  // Somebody else's, if we have them.
+  for (const char* name : {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NODE_CHANNEL_FD"}) {
+    variables.erase(name);
+  }
+  if (!options.listeners.empty()) {
+    variables["LISTEN_FDS"] = absl::StrCat(options.listeners.size());
+    variables["LISTEN_PID"] = kPidPlace;
+  }
+  if (options.node_channel >= 0) {
+    variables["NODE_CHANNEL_FD"] = absl::StrCat(kFirstInherited + options.listeners.size());
+    variables["NODE_CHANNEL_SERIALIZATION_MODE"] = "json";
   }
   std::vector<std::string> all;
   for (const auto& [name, value] : variables) all.push_back(absl::StrCat(name, "=", value));
@@ -59,6 +75,21 @@ bool Inherit(std::vector<int> descriptors) {
   return close_range(static_cast<unsigned>(beyond), ~0u, 0) == 0;
 }
 
+std::vector<int> Inherited(const ChildOptions& options) {
+  std::vector<int> descriptors = options.listeners;
+  if (options.node_channel >= 0) descriptors.push_back(options.node_channel);
+  return descriptors;
+}
+
+// LISTEN_PID=, in the child: no allocation, the text has its room already.
+void TellPid(char* const* environment) {
+  constexpr char kName[] = "LISTEN_PID=";
+  for (; *environment != nullptr; ++environment) {
+    if (strncmp(*environment, kName, sizeof(kName) - 1) != 0) continue;
+    snprintf(*environment + sizeof(kName) - 1, sizeof(kPidPlace), "%d", static_cast<int>(getpid()));
+  }
+}
+
 struct Step {
   const char* what;
   int error;
@@ -75,6 +106,8 @@ struct Step {
   // If we go, by SIGKILL above all, the program must not stay behind with nobody to watch it.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
+  setpgid(0, 0);
+  TellPid(environment);
   if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) fail("--cwd");
   if (user != nullptr && (initgroups(user->pw_name, user->pw_gid) != 0 ||
                           setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) {
@@ -87,8 +120,7 @@ struct Step {
   for (int signal = 1; signal < NSIG; ++signal) {
     if (signal != SIGKILL && signal != SIGSTOP) ::signal(signal, SIG_DFL);
   }
-  std::vector<int> descriptors;
-  for (const auto& [name, fd] : options.descriptors) descriptors.push_back(fd);
+  std::vector<int> descriptors = Inherited(options);
   // The pipe for our own words stays open until exec closes it.
   descriptors.push_back(words);
   if (!Inherit(descriptors)) fail("descriptors");
@@ -114,7 +146,7 @@ absl::StatusOr<Child> Child::Start(const ChildOptions& options) {
   if (pipe2(ends, O_CLOEXEC) != 0) return absl::UnavailableError("no pipe for the program");
   const Fd ours(ends[0]);
   Fd theirs(ends[1]);
-  const std::vector<std::string> variables = Environment(options);
+  const std::vector<std::string> variables = Environment(options, user);
   const std::vector<char*> argv = Pointers(options.program.argv);
   const std::vector<char*> environment = Pointers(variables);
   const pid_t parent = getpid();
@@ -139,6 +171,8 @@ absl::StatusOr<Child> Child::Start(const ChildOptions& options) {
 void Child::Signal(int signal) const {
   syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
 }
+
+void Child::KillGroup() const { kill(-pid_, SIGKILL); }
 
 std::optional<int> Child::Reap() const {
   int status = 0;

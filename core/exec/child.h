@@ -1,4 +1,5 @@
-// Child: the program's process: started with its environment and channels, watched by a pidfd.
+// Child: the program's process, leader of a process group of its own: started with its environment and channels,
+// watched by a pidfd, and gone when we are.
 #ifndef CORE_EXEC_CHILD_H_
 #define CORE_EXEC_CHILD_H_
 
@@ -20,8 +21,9 @@ struct ChildOptions {
   std::string directory;                 // empty: where we are
   std::vector<std::string> environment;  // "KEY=VALUE"; wins over what we have
   std::string user;                      // empty: as we are
-  // What it inherits besides the standard streams, with the variable that tells it the number.
-  std::vector<std::pair<std::string, int>> descriptors;
+  // What it inherits besides the standard streams. Listening sockets, told as sd_listen_fds(3) wants it.
+  std::vector<int> listeners;
+  int node_channel = -1;  // told in NODE_CHANNEL_FD
 };
 
 class Child {
@@ -34,6 +36,8 @@ class Child {
   // Readable when it has ended.
   int fd() const { return pidfd_.get(); }
   void Signal(int signal) const;
+  // SIGKILL to it and to all that it started, unless they have left its process group.
+  void KillGroup() const;
   // Its wait status; nullopt: it runs.
   std::optional<int> Reap() const;
 

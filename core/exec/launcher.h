@@ -1,32 +1,57 @@
 // Launcher: the worker of a slot whose app is a program of its own, in any language, unchanged.
 //
 // It stands between the coordinator and the program: it keeps the link, the door and the heartbeat as any worker
-// does, starts the program with the preload library, brings its questions about listeners to the coordinator and the
-// coordinator's orders to it, and ends as it ends.
+// does, starts the program with the preload library, gives it the slot's listeners, brings it the coordinator's orders,
+// and ends as it ends.
 //
-//   READY   the program listens (or has said that it is ready, with LaunchOptions::wait_ready)
-//   drain   its listeners are closed to it, then it is asked to leave: by message or by signal
-//   health  it is silent when its event loop does not turn while connections wait for it
+//   READY   the program listens, or has said that it is ready (ReadyWhen)
+//   drain   its listeners are closed to it; when its requests in flight are answered, or half of the time is over, it
+//           is asked to leave, by message or by signal
+//   health  it is silent when it does not turn while connections wait for it (QueueWatch)
+//
+// Refused: a probe of the successor. It shares the slot's listener with the incumbent, so nobody can say which of
+// them a request of ours would meet.
 #ifndef CORE_EXEC_LAUNCHER_H_
 #define CORE_EXEC_LAUNCHER_H_
+
+#include <signal.h>
 
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "core/exec/program.h"
 #include "core/link/channel.h"
+#include "core/net/address.h"
 
 namespace uc::exec {
+
+enum class ReadyWhen {
+  kListens,  // its first listen(), or READY=1
+  kSaysSo,   // Node's process.send('ready'), or READY=1 (sd_notify)
+  kStarted,  // at once: for programs that serve nobody
+};
+enum class SocketWay {
+  kAuto,       // what fits the program
+  kPreload,    // its own listen()
+  kListenFds,  // it takes descriptors 3 and up (sd_listen_fds(3))
+};
 
 struct LaunchOptions {
   ProgramOptions program;
   std::string name;                      // of the cluster
-  std::string preload;                   // path of the library
   std::vector<std::string> environment;  // "KEY=VALUE", besides what we have ourselves
   std::string user;                      // to run it as; empty: as we are
-  bool wait_ready = false;
+  std::vector<net::Address> addresses;   // of --listen; empty: its own count
+  int backlog = 4096;                    // with LISTEN_FDS
+  ReadyWhen ready = ReadyWhen::kListens;
+  SocketWay sockets = SocketWay::kAuto;
+  absl::Duration listen_timeout = absl::Seconds(10);
+  absl::Duration kill_timeout = absl::Seconds(10);
+  absl::Duration heartbeat_period = absl::Milliseconds(500);
   bool shutdown_with_message = false;
-  int kill_signal = 2;  // SIGINT, as PM2 does
+  int kill_signal = SIGINT;  // as PM2 does
 };
 
 // In the coordinator, before it spawns: everything about the program that can be known without running it.

@@ -1,15 +1,15 @@
 #include "core/exec/listen_door.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/base/check.h"
+#include "core/exec/abstract_name.h"
 
 namespace uc::exec {
 namespace {
@@ -63,14 +63,6 @@ net::Address AddressOf(const Packet& packet) {
                                     packet.address_bytes);
 }
 
-Packet PacketOf(Say say, const net::Address& address) {
-  Packet packet;
-  packet.say = say;
-  packet.address_bytes = address.size();
-  memcpy(&packet.address, address.get(), address.size());
-  return packet;
-}
-
 Packet PacketOf(Say say, uint32_t number = 0) {
   Packet packet;
   packet.say = say;
@@ -78,21 +70,23 @@ Packet PacketOf(Say say, uint32_t number = 0) {
   return packet;
 }
 
+Packet AdoptPacket(uint32_t slot, const net::Address& address) {
+  Packet packet = PacketOf(Say::kAdopt, slot);
+  packet.address_bytes = address.size();
+  memcpy(&packet.address, address.get(), address.size());
+  return packet;
+}
+
 }  // namespace
 
 absl::StatusOr<ListenDoor> ListenDoor::Open(const std::string& name, uid_t user, Events events) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  UC_CHECK(name.size() < sizeof(address.sun_path) && name[0] == '@');
-  memcpy(address.sun_path, name.data(), name.size());
-  address.sun_path[0] = '\0';
+  const AbstractName address(name);
   Fd door(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const socklen_t size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  if (!door.valid() || bind(door.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+  if (!door.valid() || bind(door.get(), address.get(), address.size()) != 0 ||
       listen(door.get(), kKnocksMax) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat(name, ": cannot be made"));
   }
-  return ListenDoor(std::move(door), user, std::move(events));
+  return ListenDoor(name, std::move(door), user, std::move(events));
 }
 
 std::vector<int> ListenDoor::descriptors() const {
@@ -102,82 +96,158 @@ std::vector<int> ListenDoor::descriptors() const {
 }
 
 void ListenDoor::OnReadable(int fd) {
-  if (fd == door_.get()) {
-    Fd asker(accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    ucred who;
-    socklen_t size = sizeof(who);
-    if (!asker.valid() || getsockopt(asker.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 ||
-        (who.uid != geteuid() && who.uid != user_ && who.uid != 0)) {
-      return;
-    }
-    const int number = asker.get();
-    askers_[number] = Asker{++last_, std::move(asker), false, {}};
-    return;
-  }
+  if (fd == door_.get()) return Answer();
   const auto found = askers_.find(fd);
-  if (found != askers_.end()) Hear(found->second);
+  if (found != askers_.end() && !Hear(found->second)) Leave(found);
 }
 
-void ListenDoor::Hear(Asker& asker) {
+void ListenDoor::Answer() {
+  Fd fd(accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  ucred who;
+  socklen_t size = sizeof(who);
+  if (!fd.valid() || getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 ||
+      (who.uid != geteuid() && who.uid != user_ && who.uid != 0)) {
+    return;
+  }
+  Asker& asker = askers_[fd.get()];
+  asker.id = ++last_;
+  asker.pid = who.pid;
+  asker.fd = std::move(fd);
+}
+
+bool ListenDoor::Hear(Asker& asker) {
   Packet packet;
   Fd descriptor;
   switch (ReceivePacket(asker.fd.get(), &packet, &descriptor)) {
     case Heard::kNothing:
-      return;
+      return true;
     case Heard::kGone:
-      askers_.erase(asker.fd.get());
-      return;
+      return false;
     case Heard::kPacket:
       break;
   }
-  const ListenId id = asker.id;
   if (packet.say == Say::kMayBind) {
-    events_.may_bind(id, AddressOf(packet));
+    events_.may_bind(asker.id, {AddressOf(packet), packet.dual_stack != 0});
   } else if (packet.say == Say::kMayListen) {
-    events_.may_listen(id, AddressOf(packet));
-  } else if (packet.say == Say::kBound && descriptor.valid()) {
-    events_.bound(id, AddressOf(packet), std::move(descriptor));
+    events_.may_listen(asker.id, {AddressOf(packet), packet.dual_stack != 0},
+                       std::move(descriptor));
   } else if (packet.say == Say::kListening) {
-    asker.listening = true;
-    asker.address = AddressOf(packet);
-    events_.listening(id, asker.address);
+    BeginListening(asker, AddressOf(packet));
+  } else if (packet.say == Say::kBusy) {
+    asker.tally = Tally{packet.open, packet.number};
   }
+  return true;
 }
 
-void ListenDoor::Tell(ListenId id, Packet packet, int descriptor) {
+void ListenDoor::BeginListening(Asker& asker, const net::Address& address) {
+  asker.listens_on.push_back(address);
+  if (!asker.life.has_value()) {
+    absl::StatusOr<LifePage> life = LifePage::Make();
+    if (life.ok()) asker.life.emplace(*std::move(life));
+    // The process waits for this word, with a page or without.
+    SendPacket(asker.fd.get(), PacketOf(Say::kLife), life.ok() ? asker.life->fd() : -1);
+  }
+  SendPacket(asker.fd.get(), PacketOf(closed_ ? Say::kClose : Say::kOpen), -1);
+  for (const auto& [slot, one] : adopted_) {
+    if (one.first == address) {
+      SendPacket(asker.fd.get(), AdoptPacket(slot, address), one.second.get());
+    }
+  }
+  events_.listening(asker.id, address);
+}
+
+void ListenDoor::Leave(std::map<int, Asker>::iterator asker) {
+  if (asker->second.life.has_value()) {
+    const Life life = asker->second.life->Read();
+    departed_.turns += life.turns + 1;
+    departed_.accepts += life.accepts;
+    departed_.closes += life.accepts;
+  }
+  askers_.erase(asker);
+}
+
+void ListenDoor::Tell(AskerId id, Packet packet, int descriptor) {
+  packet.closed = closed_;
   for (const auto& [fd, asker] : askers_) {
     if (asker.id == id) SendPacket(fd, packet, descriptor);
   }
 }
 
-void ListenDoor::TellAll(Packet packet) {
+void ListenDoor::TellAll(const Packet& packet) {
   for (const auto& [fd, asker] : askers_) {
-    if (asker.listening) SendPacket(fd, packet, -1);
+    if (!asker.listens_on.empty()) SendPacket(fd, packet, -1);
   }
 }
 
-void ListenDoor::TakeThis(ListenId id, int listener) {
-  Tell(id, PacketOf(Say::kTakeThis), listener);
-}
-void ListenDoor::BindThere(ListenId id, const net::Address& address) {
-  Tell(id, PacketOf(Say::kBindThere, address));
-}
-void ListenDoor::LeaveAlone(ListenId id) { Tell(id, PacketOf(Say::kLeaveAlone)); }
-void ListenDoor::Fail(ListenId id, int error) {
+void ListenDoor::TakeThis(AskerId id, int socket) { Tell(id, PacketOf(Say::kTakeThis), socket); }
+void ListenDoor::KeepYours(AskerId id) { Tell(id, PacketOf(Say::kKeepYours)); }
+void ListenDoor::LeaveAlone(AskerId id) { Tell(id, PacketOf(Say::kLeaveAlone)); }
+void ListenDoor::Fail(AskerId id, int error) {
   Tell(id, PacketOf(Say::kFails, static_cast<uint32_t>(error)));
 }
 
-void ListenDoor::Close() { TellAll(PacketOf(Say::kClose)); }
-void ListenDoor::Reopen() { TellAll(PacketOf(Say::kOpen)); }
-
-void ListenDoor::Adopt(uint32_t slot, const net::Address& address, int listener) {
-  Packet packet = PacketOf(Say::kAdopt, address);
-  packet.number = slot;
-  for (const auto& [fd, asker] : askers_) {
-    if (asker.listening && asker.address == address) SendPacket(fd, packet, listener);
-  }
+void ListenDoor::Close() {
+  closed_ = true;
+  for (auto& [fd, asker] : askers_) asker.tally.reset();
+  TellAll(PacketOf(Say::kClose));
 }
 
-void ListenDoor::Release(uint32_t slot) { TellAll(PacketOf(Say::kRelease, slot)); }
+void ListenDoor::Admit() {
+  closed_ = false;
+  TellAll(PacketOf(Say::kOpen));
+}
+
+void ListenDoor::Adopt(uint32_t slot, const net::Address& address, Fd listener) {
+  for (const auto& [fd, asker] : askers_) {
+    if (std::count(asker.listens_on.begin(), asker.listens_on.end(), address) > 0) {
+      SendPacket(fd, AdoptPacket(slot, address), listener.get());
+    }
+  }
+  adopted_.emplace(slot, std::make_pair(address, std::move(listener)));
+}
+
+void ListenDoor::Release(uint32_t slot) {
+  adopted_.erase(slot);
+  TellAll(PacketOf(Say::kRelease, slot));
+}
+
+Life ListenDoor::Total() const {
+  Life total = departed_;
+  for (const auto& [fd, asker] : askers_) {
+    if (!asker.life.has_value()) continue;
+    const Life life = asker.life->Read();
+    total.turns += life.turns;
+    total.accepts += life.accepts;
+    total.closes += std::min(life.closes, life.accepts);
+  }
+  return total;
+}
+
+std::optional<ListenDoor::Tally> ListenDoor::Connections() const {
+  Tally all;
+  for (const auto& [fd, asker] : askers_) {
+    if (asker.listens_on.empty()) continue;
+    if (!asker.tally.has_value()) return std::nullopt;
+    all.open += asker.tally->open;
+    all.busy += asker.tally->busy;
+  }
+  return all;
+}
+
+bool ListenDoor::anybody_listens() const {
+  return std::any_of(askers_.begin(), askers_.end(),
+                     [](const auto& entry) { return !entry.second.listens_on.empty(); });
+}
+
+pid_t ListenDoor::accepting_pid() const {
+  AskerId first = 0;
+  pid_t pid = 0;
+  for (const auto& [fd, asker] : askers_) {
+    if (asker.listens_on.empty() || (first != 0 && asker.id > first)) continue;
+    first = asker.id;
+    pid = asker.pid;
+  }
+  return pid;
+}
 
 }  // namespace uc::exec

@@ -1,15 +1,21 @@
 #include "core/exec/program.h"
 
+#include <elf.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/base/fd.h"
 
 namespace uc::exec {
 namespace {
@@ -41,9 +47,33 @@ std::optional<std::string> InPath(const std::string& name) {
   return std::nullopt;
 }
 
+// The names of its sections, as one text; empty: it has none.
+std::string SectionNames(const Fd& file, const Elf64_Ehdr& head) {
+  if (head.e_shentsize != sizeof(Elf64_Shdr) || head.e_shstrndx >= head.e_shnum) return "";
+  Elf64_Shdr names;
+  const off_t where = static_cast<off_t>(head.e_shoff + head.e_shstrndx * sizeof(names));
+  if (pread(file.get(), &names, sizeof(names), where) != sizeof(names)) return "";
+  std::string text(std::min<size_t>(names.sh_size, 64 * 1024), '\0');
+  const ssize_t size =
+      pread(file.get(), text.data(), text.size(), static_cast<off_t>(names.sh_offset));
+  text.resize(size < 0 ? 0 : static_cast<size_t>(size));
+  return text;
+}
+
 std::string BaseName(absl::string_view path) {
   const size_t slash = path.rfind('/');
   return std::string(slash == absl::string_view::npos ? path : path.substr(slash + 1));
+}
+
+std::string WorkingDirectory() {
+  char path[PATH_MAX];
+  return getcwd(path, sizeof(path)) != nullptr ? path : ".";
+}
+
+// Not resolved: a symbolic link is where a deploy puts the next version.
+std::string Absolute(const std::string& path, const std::string& from) {
+  if (path.empty()) return from;
+  return path[0] == '/' ? path : absl::StrCat(from, "/", path);
 }
 
 }  // namespace
@@ -55,13 +85,28 @@ absl::string_view InterpreterOf(absl::string_view path) {
   return "";
 }
 
+bool BypassesLibc(const std::string& path) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Elf64_Ehdr head;
+  if (!file.valid() || pread(file.get(), &head, sizeof(head), 0) != sizeof(head) ||
+      memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
+      head.e_phentsize != sizeof(Elf64_Phdr)) {
+    return false;
+  }
+  bool linker = false;
+  for (int i = 0; i < head.e_phnum; ++i) {
+    Elf64_Phdr part;
+    const off_t where = static_cast<off_t>(head.e_phoff + static_cast<size_t>(i) * sizeof(part));
+    if (pread(file.get(), &part, sizeof(part), where) != sizeof(part)) return false;
+    linker |= part.p_type == PT_INTERP;
+  }
+  return !linker || absl::StrContains(SectionNames(file, head), ".go.buildinfo");
+}
+
 absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
   std::string interpreter = options.interpreter;
   if (interpreter.empty()) interpreter = std::string(InterpreterOf(options.path));
-  const bool relative = !absl::StartsWith(options.path, "/");
-  const std::string path = relative && !options.directory.empty()
-                               ? absl::StrCat(options.directory, "/", options.path)
-                               : options.path;
+  const std::string path = Absolute(options.path, Absolute(options.directory, WorkingDirectory()));
   Program program;
   if (interpreter.empty() || interpreter == "none") {
     const std::optional<std::string> found =
@@ -71,7 +116,7 @@ absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
     struct stat file;
     if (!found.has_value() || stat(found->c_str(), &file) != 0) {
       return absl::NotFoundError(absl::StrCat(
-          options.path, ": no such app: not hello, echo or static, no file, and nothing in PATH"));
+          options.path, ": no such app: not hello, echo or static, no file, and not in PATH"));
     }
     if (!IsExecutableFile(*found)) {
       return absl::PermissionDeniedError(
@@ -79,7 +124,7 @@ absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
                        ": is not executable, and its name does not tell an interpreter (chmod +x, "
                        "or --interpreter=)"));
     }
-    program.argv.push_back(absl::StrContains(*found, '/') ? *found : absl::StrCat("./", *found));
+    program.argv.push_back(*found);
   } else {
     struct stat file;
     if (stat(path.c_str(), &file) != 0) {
@@ -94,10 +139,14 @@ absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
           absl::StrCat(options.path, ": its interpreter '", interpreter,
                        "' is not in PATH (install it, or --interpreter=PATH)"));
     }
-    program.argv = {*found, path};
+    program.argv = {*found};
+    program.argv.insert(program.argv.end(), options.interpreter_arguments.begin(),
+                        options.interpreter_arguments.end());
+    program.argv.push_back(path);
     program.node = BaseName(interpreter) == "node" || BaseName(interpreter) == "nodejs";
   }
   program.argv.insert(program.argv.end(), options.arguments.begin(), options.arguments.end());
+  program.bypasses_libc = BypassesLibc(program.argv[0]);
   return program;
 }
 

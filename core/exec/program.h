@@ -15,18 +15,22 @@ namespace uc::exec {
 struct ProgramOptions {
   std::string path;         // as it was given; relative to `directory`
   std::string interpreter;  // empty: by the path's ending; "none": run the path itself
+  std::vector<std::string> interpreter_arguments;  // before the path
   std::vector<std::string> arguments;
   std::string directory;  // empty: where we are
 };
 
-// What execvp(3) wants. argv[0] may be a bare name, which PATH resolves.
 struct Program {
-  std::vector<std::string> argv;
-  bool node = false;  // speaks Node's IPC channel
+  std::vector<std::string> argv;  // argv[0]: a path
+  bool node = false;              // speaks Node's IPC channel
+  bool bypasses_libc = false;     // static, or Go: no preload library reaches its sockets
 };
 
 // "node" for .js .mjs .cjs, "python3" for .py, "ruby" for .rb, "perl" for .pl, "bash" for .sh; "" for others.
 absl::string_view InterpreterOf(absl::string_view path);
+
+// An ELF executable without a dynamic linker, or built by Go.
+bool BypassesLibc(const std::string& path);
 
 // NotFound, PermissionDenied, InvalidArgument in one line: no such file, a directory, not executable and no
 // interpreter known for it, interpreter not installed.

@@ -25,6 +25,8 @@ enum class Type : uint16_t {
   kHello = 12,
   kHolds = 13,
   kHelloEnd = 14,
+  kClaim = 15,
+  kClaimed = 16,
 };
 
 constexpr size_t kReasonBytesMax = 1000;
@@ -138,6 +140,21 @@ struct Encoder {
     writer.Text(absl::string_view(refused.reason).substr(0, kReasonBytesMax));
     return writer.Take();
   }
+  std::string operator()(const Claim& claim) const {
+    Writer writer(Type::kClaim);
+    writer.Number<uint32_t>(claim.id);
+    writer.Number<uint32_t>(claim.ordinal);
+    writer.Number<uint8_t>(claim.dual_stack);
+    writer.Text(absl::string_view(claim.address).substr(0, kReasonBytesMax));
+    return writer.Take();
+  }
+  std::string operator()(const Claimed& claimed) const {
+    Writer writer(Type::kClaimed);
+    writer.Number<uint32_t>(claimed.id);
+    writer.Number<uint32_t>(claimed.error);
+    writer.Text(absl::string_view(claimed.address).substr(0, kReasonBytesMax));
+    return writer.Take();
+  }
 
  private:
   static std::string OfSlot(Type type, uint32_t slot) {
@@ -242,6 +259,25 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
         return absl::InvalidArgumentError("link: malformed refusal");
       }
       message = std::move(refused);
+      break;
+    }
+    case Type::kClaim: {
+      Claim claim;
+      claim.id = reader.Number<uint32_t>();
+      claim.ordinal = reader.Number<uint32_t>();
+      const uint8_t dual_stack = reader.Number<uint8_t>();
+      claim.dual_stack = dual_stack == 1;
+      claim.address = reader.Text();
+      if (dual_stack > 1) return absl::InvalidArgumentError("link: malformed claim");
+      message = std::move(claim);
+      break;
+    }
+    case Type::kClaimed: {
+      Claimed claimed;
+      claimed.id = reader.Number<uint32_t>();
+      claimed.error = reader.Number<uint32_t>();
+      claimed.address = reader.Text();
+      message = std::move(claimed);
       break;
     }
     default:

@@ -18,7 +18,7 @@
 
 namespace uc::link {
 
-inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kVersion = 3;
 inline constexpr int kWorkerLinkFd = 3;  // where an exec'd worker finds its end
 inline constexpr size_t kMessageBytesMax = 8192;
 inline constexpr size_t kDescriptorsMax = 240;  // per message; the kernel takes 253 (SCM_MAX_FD)
@@ -72,11 +72,26 @@ struct Release {
   uint32_t slot = 0;
 };
 
-// Worker to coordinator, after it bound: its listeners as descriptors, for the slot to keep.
+// Worker to coordinator, after it bound: its listeners as descriptors, for the slot to keep. The worker of a program
+// says so again for each address that the program adds.
 struct Bound {};
 // Worker to coordinator: can serve from now on.
 struct Ready {
   bool http = true;  // its app speaks HTTP: it can be probed
+};
+// Worker to coordinator: its program wants to listen on `address`. Port 0: the `ordinal`-th time that it did not
+// mind which. Claimed answers; all workers are given the same.
+struct Claim {
+  uint32_t id = 0;
+  uint32_t ordinal = 0;
+  bool dual_stack = false;  // IPv6: takes IPv4 as well
+  std::string address;
+};
+// Coordinator to worker. `error`: errno, then `address` is why; else the port is resolved.
+struct Claimed {
+  uint32_t id = 0;
+  uint32_t error = 0;
+  std::string address;
 };
 // Worker to coordinator: cannot start; exits next.
 struct Refused {
@@ -100,7 +115,7 @@ struct Holds {
 struct HelloEnd {};
 
 using Message = std::variant<Assign, Admit, Serve, Drain, Give, Reopen, Adopt, Release, Bound,
-                             Ready, Refused, Hello, Holds, HelloEnd>;
+                             Ready, Refused, Hello, Holds, HelloEnd, Claim, Claimed>;
 
 // Fixed-width little-endian fields behind {version, type}. Never larger than kMessageBytesMax.
 std::string Encode(const Message& message);

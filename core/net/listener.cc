@@ -72,11 +72,11 @@ int BindShared(const Fd& fd, const Address& address) {
   return SetFlag(fd, SOL_SOCKET, SO_REUSEADDR, 0);
 }
 
-absl::StatusOr<Fd> OpenSocket(const Address& address) {
+absl::StatusOr<Fd> OpenSocket(const Address& address, const ListenOptions& options) {
   Fd fd(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
   if (!fd.valid()) return BindError(errno, address);
   // Each address family has its own listeners: [::]:80 and 0.0.0.0:80 stand side by side.
-  if (address.family() == AF_INET6) SetFlag(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+  if (address.family() == AF_INET6) SetFlag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !options.dual_stack);
   return fd;
 }
 
@@ -92,7 +92,7 @@ absl::StatusOr<Address> NameOf(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
 }  // namespace
 
 absl::StatusOr<Fd> Bind(const Address& address, const ListenOptions& options) {
-  absl::StatusOr<Fd> fd = OpenSocket(address);
+  absl::StatusOr<Fd> fd = OpenSocket(address, options);
   if (!fd.ok()) return fd.status();
   // One socket per slot on one address.
   if (SetFlag(*fd, SOL_SOCKET, SO_REUSEPORT) != 0) return BindError(errno, address);
@@ -117,8 +117,8 @@ absl::Status StartListening(const Fd& socket, const Address& address,
   return absl::OkStatus();
 }
 
-absl::Status ProbeFree(const Address& address) {
-  const absl::StatusOr<Fd> fd = OpenSocket(address);
+absl::Status ProbeFree(const Address& address, const ListenOptions& options) {
+  const absl::StatusOr<Fd> fd = OpenSocket(address, options);
   if (!fd.ok()) return fd.status();
   // Without SO_REUSEPORT; SO_REUSEADDR passes TIME_WAIT but neither listeners nor sockets bound
   // without it, as all of ours are.

@@ -17,10 +17,11 @@ struct ListenOptions {
   // The kernel holds a connection back until its first bytes came (TCP_DEFER_ACCEPT, seconds, 0 =
   // off). Only for protocols where the client speaks first (HTTP).
   int defer_accept_seconds = 0;
+  bool dual_stack = false;  // an IPv6 socket takes IPv4 as well: what some programs expect
 };
 
 // A bound socket that does NOT listen yet: SO_REUSEPORT, TCP_NODELAY (inherited by what it
-// accepts), IPV6_V6ONLY for IPv6, non-blocking, close-on-exec. Errors name the address and the
+// accepts), IPV6_V6ONLY for IPv6 unless dual_stack, non-blocking, close-on-exec. Errors name the address and the
 // likely cure: EADDRINUSE (who holds it is not ours), EACCES (privileged port: CAP_NET_BIND_SERVICE
 // or net.ipv4.ip_unprivileged_port_start), EADDRNOTAVAIL.
 absl::StatusOr<Fd> Bind(const Address& address, const ListenOptions& options);
@@ -32,7 +33,7 @@ absl::Status StartListening(const Fd& socket, const Address& address, const List
 // OK if nobody has the address: a bind WITHOUT SO_REUSEPORT, undone at once. SO_REUSEPORT removes
 // the kernel's guard against a second cluster on the same address; this is the guard's replacement.
 // Also says EACCES for privileged ports. Port 0 is always free.
-absl::Status ProbeFree(const Address& address);
+absl::Status ProbeFree(const Address& address, const ListenOptions& options = {});
 
 // What the socket is really bound to (resolves port 0).
 absl::StatusOr<Address> LocalAddress(const Fd& socket);

@@ -19,7 +19,7 @@
 namespace uc::scoreboard {
 
 inline constexpr uint64_t kMagic = 0x64726f6273637275;  // "urcsbord"
-inline constexpr uint32_t kLayoutVersion = 2;
+inline constexpr uint32_t kLayoutVersion = 3;
 inline constexpr uint32_t kSlotsMax = 1024;
 inline constexpr uint32_t kWorkerRows = 2 * kSlotsMax;
 inline constexpr uint32_t kDepartedRow = kWorkerRows;
@@ -61,6 +61,11 @@ struct alignas(64) WorkerRow {
   alignas(64) std::atomic<int64_t> heartbeat_ns;  // CLOCK_MONOTONIC of the last turn of its loop
   std::atomic<uint32_t> in_flight;                // requests begun and not answered
   std::atomic<uint32_t> idle;                     // keep-alive connections between requests
+  // Of a worker that runs a program: the process that it started, the one that accepts, and whether connections
+  // wait that nobody takes.
+  std::atomic<int32_t> program_pid;
+  std::atomic<int32_t> accepting_pid;
+  std::atomic<uint32_t> work_waits;
   alignas(64) Counters counters;
 };
 
@@ -100,6 +105,8 @@ struct Header {
   char balance[kNameBytes];           // "least-connections"
   char binary[kTextBytes];            // the path that workers are exec'd from
   char command_line[2 * kTextBytes];  // what `start` was called with
+  char claims[kTextBytes];            // the addresses that a program has asked for (claims.h)
+  std::atomic<uint32_t> program;      // the app is a program of its own: workers count no requests
 };
 
 struct Layout {

@@ -204,6 +204,9 @@ void FoldAndFree(Layout& layout, uint32_t row) {
   freed.heartbeat_ns.store(0, std::memory_order_relaxed);
   freed.in_flight.store(0, std::memory_order_relaxed);
   freed.idle.store(0, std::memory_order_relaxed);
+  freed.program_pid.store(0, std::memory_order_relaxed);
+  freed.accepting_pid.store(0, std::memory_order_relaxed);
+  freed.work_waits.store(0, std::memory_order_relaxed);
   freed.state.store(static_cast<uint32_t>(RowState::kFree), std::memory_order_release);
   sequence.store(sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }

@@ -99,7 +99,7 @@ class BadStart(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".js") as script:
             script.write("require('http')\n")
             script.flush()
-            self.refused(script.name, script.name)
+            self.refused("exited with code 0 before it listened", script.name)
 
     def test_shared_objects(self):
         self.refused("ABI", fixture("libotherabi.so"), "--listen=127.0.0.1:0", "-i", "2")

@@ -14,6 +14,7 @@ for tool in tools/load/uring-cluster-load tools/delay_line/uring-cluster-delay-l
     [ ! -e "$root/$tool" ] || [ -d "$root/$tool" ] || cp -L "$root/$tool" "$copies"
 done
 export UC_TOOLS=${UC_TOOLS:-$copies}
+cp -L "${UC_PROGRAMS:-$root/tests/exec/fixtures}/inheriting_server" "$copies"
 chmod 755 "$copies"/*
 export UC_BINARY=$copies/uring-cluster UC_FIXTURES=$copies
 export PYTHONDONTWRITEBYTECODE=1

@@ -41,7 +41,9 @@ const std::vector<Message>& OneOfEach() {
       Refused{true, "no such app"},
       Hello{7, 9, Phase::kDraining, 5},
       Holds{4},
-      HelloEnd{}};
+      HelloEnd{},
+      Claim{3, 1, true, "[::]:0"},
+      Claimed{3, 98, "in use"}};
   return *messages;
 }
 
@@ -92,6 +94,15 @@ TEST(MessageTest, MessagesWithoutFieldsRoundTrip) {
   Through(Reopen{});
   Through(Bound{});
   Through(HelloEnd{});
+  const Claim claim = Through(Claim{3, 1, true, "[::]:0"});
+  EXPECT_EQ(claim.id, 3u);
+  EXPECT_EQ(claim.ordinal, 1u);
+  EXPECT_TRUE(claim.dual_stack);
+  EXPECT_EQ(claim.address, "[::]:0");
+  const Claimed claimed = Through(Claimed{3, 98, "in use"});
+  EXPECT_EQ(claimed.id, 3u);
+  EXPECT_EQ(claimed.error, 98u);
+  EXPECT_EQ(claimed.address, "in use");
 }
 
 TEST(MessageTest, SlotsRoundTrip) {
@@ -154,13 +165,13 @@ TEST(MessageTest, MostAndLongestAddressesFitIntoOneMessage) {
 
 TEST(MessageTest, FieldsAreLittleEndianBehindVersionAndType) {
   EXPECT_EQ(Encode(Drain{DrainKind::kPrompt, 0x01020304}),
-            std::string("\x02\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
+            std::string("\x03\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
 }
 
 TEST(MessageTest, OtherVersionIsRefusedByItsNumber) {
   for (std::string bytes : {Encode(Ready{}), Encode(Assign{})}) {
-    bytes[0] = 3;
-    ExpectRefused(bytes, "version 3, this is 2");
+    bytes[0] = 2;
+    ExpectRefused(bytes, "version 2, this is 3");
   }
 }
 

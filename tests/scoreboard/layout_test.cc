@@ -10,7 +10,7 @@ namespace {
 
 TEST(LayoutTest, MagicAndVersionArePinned) {
   EXPECT_EQ(kMagic, 0x64726f6273637275u);
-  EXPECT_EQ(kLayoutVersion, 2u);
+  EXPECT_EQ(kLayoutVersion, 3u);
 }
 
 TEST(LayoutTest, HeaderBeginsWithMagicAndVersion) {
@@ -41,7 +41,9 @@ TEST(LayoutTest, HeaderTextsArePinned) {
   EXPECT_EQ(offsetof(Header, balance), 6288u);
   EXPECT_EQ(offsetof(Header, binary), 6352u);
   EXPECT_EQ(offsetof(Header, command_line), 8400u);
-  EXPECT_EQ(sizeof(Header), 12496u);
+  EXPECT_EQ(offsetof(Header, claims), 12496u);
+  EXPECT_EQ(offsetof(Header, program), 14544u);
+  EXPECT_EQ(sizeof(Header), 14552u);
 }
 
 TEST(LayoutTest, SlotRowIsOneCacheLine) {
@@ -56,6 +58,9 @@ TEST(LayoutTest, WritersOfAWorkerRowShareNoCacheLine) {
   EXPECT_EQ(alignof(WorkerRow), 64u);
   EXPECT_EQ(offsetof(WorkerRow, state), 0u);
   EXPECT_EQ(offsetof(WorkerRow, heartbeat_ns), 64u);
+  EXPECT_EQ(offsetof(WorkerRow, program_pid), 80u);
+  EXPECT_EQ(offsetof(WorkerRow, accepting_pid), 84u);
+  EXPECT_EQ(offsetof(WorkerRow, work_waits), 88u);
   EXPECT_EQ(offsetof(WorkerRow, counters), 128u);
   EXPECT_EQ(sizeof(WorkerRow), 2304u);
 }
@@ -70,9 +75,9 @@ TEST(LayoutTest, CountersArePinned) {
 }
 
 TEST(LayoutTest, RowsFollowTheHeaderAndTheLastIsOfTheDeparted) {
-  EXPECT_EQ(offsetof(Layout, slots), 12544u);
-  EXPECT_EQ(offsetof(Layout, workers), 12544u + 64 * kSlotsMax);
-  EXPECT_EQ(sizeof(Layout), 12544u + 64 * kSlotsMax + 2304 * (kWorkerRows + 1));
+  EXPECT_EQ(offsetof(Layout, slots), 14592u);
+  EXPECT_EQ(offsetof(Layout, workers), 14592u + 64 * kSlotsMax);
+  EXPECT_EQ(sizeof(Layout), 14592u + 64 * kSlotsMax + 2304 * (kWorkerRows + 1));
   EXPECT_EQ(kDepartedRow, kWorkerRows);
 }
 

@@ -1,0 +1,72 @@
+#include "core/coordinator/claims.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/net/listener.h"
+
+namespace uc::coordinator {
+namespace {
+
+std::string WishOf(const link::Claim& claim) {
+  return absl::StrCat(claim.address, " ", claim.ordinal, claim.dual_stack ? " dual" : " single");
+}
+
+}  // namespace
+
+absl::StatusOr<net::Address> Claims::Take(const link::Claim& claim) {
+  const std::string wish = WishOf(claim);
+  const auto known =
+      std::find_if(held_.begin(), held_.end(), [&](const Held& held) { return held.wish == wish; });
+  if (known != held_.end()) return known->address;
+  const absl::StatusOr<net::Address> address = net::Address::Parse(claim.address);
+  if (!address.ok()) return address.status();
+  if (held_.size() >= link::kAddressesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a cluster has at most ", link::kAddressesMax, " addresses"));
+  }
+  net::ListenOptions options;
+  options.dual_stack = claim.dual_stack;
+  if (absl::Status status = net::ProbeFree(*address, options); !status.ok()) return status;
+  absl::StatusOr<Fd> socket = net::Bind(*address, options);
+  if (!socket.ok()) return socket.status();
+  const absl::StatusOr<net::Address> local = net::LocalAddress(*socket);
+  if (!local.ok()) return local.status();
+  held_.push_back({wish, *local, *std::move(socket)});
+  return *local;
+}
+
+std::vector<net::Address> Claims::addresses() const {
+  std::vector<net::Address> all;
+  for (const Held& held : held_) {
+    if (std::count(all.begin(), all.end(), held.address) == 0) all.push_back(held.address);
+  }
+  return all;
+}
+
+std::string Claims::ToText() const {
+  return absl::StrJoin(held_, ",", [](std::string* out, const Held& held) {
+    absl::StrAppend(out, held.wish, " ", held.address.ToString());
+  });
+}
+
+void Claims::Restore(absl::string_view text) {
+  for (const absl::string_view entry : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    const std::vector<std::string> words = absl::StrSplit(entry, ' ');
+    if (words.size() != 4) continue;
+    const absl::StatusOr<net::Address> address = net::Address::Parse(words[3]);
+    if (!address.ok()) continue;
+    net::ListenOptions options;
+    options.dual_stack = words[2] == "dual";
+    absl::StatusOr<Fd> socket = net::Bind(*address, options);
+    held_.push_back({absl::StrCat(words[0], " ", words[1], " ", words[2]), *address,
+                     socket.ok() ? *std::move(socket) : Fd()});
+  }
+}
+
+}  // namespace uc::coordinator

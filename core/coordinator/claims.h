@@ -1,0 +1,43 @@
+// Claims: the addresses that a program has asked for, beyond those of --listen, held for the life of the cluster.
+//
+// All slots are given the same address for the same wish, port 0 included, and nobody else can have it: a claim is a
+// bound socket that never listens. SO_REUSEPORT alone would let another cluster share it unnoticed.
+#ifndef CORE_COORDINATOR_CLAIMS_H_
+#define CORE_COORDINATOR_CLAIMS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/base/fd.h"
+#include "core/link/message.h"
+#include "core/net/address.h"
+
+namespace uc::coordinator {
+
+class Claims {
+ public:
+  // The address with its port resolved. Errors as net::Bind's.
+  absl::StatusOr<net::Address> Take(const link::Claim& claim);
+  // In the order in which they came.
+  std::vector<net::Address> addresses() const;
+
+  // For the scoreboard, and back from there: a coordinator that comes after this one. What cannot be claimed again
+  // is held by the slots' listeners, and only remembered.
+  std::string ToText() const;
+  void Restore(absl::string_view text);
+
+ private:
+  struct Held {
+    std::string wish;  // "[::]:0 1 dual": address, ordinal, kind
+    net::Address address;
+    Fd socket;
+  };
+  std::vector<Held> held_;
+};
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_CLAIMS_H_

@@ -1,0 +1,27 @@
+// PreloadFile: the preload library as a file that the dynamic linker of any process can map.
+//
+// It is in this binary, so that one binary is enough. A file, not a memfd: what the program starts in its turn
+// inherits LD_PRELOAD but not our descriptors. Not in the run directory: that is closed to other users (--user), and
+// /run is often mounted noexec.
+#ifndef CORE_EXEC_PRELOAD_FILE_H_
+#define CORE_EXEC_PRELOAD_FILE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace uc::exec {
+
+// The library's bytes.
+absl::string_view PreloadImage();
+
+// Its path in the first of `folders` where it can be mapped executable; written if it is not there yet, in a folder
+// of our own, and never removed: others may run with it. FailedPrecondition: nowhere.
+absl::StatusOr<std::string> PlacePreload(const std::vector<std::string>& folders = {
+                                             "/tmp", "/var/tmp", "/dev/shm"});
+
+}  // namespace uc::exec
+
+#endif  // CORE_EXEC_PRELOAD_FILE_H_

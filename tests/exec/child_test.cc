@@ -1,0 +1,118 @@
+#include "core/exec/child.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace uc::exec {
+namespace {
+
+using testing::HasSubstr;
+
+class ChildTest : public testing::Test {
+ protected:
+  ChildOptions Shell(const std::string& script) {
+    ChildOptions options;
+    options.program.argv = {"/bin/sh", "-c", script};
+    return options;
+  }
+  // Its wait status.
+  static int End(const Child& child) {
+    pollfd watch = {child.fd(), POLLIN, 0};
+    EXPECT_EQ(poll(&watch, 1, 10'000), 1) << "it does not end";
+    return child.Reap().value_or(-1);
+  }
+  int Run(const ChildOptions& options) {
+    const absl::StatusOr<Child> child = Child::Start(options);
+    EXPECT_TRUE(child.ok()) << child.status();
+    return child.ok() ? End(*child) : -1;
+  }
+};
+
+TEST_F(ChildTest, EndsAsTheProgramEnds) {
+  EXPECT_EQ(WEXITSTATUS(Run(Shell("exit 7"))), 7);
+  EXPECT_EQ(WTERMSIG(Run(Shell("kill -TERM $$"))), SIGTERM);
+}
+
+TEST_F(ChildTest, EnvironmentIsOursAndWhatIsGivenWins) {
+  setenv("UC_OURS", "inherited", 1);
+  setenv("UC_BOTH", "ours", 1);
+  ChildOptions options = Shell("test $UC_OURS = inherited && test $UC_BOTH = given");
+  options.environment = {"UC_BOTH=given"};
+  EXPECT_EQ(Run(options), 0);
+}
+
+TEST_F(ChildTest, RunsInItsDirectoryAndInAGroupOfItsOwn) {
+  ChildOptions options = Shell("test $(pwd) = /proc && test $(cut -d' ' -f5 /proc/$$/stat) = $$");
+  options.directory = "/proc";
+  EXPECT_EQ(Run(options), 0);
+}
+
+TEST_F(ChildTest, ListenersAreToldAsSystemdTellsThem) {
+  const Fd one(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Fd two(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ChildOptions options = Shell(
+      "test $LISTEN_FDS = 2 && test $LISTEN_PID = $$ && test -S /proc/$$/fd/3 && test -S "
+      "/proc/$$/fd/4");
+  options.listeners = {one.get(), two.get()};
+  EXPECT_EQ(Run(options), 0);
+}
+
+TEST_F(ChildTest, NothingElseIsInherited) {
+  const Fd pipe(dup(STDOUT_FILENO));  // without O_CLOEXEC
+  setenv("LISTEN_FDS", "1", 1);
+  setenv("NODE_CHANNEL_FD", "9", 1);
+  EXPECT_EQ(Run(Shell("test -z \"$LISTEN_FDS$NODE_CHANNEL_FD\" && test ! -e /proc/$$/fd/3")), 0);
+  unsetenv("LISTEN_FDS");
+  unsetenv("NODE_CHANNEL_FD");
+}
+
+TEST_F(ChildTest, SignalsAreAsTheProgramExpectsThem) {
+  signal(SIGUSR1, SIG_IGN);
+  EXPECT_EQ(WTERMSIG(Run(Shell("kill -USR1 $$"))), SIGUSR1);
+  signal(SIGUSR1, SIG_DFL);
+}
+
+TEST_F(ChildTest, WholeGroupIsKilled) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const Fd reading(ends[0]);
+  Fd writing(ends[1]);
+  ChildOptions options = Shell("cat /dev/zero >/dev/null & wait");
+  options.listeners = {writing.get()};  // any descriptor: it is open as long as one of them lives
+  const absl::StatusOr<Child> child = Child::Start(options);
+  ASSERT_TRUE(child.ok()) << child.status();
+  writing.Reset();
+  child->KillGroup();
+  EXPECT_EQ(WTERMSIG(End(*child)), SIGKILL);
+  char byte;
+  EXPECT_EQ(read(reading.get(), &byte, 1), 0);
+}
+
+// --- Errors ---
+
+TEST_F(ChildTest, WhatCannotBeExecutedSaysWhy) {
+  ChildOptions options;
+  options.program.argv = {"/no/such/program"};
+  EXPECT_THAT(std::string(Child::Start(options).status().message()),
+              HasSubstr("/no/such/program: No such file"));
+}
+
+TEST_F(ChildTest, MissingDirectoryAndUnknownUserAreNamed) {
+  ChildOptions options = Shell("true");
+  options.directory = "/no/such/directory";
+  EXPECT_THAT(std::string(Child::Start(options).status().message()), HasSubstr("--cwd"));
+  options = Shell("true");
+  options.user = "no-such-user";
+  EXPECT_THAT(std::string(Child::Start(options).status().message()), HasSubstr("--user"));
+}
+
+}  // namespace
+}  // namespace uc::exec

@@ -1,0 +1,100 @@
+#include "tools/launch.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "core/app/load.h"
+#include "tools/start.h"
+
+namespace uc::tools {
+namespace {
+
+absl::StatusOr<int> ToSignal(absl::string_view text) {
+  absl::string_view name = text;
+  absl::ConsumePrefix(&name, "SIG");
+  int number = 0;
+  if (absl::SimpleAtoi(name, &number) && number > 0 && number < NSIG) return number;
+  for (number = 1; number < NSIG; ++number) {
+    const char* const known = sigabbrev_np(number);
+    if (known != nullptr && name == known) return number;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--kill-signal=", text, ": no such signal; examples: SIGINT, TERM, 15"));
+}
+
+absl::StatusOr<exec::ReadyWhen> ToReadyWhen(const LaunchRequest& launch) {
+  const std::string& text = launch.ready;
+  if (text.empty()) {
+    return launch.wait_ready ? exec::ReadyWhen::kSaysSo : exec::ReadyWhen::kListens;
+  }
+  if (launch.wait_ready && text != "message") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--wait-ready is --ready=message, but there is --ready=", text));
+  }
+  if (text == "listen") return exec::ReadyWhen::kListens;
+  if (text == "message") return exec::ReadyWhen::kSaysSo;
+  if (text == "start") return exec::ReadyWhen::kStarted;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--ready=", text, ": expected listen, message or start"));
+}
+
+absl::StatusOr<exec::SocketWay> ToSocketWay(const std::string& text) {
+  if (text == "auto") return exec::SocketWay::kAuto;
+  if (text == "preload") return exec::SocketWay::kPreload;
+  if (text == "listen-fds") return exec::SocketWay::kListenFds;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--sockets=", text, ": expected auto, preload or listen-fds"));
+}
+
+}  // namespace
+
+bool IsProgram(const StartRequest& request) {
+  return !request.launch.interpreter.empty() || !app::IsNative(request.app);
+}
+
+absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request) {
+  const LaunchRequest& launch = request.launch;
+  exec::LaunchOptions options;
+  options.program.path = request.app;
+  options.program.interpreter = launch.interpreter;
+  options.program.interpreter_arguments =
+      absl::StrSplit(launch.interpreter_arguments, ' ', absl::SkipEmpty());
+  options.program.arguments = request.app_arguments;
+  options.program.directory = launch.directory;
+  options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
+  options.environment = launch.environment;
+  for (const std::string& variable : launch.environment) {
+    if (variable.find('=') != std::string::npos && variable[0] != '=') continue;
+    return absl::InvalidArgumentError(absl::StrCat("--env=", variable, ": expected KEY=VALUE"));
+  }
+  options.user = launch.user;
+  absl::StatusOr<worker::WorkerOptions> worker = ToWorkerOptions(request);
+  if (!worker.ok()) return worker.status();
+  options.addresses = worker->addresses;
+  options.backlog = worker->backlog;
+  options.heartbeat_period = worker->heartbeat_period;
+  const absl::StatusOr<exec::ReadyWhen> ready = ToReadyWhen(launch);
+  if (!ready.ok()) return ready.status();
+  options.ready = *ready;
+  const absl::StatusOr<exec::SocketWay> sockets = ToSocketWay(launch.sockets);
+  if (!sockets.ok()) return sockets.status();
+  options.sockets = *sockets;
+  const absl::StatusOr<int> signal = ToSignal(launch.kill_signal);
+  if (!signal.ok()) return signal.status();
+  options.kill_signal = *signal;
+  options.listen_timeout = request.listen_timeout;
+  options.kill_timeout = request.kill_timeout;
+  options.shutdown_with_message = launch.shutdown_with_message;
+  return options;
+}
+
+}  // namespace uc::tools
