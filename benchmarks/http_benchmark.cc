@@ -49,19 +49,39 @@ int Drain(RequestParser& parser, absl::string_view input) {
   }
 }
 
+// Two heads in turn whose field lines differ in one byte: each is read in full.
 void BM_ParseHead(benchmark::State& state) {
-  const std::string head = Head(state.range(0));
+  const std::string heads[] = {Head(state.range(0)), [&] {
+                                 std::string other = Head(state.range(0));
+                                 other[other.find("Host: ") + 6] = '2';
+                                 return other;
+                               }()};
   RequestParser parser{ParserLimits()};
+  size_t turn = 0;
   for (auto _ : state) {
+    const std::string& head = heads[turn++ % 2];
     const Step step = parser.Next(head);
     UC_CHECK(step.kind == Step::Kind::kHead && step.consumed == head.size());
     benchmark::DoNotOptimize(parser.head().fields.data());
     UC_CHECK(parser.Next("").kind == Step::Kind::kComplete);
   }
-  state.SetLabel(absl::StrCat(head.size(), " bytes"));
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * head.size()));
+  state.SetLabel(absl::StrCat(heads[0].size(), " bytes"));
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * heads[0].size()));
 }
 BENCHMARK(BM_ParseHead)->Arg(40)->Arg(170)->Arg(700);
+
+// The same field lines again and again, as on most kept connections.
+void BM_ParseHeadLikeLast(benchmark::State& state) {
+  const std::string head = Head(state.range(0));
+  RequestParser parser{ParserLimits()};
+  for (auto _ : state) {
+    const Step step = parser.Next(head);
+    UC_CHECK(step.kind == Step::Kind::kHead && step.consumed == head.size());
+    UC_CHECK(parser.Next("").kind == Step::Kind::kComplete);
+  }
+  state.SetLabel(absl::StrCat(head.size(), " bytes"));
+}
+BENCHMARK(BM_ParseHeadLikeLast)->Arg(40)->Arg(170)->Arg(700);
 
 void BM_ParsePipelined16(benchmark::State& state) {
   std::string input;
@@ -126,6 +146,24 @@ void BM_AppendResponseHead(benchmark::State& state) {
   state.SetLabel(absl::StrCat(out.size(), " bytes"));
 }
 BENCHMARK(BM_AppendResponseHead)->Arg(0)->Arg(1)->Arg(4);
+
+// The same app's next answer within the second.
+void BM_AppendResponseHeadLikeLast(benchmark::State& state) {
+  DateCache date;
+  date.Set(absl::UnixEpoch());
+  const Field fields[] = {{"Content-Type", "text/plain; charset=utf-8"}};
+  ResponseHead head;
+  head.fields = fields;
+  head.date = date.text();
+  HeadWriter writer;
+  std::string out;
+  for (auto _ : state) {
+    out.clear();
+    head.content_length = (head.content_length + 7) % 1000;
+    benchmark::DoNotOptimize(writer.Append(head, &out));
+  }
+}
+BENCHMARK(BM_AppendResponseHeadLikeLast);
 
 void BM_AppendChunk(benchmark::State& state) {
   const std::string data(4096, 'x');
