@@ -41,8 +41,9 @@ constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
 constexpr absl::Duration kDyingRingPatience = absl::Milliseconds(250);
 constexpr int kProbePeriodMs = 5;
 // Between two looks at the workers' health: a silent one is to be noticed before its clients do, and an idle
-// cluster costs nothing.
-constexpr absl::Duration kBusyLook = absl::Milliseconds(25);
+// cluster costs nothing. Where there are many, the looks become rarer instead of dearer: half a percent of a core.
+constexpr absl::Duration kBusyLook = absl::Milliseconds(10);
+constexpr absl::Duration kBusyLookPerWorker = absl::Microseconds(400);
 constexpr absl::Duration kIdleLookMax = absl::Milliseconds(150);
 constexpr absl::Duration kRetireGrace = absl::Seconds(1);
 constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
@@ -245,7 +246,7 @@ class Coordinator {
     }
     if (now >= health_due_) {
       cluster_.output().Tend(now);
-      health_due_ = now + (cluster_.ObserveHealth(now) ? kBusyLook : IdleLook());
+      health_due_ = now + (cluster_.ObserveHealth(now) ? BusyLook() : IdleLook());
     }
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
   }
@@ -291,6 +292,10 @@ class Coordinator {
     const absl::Time due = std::min(
         {cluster_.supervisor().NextDeadline(), health_due_, cluster_.rehearsal_deadline()});
     return std::clamp(due - MonotonicNow(), absl::ZeroDuration(), absl::Hours(1));
+  }
+
+  absl::Duration BusyLook() const {
+    return std::max(kBusyLook, kBusyLookPerWorker * cluster_.processes().size());
   }
 
   // Nobody connects and nobody asks: only a hang can be found.

@@ -111,9 +111,9 @@ class Idle(Case):
         cluster.ok("reload", "web")
         self.assertEqual(client.ask("/version"), b"2\n")
 
-    def test_hundreds_at_one_time(self):
+    def test_many_at_one_time(self):
         cluster = self.cluster(FIXTURE, "-i", "1")
-        clients = self.clients(cluster, 300)
+        clients = self.clients(cluster, 150)
         self.moves(cluster, clients, "reload", cluster.name)
 
     def test_also_to_workers_that_may_have_few_connections(self):
