@@ -16,7 +16,7 @@ def table(head, rows):
 
 def ratio(figures):
     """Windows in which nothing was answered leave no figure behind (on a starved machine, in short runs)."""
-    if figures["ratio"] is None or figures["ratio_error"] is None:
+    if not figures["ratio"] or figures["ratio_error"] is None:
         return "-"
     return "%.2f ± %.2f" % (figures["ratio"], figures["ratio_error"])
 

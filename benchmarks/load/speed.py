@@ -17,7 +17,7 @@ HELLO_WORKS = ("keep-alive:1", "keep-alive:64", "pipelined:64:16", "new:16")
 STATIC_WORKS = ("get:16:/1k.bin", "get:16:/16k.bin", "get:4:/1m.bin", "get:1:/100m.bin")
 
 
-def cpu(setting, names, works):
+def cpu(setting, names, works, rounds):
     """CPU time of all processes of each server per request, all servers alive and visited in rotation.
 
     It is the paired benchmark that does it; here it meets more servers. The first one named is what the others are
@@ -28,7 +28,7 @@ def cpu(setting, names, works):
               for name in names]
     with tempfile.NamedTemporaryFile("r", suffix=".json", dir=setting.folder) as figures:
         done = subprocess.run(
-            [tool("benchmarks/paired/paired"), "--set=none", "--works=" + ",".join(works), "--rounds=%d" % setting.rounds,
+            [tool("benchmarks/paired/paired"), "--set=none", "--works=" + ",".join(works), "--rounds=%d" % rounds,
              "--window=%dms" % setting.window_ms, "--server_core=%d" % setting.server_core,
              "--client_core=%d" % setting.load_core, "--json=" + figures.name, *orders],
             stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
@@ -39,13 +39,17 @@ def cpu(setting, names, works):
 
 def hello_cpu(setting):
     """All servers at all works; at the pipelined one only those that answer pipelined requests."""
-    return cpu(setting, setting.among(setting.peers), HELLO_WORKS)
+    return cpu(setting, setting.among(setting.peers), HELLO_WORKS, setting.rounds)
 
 
 def static_cpu(setting):
     names = setting.among(["nginx", "uring-cluster-static", "h2o"])
-    works = [work for work in STATIC_WORKS if FILES[work.split(":")[2]] <= setting.largest_file]
-    return cpu(setting, names, works)
+    sizes = {work: FILES[work.split(":")[2]] for work in STATIC_WORKS}
+    small = [work for work, size in sizes.items() if size < 1 << 20]
+    # A visit is at least one answer, and a large one takes long.
+    large = [work for work, size in sizes.items() if 1 << 20 <= size <= setting.largest_file]
+    figures = cpu(setting, names, small, setting.rounds)
+    return figures + (cpu(setting, names, large, max(3, setting.rounds // 10)) if large else [])
 
 
 # --- Latency against offered load ---

@@ -37,15 +37,17 @@ absl::StatusOr<std::vector<Score>> Compete(const Work& work, std::vector<Server>
     std::rotate(order.begin(), order.begin() + 1, order.end());
     if (round % 2 == 0) std::reverse(order.begin(), order.end());
     std::vector<double> cost(servers.size());
+    bool whole = true;  // on a starved machine a window may pass without an answer
     for (const size_t i : order) {
       const int64_t before = servers[i].CpuNanos();
       const absl::StatusOr<int64_t> requests = clients[i].Window(options.window);
       if (!requests.ok()) return About(servers[i], work, requests.status());
       cost[i] =
           static_cast<double>(servers[i].CpuNanos() - before) / static_cast<double>(*requests);
+      whole = whole && *requests > 0;
       if (round >= 0) scores[i].requests += *requests;
     }
-    if (round < 0) continue;
+    if (round < 0 || !whole) continue;
     for (size_t i = 0; i < servers.size(); ++i) {
       nanos[i].push_back(cost[i]);
       ratios[i].push_back(cost[i] / cost[0]);
