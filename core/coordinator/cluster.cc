@@ -424,7 +424,10 @@ void Cluster::CarryOut(const policy::Kill& kill) {
 void Cluster::CarryOut(const policy::SetLive& set_live) {
   const policy::SlotIndex slot = set_live.slot;
   board_.layout().slots[slot].live.store(set_live.live, std::memory_order_relaxed);
-  if (!mode_.steering.has_value()) return;  // then its listener is what makes it live
+  if (!mode_.steering.has_value()) {  // then its listener is what makes it live
+    SpreadByChance();
+    return;
+  }
   if (set_live.live) {
     if (absl::Status status = mode_.steering->Put(slot, listeners_.FixedOf(slot)); !status.ok()) {
       LogError(absl::StrCat("slot ", slot, " gets no new connections: ", status.message()));
@@ -454,11 +457,16 @@ void Cluster::CarryOut(const policy::Evacuate& evacuate) {
 
 void Cluster::SpreadByChance() {
   if (mode_.steering.has_value() || mode_.balance != net::Balance::kRandom) return;
-  const auto& all = listeners_.all();
-  if (all.empty()) return;
-  // (Of addresses that only some slots have yet, chance misses now and then, and the kernel's hash decides.)
-  for (const Fd& listener : all.begin()->second) {
-    const absl::Status status = net::AttachRandom(listener, static_cast<uint32_t>(all.size()));
+  for (size_t place = 0; place < addresses_.size(); ++place) {
+    const Fd* any = nullptr;
+    uint32_t listening = 0;
+    for (const auto& [slot, sockets] : listeners_.all()) {
+      if (place >= sockets.size() || !net::Listens(sockets[place])) continue;
+      any = &sockets[place];
+      ++listening;
+    }
+    if (any == nullptr) continue;
+    const absl::Status status = net::AttachRandom(*any, listening);
     if (!status.ok()) LogWarning(absl::StrCat("--balance=random: ", status.message()));
   }
 }

@@ -444,7 +444,13 @@ absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::S
   absl::StatusOr<Mode> mode = InheritMode(options.mode, TakeSteering(greeted.workers, upgrade));
   if (!mode.ok()) return mode.status();
   for (const auto& [slot, connections] : greeted.lost) {
-    if (mode->steering.has_value() && slot < net::kSteeredSlotsMax) {
+    if (!mode->steering.has_value() || slot >= net::kSteeredSlotsMax) continue;
+    const auto same_slot = [slot = slot](const FormerWorker& worker) {
+      return worker.found.worker.slot == slot;
+    };
+    if (std::none_of(greeted.workers.begin(), greeted.workers.end(), same_slot)) {
+      mode->steering->ForgetAllLoad(slot);
+    } else {
       mode->steering->ForgetLoad(slot, connections);
     }
   }

@@ -29,8 +29,8 @@ constexpr int64_t kGivingNs =
     2'000'000'000;  // how long a worker looks for idle connections to give
 constexpr int64_t kUnlinkedPatienceNs = 1'000'000'000;  // an upgrade is back long before
 constexpr int64_t kQuickTickNs = 100'000'000;           // while a deadline or a timer is near
-constexpr int64_t kForgetPendingNs =
-    1'000'000'000;              // longer than a handshake takes, on any but the worst of lines
+// Longer than a handshake takes, one that waits for the first bytes (TCP_DEFER_ACCEPT) as well.
+constexpr int64_t kForgetPendingNs = 3'000'000'000;
 constexpr int kVisitsMax = 16;  // of one connection in one turn
 constexpr size_t kScratchBytes = 64 * 1024;
 
@@ -215,7 +215,8 @@ void Server::FinishTurn() {
   MoveConnections();
   for (const uint32_t index : service_.departed) {
     table_.Free(index);
-    if (parts_.load.has_value()) parts_.load->Lost();
+    const bool probe = std::erase(probes_open_, index) > 0;
+    if (parts_.load.has_value() && !probe) parts_.load->Lost();
   }
   service_.departed.clear();
   parts_.row.in_flight.store(service_.in_flight, std::memory_order_relaxed);
@@ -253,7 +254,11 @@ void Server::OpenConnection(Fd fd, Origin origin) {
   scoreboard::Counters& counters =
       origin == Origin::kProbe ? *probe_counters_ : parts_.row.counters;
   scoreboard::Add(origin == Origin::kTakenOver ? counters.taken_over : counters.accepted, 1);
-  if (parts_.load.has_value() && origin != Origin::kAccepted) parts_.load->Gained();
+  if (origin == Origin::kProbe) {
+    probes_open_.push_back(index);
+  } else if (origin == Origin::kTakenOver && parts_.load.has_value()) {
+    parts_.load->Gained();
+  }
   table_.at(index).Open(std::move(fd), index, table_.generation(index), counters);
 }
 
@@ -265,7 +270,8 @@ void Server::OpenAccepted(Fd fd, uint32_t slot) {
 
 // The steering counts what it has sent us; what never came is taken back.
 void Server::ForgetPending() {
-  if (!parts_.load.has_value() || !admitted_ || acceptor_.blocked() || Room() == 0) return;
+  if (!parts_.load.has_value() || !admitted_ || service_.draining) return;
+  if (acceptor_.blocked() || Room() == 0) return;
   parts_.load->SeenEmpty();  // else a poll would have told
   if (service_.now_ns < forget_pending_at_ns_) return;
   parts_.load->ForgetPending();

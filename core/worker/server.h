@@ -107,6 +107,8 @@ class Server {
 
   const std::unique_ptr<scoreboard::Counters>
       probe_counters_;  // our own requests are nobody's figures
+  // Places of our own probes, who are nobody's load either: of a worker that dies in one nobody would know.
+  std::vector<uint32_t> probes_open_;
   int64_t date_until_ns_ = 0;
   uint32_t tick_generation_ = 0;
   int64_t tick_ns_ = 0;  // period of the armed tick

@@ -257,6 +257,20 @@ std::string ByChance() {
 
 TEST(RandomSteering, SpreadsWithoutAnyCapability) { EXPECT_EQ(SaidWith({}, ByChance), "even"); }
 
+TEST(RandomSteering, SocketThatDoesNotListenYetIsLeftAlone) {
+  Address address = Address::Parse("127.0.0.1:0").value();
+  const Fd first = Bind(address, ListenOptions{}).value();
+  address = LocalAddress(first).value();
+  const Fd second = Bind(address, ListenOptions{}).value();
+  EXPECT_TRUE(absl::IsFailedPrecondition(AttachRandom(first, 1)));
+  EXPECT_FALSE(Listens(first));
+  EXPECT_TRUE(StartListening(second, address, ListenOptions{}).ok());
+  EXPECT_TRUE(AttachRandom(second, 1).ok());
+  const absl::Status status = StartListening(first, address, ListenOptions{});
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(Listens(first));
+}
+
 TEST(RandomSteering, SaysWhatItCannotBeAttachedTo) {
   const absl::Status status = AttachRandom(Fd(open("/dev/null", O_RDWR | O_CLOEXEC)), 2);
   EXPECT_THAT(status.ToString(), HasSubstr("chance cannot be attached"));
