@@ -40,6 +40,18 @@ std::string StateName(uint32_t state) {
   return "unknown";
 }
 
+std::string ConditionName(uint32_t condition) {
+  switch (static_cast<scoreboard::Condition>(condition)) {
+    case scoreboard::Condition::kWell:
+      return "well";
+    case scoreboard::Condition::kErrored:
+      return "errored";
+    case scoreboard::Condition::kStopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
 WorkerView ViewWorker(const scoreboard::WorkerRow& row, uint32_t state, absl::Time now) {
   WorkerView view;
   view.slot = row.slot.load(std::memory_order_relaxed);
@@ -102,7 +114,8 @@ Json ClusterJson(const ClusterView& view) {
                      {"stand_in", slot.stand_in},
                      {"restarts", slot.restarts},
                      {"quick_deaths", slot.quick_deaths},
-                     {"next_spawn_in_ms", slot.next_spawn_in_ms}});
+                     {"next_spawn_in_ms", slot.next_spawn_in_ms},
+                     {"condition", slot.condition}});
   }
   Json workers = Json::array();
   for (const WorkerView& worker : view.workers) workers.push_back(WorkerJson(worker));
@@ -196,6 +209,15 @@ void AppendWorkers(const ClusterView& view, std::vector<Row>* rows) {
                      known(absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.5), "us")),
                      known(absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.99), "us"))});
   }
+  for (const SlotView& slot : view.slots) {
+    const bool manned =
+        std::any_of(view.workers.begin(), view.workers.end(),
+                    [&](const WorkerView& worker) { return worker.slot == slot.slot; });
+    if (manned) continue;
+    rows->push_back({view.name, absl::StrCat(slot.slot), "-", "-",
+                     slot.condition == "well" ? "waiting" : slot.condition, "-",
+                     absl::StrCat(slot.restarts), "-", "-", "-", "-", "-"});
+  }
 }
 
 const Row& WorkerTitles() {
@@ -261,7 +283,8 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
          row.quick_deaths.load(std::memory_order_relaxed),
          next_ns == 0
              ? 0
-             : std::max<int64_t>(0, absl::ToInt64Milliseconds(MonotonicTime(next_ns) - now))});
+             : std::max<int64_t>(0, absl::ToInt64Milliseconds(MonotonicTime(next_ns) - now)),
+         ConditionName(row.condition.load(std::memory_order_relaxed))});
   }
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
     const uint32_t state = layout.workers[row].state.load(std::memory_order_acquire);
@@ -328,8 +351,14 @@ std::string ToText(const ClusterView& view) {
   std::string text = Aligned(facts);
   for (const SlotView& slot : view.slots) {
     if (slot.next_spawn_in_ms == 0 && slot.live) continue;
-    absl::StrAppend(&text, "slot ", slot.slot, slot.live ? " is live" : " is not live", ", ",
-                    slot.quick_deaths, " quick deaths, next try in ", slot.next_spawn_in_ms, "ms");
+    absl::StrAppend(&text, "slot ", slot.slot, slot.live ? " is live" : " is not live");
+    if (slot.condition == "stopped") {
+      absl::StrAppend(&text, ", stopped until restart, reload or scale");
+    } else {
+      absl::StrAppend(&text, ", ", slot.condition == "errored" ? "errored, " : "",
+                      slot.quick_deaths, " quick deaths, next try in ", slot.next_spawn_in_ms,
+                      "ms");
+    }
     if (slot.stand_in != 0) {
       absl::StrAppend(&text, "; generation ", slot.stand_in, " accepts for it");
     }

@@ -19,6 +19,7 @@ struct SlotView {
   uint64_t restarts = 0;
   uint32_t quick_deaths = 0;
   int64_t next_spawn_in_ms = 0;
+  std::string condition;  // "well", "errored", "stopped"
 };
 
 struct WorkerView {

@@ -23,6 +23,7 @@
 #include "tools/monit/monit.h"
 #include "tools/nearest.h"
 #include "tools/print_error.h"
+#include "tools/restart_flags.h"
 #include "tools/start.h"
 #include "tools/start_others.h"
 #include "tools/startup.h"
@@ -42,8 +43,6 @@ ABSL_FLAG(uc::tools::DurationFlag, kill_timeout, {absl::Seconds(10)},
           "a worker that was asked to leave and is still there is killed");
 ABSL_FLAG(uc::tools::DurationFlag, hang_timeout, {absl::Seconds(10)},
           "a worker whose loop stands still for so long is killed and replaced");
-ABSL_FLAG(uc::tools::DurationFlag, min_uptime, {absl::Seconds(1)},
-          "deaths quicker than that after being ready are restarted with back-off");
 ABSL_FLAG(
     std::string, mode, "auto",
     "how connections are steered: full (needs CAP_BPF), migrate, plain; auto = the best there is");
@@ -145,32 +144,18 @@ FlagSet ProgramFlags() {
 }
 
 FlagSet StartFlags() {
-  FlagSet flags = {"listen",
-                   "workers",
-                   "i",
-                   "name",
-                   "daemon",
-                   "log_file",
-                   "listen_timeout",
-                   "kill_timeout",
-                   "hang_timeout",
-                   "min_uptime",
-                   "mode",
-                   "balance",
-                   "rebalance",
-                   "soak",
-                   "roll_width",
-                   "probe",
-                   "backlog",
-                   "max_connections",
-                   "header_timeout",
-                   "body_timeout",
-                   "idle_timeout",
-                   "request_timeout",
+  FlagSet flags = {"listen",         "workers",         "i",
+                   "name",           "daemon",          "log_file",
+                   "listen_timeout", "kill_timeout",    "hang_timeout",
+                   "mode",           "balance",         "rebalance",
+                   "soak",           "roll_width",      "probe",
+                   "backlog",        "max_connections", "header_timeout",
+                   "body_timeout",   "idle_timeout",    "request_timeout",
                    "run_dir"};
   flags.merge(LogFlags());
   flags.merge(ConfigFlags());
   flags.merge(ProgramFlags());
+  flags.merge(RestartFlags());
   return flags;
 }
 
@@ -285,7 +270,7 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk,
   request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;
   request.kill_timeout = absl::GetFlag(FLAGS_kill_timeout).value;
   request.hang_timeout = absl::GetFlag(FLAGS_hang_timeout).value;
-  request.min_uptime = absl::GetFlag(FLAGS_min_uptime).value;
+  request.restarts = ReadRestartFlags();
   request.mode = absl::GetFlag(FLAGS_mode);
   request.balance = absl::GetFlag(FLAGS_balance);
   request.rebalance = absl::GetFlag(FLAGS_rebalance);
@@ -308,7 +293,9 @@ int Refuse(const absl::Status& status) {
 }
 
 int StartOrWork(const std::string& verb, const std::vector<std::string>& arguments) {
-  absl::StatusOr<WalkResult> walk = WalkFlags("start", arguments, StartFlags(), {"listen", "env"});
+  FlagSet repeatable = RepeatableRestartFlags();
+  repeatable.insert({"listen", "env"});
+  absl::StatusOr<WalkResult> walk = WalkFlags("start", arguments, StartFlags(), repeatable);
   if (!walk.ok()) return Refuse(walk.status());
   if (walk->help) {
     std::fputs(kUsage, stdout);

@@ -53,7 +53,6 @@ absl::Status CheckDurations(const StartRequest& request) {
       {"--listen-timeout", request.listen_timeout, absl::Milliseconds(10)},
       {"--kill-timeout", request.kill_timeout, absl::Milliseconds(1)},
       {"--hang-timeout", request.hang_timeout, absl::Milliseconds(100)},
-      {"--min-uptime", request.min_uptime, absl::ZeroDuration()},
       {"--soak", request.soak, absl::ZeroDuration()},
       {"--header-timeout", request.header_timeout, absl::Milliseconds(100)},
       {"--body-timeout", request.body_timeout, absl::Milliseconds(100)},
@@ -155,7 +154,12 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.supervisor.workers = std::min(options.supervisor.workers, policy::kWorkersMax);
   options.supervisor.listen_timeout = request.listen_timeout;
   options.supervisor.kill_timeout = request.kill_timeout;
-  options.supervisor.restarts.min_uptime = request.min_uptime;
+  absl::StatusOr<RestartPlan> restarts = PlanRestarts(request.restarts, request.app);
+  if (!restarts.ok()) return restarts.status();
+  options.supervisor.restarts = restarts->restarts;
+  options.recycle = restarts->recycle;
+  options.cron = restarts->cron;
+  options.watch = restarts->watch;
   options.health.hang_timeout = request.hang_timeout;
   if (absl::Status status = CheckRange("--roll-width", request.roll_width, 1, 64); !status.ok()) {
     return status;

@@ -12,6 +12,7 @@
 #include "core/worker/worker_options.h"
 #include "tools/launch.h"
 #include "tools/logs/log_plan.h"
+#include "tools/restart_flags.h"
 
 namespace uc::tools {
 
@@ -29,7 +30,8 @@ struct StartRequest {
   std::string log_file;  // empty: BASE/NAME/log with --daemon, else stderr stays as it is
   int64_t backlog = 4096;
   int64_t connections_max = 0;
-  absl::Duration listen_timeout, kill_timeout, hang_timeout, min_uptime, soak;
+  absl::Duration listen_timeout, kill_timeout, hang_timeout, soak;
+  RestartRequest restarts;
   std::string mode = "auto";
   std::string balance;  // empty: the best of the mode
   bool rebalance = true;

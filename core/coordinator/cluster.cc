@@ -79,7 +79,10 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       output_(options.binary, options.scribe_arguments, options.directory),
       claims_(std::move(claims)),
       listeners_(addresses_.size(),
-                 options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed) {}
+                 options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
+      recycle_watch_(options.recycle) {
+  recycle_watch_.Begin(MonotonicNow());
+}
 
 void Cluster::Start(absl::Time now) {
   output_.Begin(now);
@@ -97,6 +100,10 @@ void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
   for (uint32_t slot = 0; slot < scoreboard::kSlotsMax; ++slot) {
     const uint64_t restarts = layout.slots[slot].restarts.load();
     if (restarts > 0) legacy.restart_counts[slot] = restarts;
+    if (layout.slots[slot].condition.load() ==
+        static_cast<uint32_t>(scoreboard::Condition::kStopped)) {
+      legacy.stopped.push_back(slot);
+    }
   }
   for (auto& [slot, sockets] : listeners) listeners_.Keep(slot, std::move(sockets));
   for (FormerWorker& former : workers) {
@@ -133,7 +140,7 @@ void Cluster::Handle(absl::Time now, policy::Event event) {
     for (const policy::Action& action : supervisor_.Step(now, next)) CarryOut(action);
   }
   if (!stopping && supervisor_.stopping()) NotifyService("STOPPING=1");
-  Publish(now, supervisor_, processes_, board_.layout());
+  Publish(now, supervisor_, options_.supervisor.restarts, processes_, board_.layout());
   AnnounceWhenReady();
 }
 
@@ -269,7 +276,7 @@ void Cluster::OnExit(absl::Time now, policy::Generation generation) {
   unlink(DoorPath(options_.directory, generation).c_str());
   probes_.erase(generation);
   processes_.erase(found);
-  Handle(now, policy::WorkerExited{id, report->clean, report->reason});
+  Handle(now, policy::WorkerExited{id, report->clean, report->reason, report->exit_code});
 }
 
 void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
@@ -303,6 +310,13 @@ bool Cluster::ObserveHealth(absl::Time now) {
   }
   for (const policy::HealthObserved& event : observed) Handle(now, event);
   return std::exchange(traffic_seen_, traffic) != traffic || silence;
+}
+
+void Cluster::ObserveRecycling(absl::Time now) {
+  for (policy::RecycleDue& due :
+       recycle_watch_.Look(now, supervisor_.slots(), processes_, board_.layout())) {
+    Handle(now, std::move(due));
+  }
 }
 
 // --- Actions ---
@@ -568,7 +582,7 @@ WorkerProcess* Cluster::Find(policy::WorkerId id) {
 void Cluster::AnnounceWhenReady() {
   if (announced_) return;
   const auto serving = [](const policy::Slot& slot) {
-    return slot.incumbent.has_value() && slot.incumbent->state == policy::WorkerState::kServing;
+    return policy::Serves(slot) || slot.stopped_by.has_value();
   };
   const auto slots = supervisor_.slots();
   if (slots.size() != supervisor_.workers_wanted() ||

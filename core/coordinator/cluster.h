@@ -17,6 +17,7 @@
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/listener_keep.h"
 #include "core/coordinator/publish.h"
+#include "core/coordinator/recycle_watch.h"
 #include "core/coordinator/reply.h"
 #include "core/coordinator/self_probe.h"
 #include "core/coordinator/upgrade.h"
@@ -54,6 +55,9 @@ class Cluster {
   void OnRehearsal(absl::Time now, const Fd& lock, const Fd& control);
   // Compares the heartbeats with the clock. True: connections come and go, so look again soon.
   bool ObserveHealth(absl::Time now);
+  // Looks for workers that have had their day; due at recycle_due().
+  void ObserveRecycling(absl::Time now);
+  absl::Time recycle_due() const { return recycle_watch_.due(); }
 
   const Processes& processes() const { return processes_; }
   const std::map<policy::Generation, SelfProbe>& probes() const { return probes_; }
@@ -119,6 +123,7 @@ class Cluster {
   std::optional<Rehearsal> rehearsal_;
   absl::Time rehearsal_deadline_ = absl::InfiniteFuture();
   policy::CommandId upgrade_command_ = 0;
+  RecycleWatch recycle_watch_;
   uint64_t traffic_seen_ = 0;  // connections and requests at the last look
 
   struct Asked {

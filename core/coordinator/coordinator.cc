@@ -27,6 +27,7 @@
 #include "core/coordinator/control_pipe.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/mode.h"
+#include "core/coordinator/roll_trigger.h"
 #include "core/coordinator/run_directory.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/upgrade.h"
@@ -210,10 +211,11 @@ std::optional<policy::Command> ToCommand(int signal, bool stopping) {
 class Coordinator {
  public:
   Coordinator(const CoordinatorOptions& options, RunDirectory& directory, Cluster& cluster,
-              Fd signals)
+              RollTrigger trigger, Fd signals)
       : options_(options),
         directory_(directory),
         cluster_(cluster),
+        trigger_(std::move(trigger)),
         signals_(std::move(signals)),
         pipe_(directory.control().get()) {}
 
@@ -223,7 +225,7 @@ class Coordinator {
   }
 
  private:
-  enum class Source { kSignals, kControl, kRehearsal, kLink, kProbe, kExit };
+  enum class Source { kSignals, kControl, kRehearsal, kTrigger, kLink, kProbe, kExit };
   struct Watched {
     Source source;
     policy::Generation generation = 0;
@@ -248,6 +250,8 @@ class Coordinator {
       cluster_.output().Tend(now);
       health_due_ = now + (cluster_.ObserveHealth(now) ? BusyLook() : IdleLook());
     }
+    if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
+    RollIfDue(now);
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
   }
 
@@ -259,6 +263,8 @@ class Coordinator {
         return ReadControl(now);
       case Source::kRehearsal:
         return cluster_.OnRehearsal(now, directory_.lock(), directory_.control());
+      case Source::kTrigger:
+        return trigger_.OnReadable(now);
       case Source::kLink:
         return cluster_.OnLinkReadable(now, watched.generation);
       case Source::kProbe:
@@ -285,13 +291,25 @@ class Coordinator {
     }
     add(signals_.get(), Source::kSignals);
     add(directory_.control().get(), Source::kControl);
+    if (trigger_.fd() >= 0) add(trigger_.fd(), Source::kTrigger);
     if (cluster_.rehearsal().has_value()) add(cluster_.rehearsal()->fd(), Source::kRehearsal);
   }
 
   absl::Duration TimeLeft() const {
-    const absl::Time due = std::min(
-        {cluster_.supervisor().NextDeadline(), health_due_, cluster_.rehearsal_deadline()});
-    return std::clamp(due - MonotonicNow(), absl::ZeroDuration(), absl::Hours(1));
+    const absl::Time now = MonotonicNow();
+    const absl::Time due = std::min({cluster_.supervisor().NextDeadline(), health_due_,
+                                     cluster_.rehearsal_deadline(), cluster_.recycle_due()});
+    const absl::Duration left = std::min(due - now, trigger_.TimeLeft(now, absl::Now(), rolling()));
+    return std::clamp(left, absl::ZeroDuration(), absl::Hours(1));
+  }
+
+  Rolling rolling() const { return cluster_.supervisor().rolling() ? Rolling::kYes : Rolling::kNo; }
+
+  void RollIfDue(absl::Time now) {
+    const std::string why = trigger_.Fires(now, absl::Now(), rolling());
+    if (why.empty() || cluster_.supervisor().stopping()) return;
+    LogInfo(absl::StrCat(why, ": reload"));
+    cluster_.Give(now, policy::Reload{}, Reply());
   }
 
   absl::Duration BusyLook() const {
@@ -376,6 +394,7 @@ class Coordinator {
   const CoordinatorOptions& options_;
   RunDirectory& directory_;
   Cluster& cluster_;
+  RollTrigger trigger_;
   Fd signals_;
   ControlPipe pipe_;
   std::vector<pollfd> polled_;
@@ -486,6 +505,13 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
   const absl::StatusOr<std::optional<UpgradeState>> upgrade = TakeUpgradeState();
   if (!upgrade.ok()) return upgrade.status();
   const UpgradeState* const former = upgrade->has_value() ? &**upgrade : nullptr;
+  absl::StatusOr<RollTrigger> trigger =
+      RollTrigger::Begin(options.cron, options.watch, absl::Now());
+  if (!trigger.ok() && former != nullptr) {
+    LogWarning(absl::StrCat(trigger.status().message(), "; it is not watched any more"));
+    trigger = RollTrigger::Begin(options.cron, {}, absl::Now());
+  }
+  if (!trigger.ok()) return trigger.status();
   absl::StatusOr<RunDirectory> directory =
       former != nullptr
           ? RunDirectory::Continue(options.directory, Fd(former->lock), Fd(former->control))
@@ -508,8 +534,9 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
     directory->Remove();
     return status;
   }
-  const policy::Finish finish =
-      Coordinator(begin.options, *directory, *begin.cluster, *std::move(signals)).Run();
+  const policy::Finish finish = Coordinator(begin.options, *directory, *begin.cluster,
+                                            *std::move(trigger), *std::move(signals))
+                                    .Run();
   begin.cluster->output().End();
   directory->Remove();
   return Ending{finish.exit_code, finish.text};

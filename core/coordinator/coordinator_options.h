@@ -3,15 +3,19 @@
 #define CORE_COORDINATOR_COORDINATOR_OPTIONS_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "core/coordinator/file_watch.h"
 #include "core/coordinator/mode.h"
+#include "core/coordinator/recycle_watch.h"
 #include "core/coordinator/self_probe.h"
 #include "core/net/address.h"
 #include "core/net/listener.h"
+#include "core/policy/cron.h"
 #include "core/policy/supervisor.h"
 
 namespace uc::coordinator {
@@ -22,6 +26,9 @@ struct CoordinatorOptions {
   policy::HealthOptions health;
   ModeRequest mode;
   ProbeOptions probe;
+  RecycleOptions recycle;
+  std::optional<policy::CronSchedule> cron;  // rolls, in local time
+  WatchOptions watch;                        // rolls when something changes
 
   std::string name;
   std::string directory;  // BASE/NAME, exists, is ours, mode 0700

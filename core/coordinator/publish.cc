@@ -31,10 +31,20 @@ void PublishWorker(const std::optional<policy::Worker>& worker, const Processes&
   row.state.store(static_cast<uint32_t>(ToRow(worker->state)), std::memory_order_release);
 }
 
-void PublishSlot(absl::Time now, const policy::Slot& slot, scoreboard::SlotRow& row) {
+scoreboard::Condition ConditionOf(const policy::Slot& slot,
+                                  const policy::RestartOptions& restarts) {
+  if (slot.stopped_by.has_value()) return scoreboard::Condition::kStopped;
+  return slot.restarts.Errored(restarts) ? scoreboard::Condition::kErrored
+                                         : scoreboard::Condition::kWell;
+}
+
+void PublishSlot(absl::Time now, const policy::Slot& slot, const policy::RestartOptions& restarts,
+                 scoreboard::SlotRow& row) {
   row.wanted.store(slot.wanted, std::memory_order_relaxed);
   row.restarts.store(slot.restart_count, std::memory_order_relaxed);
   row.quick_deaths.store(slot.restarts.quick_deaths(), std::memory_order_relaxed);
+  row.condition.store(static_cast<uint32_t>(ConditionOf(slot, restarts)),
+                      std::memory_order_relaxed);
   const bool waiting = !slot.incumbent.has_value() && slot.spawn_at > now;
   row.next_spawn_ns.store(waiting ? absl::ToUnixNanos(slot.spawn_at) : 0,
                           std::memory_order_relaxed);
@@ -42,12 +52,13 @@ void PublishSlot(absl::Time now, const policy::Slot& slot, scoreboard::SlotRow& 
 
 }  // namespace
 
-void Publish(absl::Time now, const policy::Supervisor& supervisor, const Processes& processes,
+void Publish(absl::Time now, const policy::Supervisor& supervisor,
+             const policy::RestartOptions& restarts, const Processes& processes,
              scoreboard::Layout& layout) {
   uint32_t next = 0;
   for (const policy::Slot& slot : supervisor.slots()) {
     for (; next < slot.index; ++next) layout.slots[next].wanted.store(0, std::memory_order_relaxed);
-    PublishSlot(now, slot, layout.slots[slot.index]);
+    PublishSlot(now, slot, restarts, layout.slots[slot.index]);
     PublishWorker(slot.incumbent, processes, layout);
     PublishWorker(slot.successor, processes, layout);
     PublishWorker(slot.leaving, processes, layout);

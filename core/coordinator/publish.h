@@ -15,7 +15,8 @@ namespace uc::coordinator {
 
 using Processes = std::map<policy::Generation, WorkerProcess>;
 
-void Publish(absl::Time now, const policy::Supervisor& supervisor, const Processes& processes,
+void Publish(absl::Time now, const policy::Supervisor& supervisor,
+             const policy::RestartOptions& restarts, const Processes& processes,
              scoreboard::Layout& layout);
 
 // A row that no worker has; nullopt: all are in use.

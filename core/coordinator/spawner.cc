@@ -61,12 +61,14 @@ class SpawnSettings {
   posix_spawnattr_t attributes;
 };
 
-ExitReport Exited(int code) { return {code == 0, absl::StrCat("exited with code ", code)}; }
+ExitReport Exited(int code) { return {code == 0, absl::StrCat("exited with code ", code), code}; }
 
 ExitReport Killed(int signal) {
   const char* name = sigabbrev_np(signal);
-  return {false, name != nullptr ? absl::StrCat("killed by SIG", name)
-                                 : absl::StrCat("killed by signal ", signal)};
+  return {false,
+          name != nullptr ? absl::StrCat("killed by SIG", name)
+                          : absl::StrCat("killed by signal ", signal),
+          std::nullopt};
 }
 
 // include/uapi/linux/pidfd.h of Linux 6.15 (PIDFD_INFO_EXIT; the ioctl itself is of 6.13).
@@ -85,7 +87,7 @@ absl::StatusOr<ExitReport> ReapStranger(const Fd& pidfd) {
   PidfdInfo info = {};
   info.mask = kPidfdInfoExit;
   if (ioctl(pidfd.get(), kPidfdGetInfo, &info) != 0 || (info.mask & kPidfdInfoExit) == 0) {
-    return ExitReport{true, "ended"};
+    return ExitReport{true, "ended", std::nullopt};
   }
   return WIFSIGNALED(info.exit_code) ? Killed(WTERMSIG(info.exit_code))
                                      : Exited(WEXITSTATUS(info.exit_code));

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
 struct ExitReport {
   bool clean = false;
   std::string reason;
+  std::optional<int> exit_code;  // nullopt: a signal, or unknown
 };
 absl::StatusOr<ExitReport> Reap(const Fd& pidfd);
 

@@ -137,6 +137,15 @@ void Supervisor::State::EvacuateRetired() {
   }
 }
 
+void Supervisor::State::EvacuateStopped() {
+  const absl::Span<Slot> slots = crew.slots();
+  if (!AllStopped() || std::any_of(slots.begin(), slots.end(), Serves)) return;
+  for (const SlotIndex index : custody.kept()) {
+    custody.Drop(index, crew);
+    actions.push_back(Evacuate{index});
+  }
+}
+
 bool Supervisor::State::AllStopped() const {
   // A roll renews them all, sooner or later.
   const bool rolls = roll.has_value() && !roll->recycling.has_value();

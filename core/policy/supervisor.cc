@@ -48,6 +48,7 @@ void Supervisor::State::Settle() {
     EvacuateRetired();
     AnswerRestarts();
     AdvanceRoll();
+    EvacuateStopped();
     SpawnDue();
     custody.Settle(crew);
   }

@@ -75,6 +75,8 @@ struct Supervisor::State {
   // What is kept of slots that nobody wants goes where the kernel can move the queues, as soon as there is
   // somebody to move them to.
   void EvacuateRetired();
+  // When all have ended for good: clients are to be refused, not to wait for somebody who does not come.
+  void EvacuateStopped();
   // A slot that must serve on, though unwanted, since no other one is live and healthy.
   bool IsLastLive(const Slot& slot) const;
   // Every wanted slot has ended for good and nobody is going to change that: who waits, waits in vain.

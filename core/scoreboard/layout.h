@@ -69,6 +69,12 @@ struct alignas(64) WorkerRow {
   alignas(64) Counters counters;
 };
 
+enum class Condition : uint32_t {
+  kWell = 0,
+  kErrored = 1,  // as many quick deaths as --max-restarts; it is tried again and again
+  kStopped = 2,  // its worker has ended for good; nobody is spawned until an operator asks
+};
+
 struct alignas(64) SlotRow {
   std::atomic<uint32_t> wanted;  // 0: the slot does not exist (any more)
   std::atomic<uint32_t> live;
@@ -77,6 +83,7 @@ struct alignas(64) SlotRow {
   std::atomic<uint64_t> restarts;      // workers started in the place of one that ended unasked
   std::atomic<uint32_t> quick_deaths;  // in a row
   std::atomic<int64_t> next_spawn_ns;  // CLOCK_MONOTONIC when backing off, else 0
+  std::atomic<uint32_t> condition;     // Condition
 };
 
 inline constexpr uint32_t kNameBytes = 64;

@@ -108,8 +108,9 @@ TEST_F(StayDownTest, ClusterWhoseWorkersAreAllDoneBeforeTheyServeEndsWell) {
 }
 
 TEST_F(StayDownTest, ClusterWhoseWorkersAreAllDoneWaitsForOrders) {
-  Boot(1);
+  BootKept(1);
   Exits({0, 1}, 0);
+  EXPECT_THAT(Asked(), ElementsAre("live 0 off", "evacuate 0"));  // clients are refused
   EXPECT_FALSE(finish().has_value());
   Give("restart");
   EXPECT_THAT(Asked(), ElementsAre("spawn 0/2"));

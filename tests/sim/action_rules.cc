@@ -172,6 +172,7 @@ std::string EvacuatedAreTheRetiredOnly(const Moment& moment, const Action& actio
   const auto* evacuate = std::get_if<policy::Evacuate>(&action);
   if (evacuate == nullptr) return "";
   const Story& story = moment.chronicle.At(evacuate->slot);
+  if (AllStopped(moment) && story.kept && moment.chronicle.ServingBelow(UINT32_MAX) == 0) return "";
   const char* wrong = nullptr;
   if (moment.options.retirement != policy::Retirement::kMigrate) {
     wrong = ": the kernel cannot";

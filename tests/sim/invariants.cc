@@ -67,6 +67,7 @@ constexpr StepRule kStepRules[] = {
     UC_RULE(AtMostOneRecycles),
     UC_RULE(RollHasItsWidth),
     UC_RULE(StoppedSlotsEndedForGood),
+    UC_RULE(NobodyWaitsForTheStopped),
     UC_RULE(WantedSlotsAreContiguous),
     UC_RULE(TablesAreTrue),
     UC_RULE(DeadlinesAreAhead),

@@ -41,6 +41,9 @@ struct Moment {
   bool reborn = false;  // no event: a new coordinator has looked around
 };
 
+// All that is wanted has ended for good: what serves is on its way out.
+bool AllStopped(const Moment& moment);
+
 // --- Rules about an action ---
 std::string ActionNamesALivingWorker(const Moment& moment, const policy::Action& action);
 std::string GenerationsAreNew(const Moment& moment, const policy::Action& action);
@@ -79,6 +82,7 @@ std::string ServingFallsOnlyForAReason(const Moment& moment);
 std::string RollHasItsWidth(const Moment& moment);
 std::string AtMostOneRecycles(const Moment& moment);
 std::string StoppedSlotsEndedForGood(const Moment& moment);
+std::string NobodyWaitsForTheStopped(const Moment& moment);
 std::string WantedSlotsAreContiguous(const Moment& moment);
 std::string TablesAreTrue(const Moment& moment);
 std::string DeadlinesAreAhead(const Moment& moment);

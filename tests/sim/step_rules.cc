@@ -65,8 +65,7 @@ std::string LiveSlotsServe(const Moment& moment) {
   return "";
 }
 
-// All that was wanted has ended for good: what serves is on its way out.
-static bool AllStopped(const Moment& moment) {
+bool AllStopped(const Moment& moment) {
   return std::all_of(
       moment.view.slots.begin(), moment.view.slots.end(),
       [](const policy::Slot& slot) { return !slot.wanted || slot.stopped_by.has_value(); });
@@ -220,6 +219,15 @@ std::string StoppedSlotsEndedForGood(const Moment& moment) {
     const Story& story = moment.chronicle.At(slot.index);
     if (!story.perhaps_over) return absl::StrCat("slot ", slot.index, " is stopped without reason");
     if (slot.live) return absl::StrCat("slot ", slot.index, " is stopped, and live");
+  }
+  return "";
+}
+
+std::string NobodyWaitsForTheStopped(const Moment& moment) {
+  if (!AllStopped(moment) || moment.view.stopping || moment.view.rolling) return "";
+  if (moment.chronicle.Alive() > 0) return "";
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    if (story.kept) return absl::StrCat("slot ", index, " listens, and nobody will come");
   }
   return "";
 }

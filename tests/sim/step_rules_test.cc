@@ -135,6 +135,12 @@ TEST_F(StepRulesTest, StoppedSlotsEndedForGood) {
               Falls("StoppedSlotsEndedForGood"));
 }
 
+TEST_F(StepRulesTest, NobodyWaitsForTheStopped) {
+  options_.restarts.autorestart = false;
+  BootKept(1);
+  EXPECT_THAT(Without<policy::Evacuate>(Death(kFirst)), Falls("NobodyWaitsForTheStopped"));
+}
+
 // --- The tables ---
 
 TEST_F(StepRulesTest, WantedSlotsAreContiguous) {

@@ -1,0 +1,48 @@
+// RestartFlags: when workers are restarted, recycled and rolled, in PM2's words.
+#ifndef TOOLS_RESTART_FLAGS_H_
+#define TOOLS_RESTART_FLAGS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/coordinator/file_watch.h"
+#include "core/coordinator/recycle_watch.h"
+#include "core/policy/cron.h"
+#include "core/policy/restart_policy.h"
+#include "tools/flag_walk.h"
+
+namespace uc::tools {
+
+// As given, not yet checked.
+struct RestartRequest {
+  absl::Duration min_uptime = absl::Seconds(1), restart_delay;
+  absl::Duration backoff_first = absl::Milliseconds(100);
+  int64_t restarts_max = 16;
+  bool autorestart = true;
+  std::vector<std::string> stop_exit_codes;
+  int64_t memory_max = 0, requests_max = 0;
+  std::string cron;
+  bool watch = false;
+  absl::Duration watch_delay = absl::Milliseconds(200);
+  std::vector<std::string> watch_ignored;
+};
+FlagSet RestartFlags();
+FlagSet RepeatableRestartFlags();
+RestartRequest ReadRestartFlags();
+
+struct RestartPlan {
+  policy::RestartOptions restarts;
+  coordinator::RecycleOptions recycle;
+  std::optional<policy::CronSchedule> cron;
+  coordinator::WatchOptions watch;
+};
+// InvalidArgument names the flag that is wrong. `app`: what --watch watches: a shared object itself, the directory
+// of a program.
+absl::StatusOr<RestartPlan> PlanRestarts(const RestartRequest& request, const std::string& app);
+
+}  // namespace uc::tools
+
+#endif  // TOOLS_RESTART_FLAGS_H_
