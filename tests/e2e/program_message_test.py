@@ -2,9 +2,10 @@
 
 import os
 import signal
+import subprocess
 import unittest
 
-from cluster import Cluster, wait_until
+from cluster import BINARY, Cluster, wait_until
 from load import Load
 from program import Program, program_pids
 
@@ -103,13 +104,18 @@ class Leaving(unittest.TestCase):
             self.assertFalse(set(before) & set(program_pids(cluster)))
 
     def test_request_in_flight_is_answered_before_it_is_asked_to_leave(self):
-        slow = "setTimeout(() => response.end('slow'), 1500)"
-        self.app.deploy(GRACEFUL.replace("response.end('hello')", slow))
+        go = os.path.join(self.app.directory, "go")
+        slow = "{ const t = setInterval(() => { if (fs.existsSync(%r)) { clearInterval(t); response.end('slow'); } }, 20) }"
+        self.app.deploy(GRACEFUL.replace("response.end('hello')", slow % go))
         with self.start("-i", "1") as cluster, cluster.connect() as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             wait_until(lambda: cluster.workers()[0]["connections"] == 1, "the connection is taken")
-            cluster.ok("reload", cluster.name)
+            reload = subprocess.Popen([BINARY, "reload", cluster.name, "--run-dir=" + cluster.base], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            cluster.wait_log("draining: the program gets no new connection")
+            self.assertEqual(self.last_words(), [])
+            open(go, "w").close()
             answer = connection.recv(4096)
+            self.assertEqual(reload.wait(20), 0)
             self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer)
             self.assertIn(b"\r\nConnection: close\r\n", answer)
 
