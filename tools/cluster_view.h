@@ -27,7 +27,7 @@ struct WorkerView {
   uint32_t generation = 0;
   int pid = 0;
   int program_pid = 0;  // of the program that this worker runs; 0: it serves itself
-  std::string state;  // "starting", "proving", "serving", "draining", "killed"
+  std::string state;    // "starting", "proving", "serving", "draining", "killed"
   double state_seconds = 0;
   double uptime_seconds = 0;
   int64_t heartbeat_age_ms = 0;
@@ -41,7 +41,8 @@ struct ClusterView {
   std::string name, app, mode, balance, binary, command_line;
   uint32_t coordinators = 1;  // that it has had
   std::vector<std::string> addresses;
-  bool program = false;  // the app is a program of its own: of requests and their times nothing is known
+  bool program =
+      false;  // the app is a program of its own: of requests and their times nothing is known
   bool running = false;  // its coordinator lives
   bool stopped = false;  // nothing of it lives; it is remembered
   int coordinator_pid = 0;

@@ -106,7 +106,7 @@ class UringCluster(Contender):
     name = "uring-cluster"
 
     def run(self, *words):
-        subprocess.run([CLUSTER, *words, "--run-dir=" + self.folder], env=self.env, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([CLUSTER, *words, "--run-dir=" + self.folder], env=self.env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def start(self):
         self.run("start", APP, "--daemon", "-i", str(self.workers), "--listen-timeout=60s")
