@@ -99,7 +99,7 @@ void HttpConnection::OnHead() {
   begun_ns_ = service_.now_ns;
   reading_ = Reading::kBody;
   answer_ = Answer::kNone;
-  body_bytes_ = 0;
+  state().body_bytes = 0;
   head_only_ = head.method == "HEAD";
   close_after_ = !head.keep_alive;
   if (head.content_length.value_or(0) > service_.app_options.body_bytes_max) {
@@ -120,15 +120,15 @@ void HttpConnection::OnHead() {
 }
 
 void HttpConnection::OnPiece(absl::string_view piece) {
-  body_bytes_ += piece.size();
+  state().body_bytes += piece.size();
   if (reading_ == Reading::kDiscard) {
-    if (body_bytes_ > kDiscardBytesMax) {
+    if (state().body_bytes > kDiscardBytesMax) {
       close_after_ = true;
       FinishWriting();
     }
     return;
   }
-  if (body_bytes_ > service_.app_options.body_bytes_max) {
+  if (state().body_bytes > service_.app_options.body_bytes_max) {
     Reject(413);
     return;
   }
@@ -335,7 +335,8 @@ void HttpConnection::AppendHead(const app::Response& response, http::BodyFraming
 
 void HttpConnection::End() {
   if (answer_ != Answer::kStreaming) return;
-  if (promised_ > 0 && !chunked_ && !head_only_ && promised_ != app::Exchange::kUnknownLength) {
+  if (state().promised > 0 && !chunked_ && !head_only_ &&
+      state().promised != app::Exchange::kUnknownLength) {
     BreakOff();  // fewer bytes than were promised
     return;
   }
@@ -377,7 +378,7 @@ void HttpConnection::Send(const app::Response& response) {
   if (!head_only_ && !Bodiless(status_)) output_.tail().append(response.body);
   answer_ = Answer::kStreaming;
   chunked_ = false;
-  promised_ = 0;
+  state().promised = 0;
   End();
 }
 
@@ -389,7 +390,7 @@ void HttpConnection::SendFile(const app::Response& response, int fd, uint64_t of
   if (!head_only_ && !Bodiless(status_)) output_.AddFile(std::move(file), offset, length);
   answer_ = Answer::kStreaming;
   chunked_ = false;
-  promised_ = 0;
+  state().promised = 0;
   End();
 }
 
@@ -403,7 +404,7 @@ void HttpConnection::Begin(const app::Response& head, uint64_t length) {
   AppendHead(head, framing, known ? length : 0);
   answer_ = Answer::kStreaming;
   chunked_ = framing == http::BodyFraming::kChunked && !Bodiless(status_);
-  promised_ = Bodiless(status_) ? 0 : length;
+  state().promised = Bodiless(status_) ? 0 : length;
   Schedule();
 }
 
@@ -416,9 +417,10 @@ bool HttpConnection::Write(std::string_view bytes) {
     BreakOff();
     return false;
   }
-  if (promised_ != kUnknownLength) {
-    bytes = bytes.substr(0, static_cast<size_t>(std::min<uint64_t>(bytes.size(), promised_)));
-    promised_ -= bytes.size();
+  if (state().promised != kUnknownLength) {
+    bytes =
+        bytes.substr(0, static_cast<size_t>(std::min<uint64_t>(bytes.size(), state().promised)));
+    state().promised -= bytes.size();
   }
   if (!head_only_ && !Bodiless(status_)) {
     if (chunked_) {

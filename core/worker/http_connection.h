@@ -113,9 +113,7 @@ class HttpConnection final : public Connection, public app::Exchange {
   Reading reading_ = Reading::kIdle;
   Answer answer_ = Answer::kNone;
   uint32_t exchange_ = 0;
-  int64_t begun_ns_ = 0;     // the turn in which the head was complete
-  uint64_t body_bytes_ = 0;  // received of the present body
-  uint64_t promised_ = 0;    // kStreaming with a length: bytes still to come
+  int64_t begun_ns_ = 0;  // the turn in which the head was complete
   int status_ = 0;
   uint32_t quick_answers_ = 0;  // of this receive, not yet in the histogram
   bool head_only_ = false;      // HEAD

@@ -7,6 +7,7 @@
 #define CORE_WORKER_REQUEST_STATE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,6 +39,8 @@ struct RequestState {
   app::Request request;
   std::vector<app::Header> headers;
   std::string body;
+  uint64_t body_bytes = 0;  // received of the present body
+  uint64_t promised = 0;    // of a streamed response with a length: bytes still to come
   std::function<void(app::Exchange&, std::string_view, bool)> on_body;
   std::function<void(app::Exchange&)> on_writable;
   std::function<void()> abort;
