@@ -274,7 +274,8 @@ void Server::ForgetPending() {
   if (acceptor_.blocked() || Room() == 0) return;
   parts_.load->SeenEmpty();  // else a poll would have told
   if (service_.now_ns < forget_pending_at_ns_) return;
-  parts_.load->ForgetPending();
+  // Not at the first look: what is pending then may have come this very moment.
+  if (forget_pending_at_ns_ != 0) parts_.load->ForgetPending();
   forget_pending_at_ns_ = service_.now_ns + kForgetPendingNs;
 }
 

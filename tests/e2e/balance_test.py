@@ -31,12 +31,22 @@ def may_load_bpf():
 
 @unittest.skipUnless(may_load_bpf(), "without CAP_BPF there is no mode full")
 class Full(unittest.TestCase):
+    def come(self, cluster, crowd, count, expected):
+        """`count` connections more make it exactly `expected`. On a starved machine a worker may be suspected, and
+        another one takes what waits in its queue, too: then only nearly."""
+        before = len(cluster.lines)
+        crowd.come(count)
+        counts = await_connections(cluster, sum(expected))
+        if any("as well" in line for line in cluster.lines[before:]):
+            self.assertLess(unevenness(counts), 2)
+        else:
+            self.assertEqual(counts, expected)
+
     def test_long_lived_connections_are_exactly_even(self):
         with Cluster("hello", "-i", "4", "--mode=full") as cluster, Crowd(cluster.host, cluster.port) as crowd:
             self.assertEqual(cluster.view()["balance"], "least-connections")
             for count in (8, 64):
-                crowd.come(count - len(crowd.connections))
-                self.assertEqual(await_connections(cluster, count), [count // 4] * 4)
+                self.come(cluster, crowd, count - len(crowd.connections), [count // 4] * 4)
 
     def test_those_who_leave_make_room(self):
         with Cluster("hello", "-i", "4", "--mode=full") as cluster, Crowd(cluster.host, cluster.port) as crowd:
@@ -45,17 +55,16 @@ class Full(unittest.TestCase):
                 connection.close()
             crowd.connections = crowd.connections[24:]
             await_connections(cluster, 40)
-            crowd.come(24)
-            self.assertEqual(await_connections(cluster, 64), [16] * 4)
+            self.come(cluster, crowd, 24, [16] * 4)
 
     def test_new_workers_get_the_new_connections_until_all_have_the_same(self):
         with Cluster("hello", "-i", "4", "--mode=full", "--norebalance") as cluster:
             with Crowd(cluster.host, cluster.port) as crowd:
-                crowd.come(32)
+                self.come(cluster, crowd, 32, [8] * 4)
+                before = await_connections(cluster, 32)
                 cluster.ok("scale", cluster.name, "8")
-                self.assertEqual(await_connections(cluster, 32), [0] * 4 + [8] * 4)
-                crowd.come(32)
-                self.assertEqual(await_connections(cluster, 64), [8] * 8)
+                self.assertEqual(await_connections(cluster, 32), [0] * 4 + before)
+                self.come(cluster, crowd, 32, [8] * 8)
                 crowd.ask()
 
     def test_new_workers_get_idle_connections_of_the_others(self):
@@ -64,17 +73,16 @@ class Full(unittest.TestCase):
             cluster.ok("scale", cluster.name, "4")
             wait_until(lambda: unevenness(connections(cluster)) <= 1.1, "they have their share")
             crowd.ask()
-            crowd.come(64)
-            self.assertEqual(await_connections(cluster, 128), [32] * 4)
+            self.come(cluster, crowd, 64, [32] * 4)
 
     def test_roll_keeps_the_balance(self):
         with Cluster("hello", "-i", "4", "--mode=full") as cluster, Crowd(cluster.host, cluster.port) as crowd:
-            crowd.come(64)
+            self.come(cluster, crowd, 64, [16] * 4)
+            before = await_connections(cluster, 64)
             cluster.ok("reload", cluster.name)
-            self.assertEqual(await_connections(cluster, 64), [16] * 4)
+            self.assertEqual(await_connections(cluster, 64), before)
             crowd.ask()
-            crowd.come(64)
-            self.assertEqual(await_connections(cluster, 128), [32] * 4)
+            self.come(cluster, crowd, 64, [32] * 4)
 
     def test_count_of_a_killed_worker_goes_with_it(self):
         with Cluster("hello", "-i", "4", "--mode=full", "--norebalance") as cluster:
@@ -84,8 +92,7 @@ class Full(unittest.TestCase):
                 os.kill(killed, 9)
                 wait_until(lambda: killed not in cluster.pids() and len(cluster.pids()) == 4, "a replacement")
                 await_connections(cluster, 48)
-                crowd.come(16)
-                self.assertEqual(await_connections(cluster, 64), [16] * 4)
+                self.come(cluster, crowd, 16, [16] * 4)
 
     def test_successors_that_fail_their_probe_leave_no_trace_in_the_balance(self):
         with tempfile.TemporaryDirectory() as empty:
@@ -95,14 +102,12 @@ class Full(unittest.TestCase):
                     code, _, err = cluster.cli("reload", cluster.name)
                     self.assertEqual(code, 1, err)
                 with Crowd(cluster.host, cluster.port) as crowd:
-                    crowd.come(16)
-                    self.assertEqual(await_connections(cluster, 16), [8, 8])
+                    self.come(cluster, crowd, 16, [8, 8])
 
     def test_round_robin_takes_turns(self):
         with Cluster("hello", "-i", "4", "--mode=full", "--balance=round-robin") as cluster:
             with Crowd(cluster.host, cluster.port) as crowd:
-                crowd.come(32)
-                self.assertEqual(await_connections(cluster, 32), [8] * 4)
+                self.come(cluster, crowd, 32, [8] * 4)
 
     def test_random_and_hash_reach_everybody(self):
         for balance in ("random", "hash"):
