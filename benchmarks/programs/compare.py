@@ -2,7 +2,7 @@
 """The same Node app under uring-cluster, PM2 and Node's cluster module, one after another, on this machine.
 
     bazel build //tools:uring-cluster //tools/load:uring-cluster-load
-    benchmarks/programs/compare.py [--pm2=FOLDER] [--reloads=20] [--seconds=4] [--rounds=3]
+    benchmarks/programs/compare.py [--pm2=FOLDER] [--reloads=20] [--seconds=4] [--rounds=3] [--many=32]
 
 PM2 comes from npm into a temporary folder unless FOLDER has it (FOLDER/node_modules/.bin/pm2). Rounds take turns, so
 that a busy machine is busy for all; of figures the median is shown, of losses the sum.
@@ -201,6 +201,7 @@ def main():
     parser.add_argument("--reloads", type=int, default=20)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--many", type=int, default=32, help="workers of the largest start")
     options = parser.parse_args()
     folder = options.pm2 or tempfile.mkdtemp(prefix="uc-pm2-")
     Pm2.binary = os.path.join(folder, "node_modules/.bin/pm2")
@@ -229,8 +230,8 @@ def main():
                 contender, mode, options.reloads
             )
             contender.stop()
-        contender = kind(32)
-        rows[kind]["start of 32 workers, s"] = [contender.started()]
+        contender = kind(options.many)
+        rows[kind]["start of %d workers, s" % options.many] = [contender.started()]
         contender.stop()
     print("| | " + " | ".join(kind.name for kind in kinds) + " |")
     print("|---" * (len(kinds) + 1) + "|")
