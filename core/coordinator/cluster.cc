@@ -17,6 +17,7 @@
 #include "core/base/log.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
+#include "core/net/listener.h"
 #include "core/net/random_steering.h"
 #include "core/policy/crew.h"
 #include "core/policy/rebalance.h"
@@ -471,16 +472,22 @@ void Cluster::CarryOut(const policy::Evacuate& evacuate) {
 
 void Cluster::SpreadByChance() {
   if (mode_.steering.has_value() || mode_.balance != net::Balance::kRandom) return;
-  for (size_t place = 0; place < addresses_.size(); ++place) {
+  struct Group {
     const Fd* any = nullptr;
     uint32_t listening = 0;
-    for (const auto& [slot, sockets] : listeners_.all()) {
-      if (place >= sockets.size() || !net::Listens(sockets[place])) continue;
-      any = &sockets[place];
-      ++listening;
+  };
+  std::map<std::string, Group> groups;  // one of each address
+  for (const auto& [slot, sockets] : listeners_.all()) {
+    for (const Fd& socket : sockets) {
+      const absl::StatusOr<net::Address> address = net::LocalAddress(socket);
+      if (!address.ok() || !net::Listens(socket)) continue;
+      Group& group = groups[address->ToString()];
+      group.any = &socket;
+      ++group.listening;
     }
-    if (any == nullptr) continue;
-    const absl::Status status = net::AttachRandom(*any, listening);
+  }
+  for (const auto& [address, group] : groups) {
+    const absl::Status status = net::AttachRandom(*group.any, group.listening);
     if (!status.ok()) LogWarning(absl::StrCat("--balance=random: ", status.message()));
   }
 }
