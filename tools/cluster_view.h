@@ -37,6 +37,11 @@ struct WorkerView {
   scoreboard::Totals totals;
 };
 
+// The process that an operator means by "worker": the program, where there is one.
+inline int ProcessOf(const WorkerView& worker) {
+  return worker.program_pid != 0 ? worker.program_pid : worker.pid;
+}
+
 struct ClusterView {
   std::string name, app, mode, balance, binary, command_line;
   uint32_t coordinators = 1;  // that it has had

@@ -47,9 +47,6 @@ absl::StatusOr<ClusterView> View(const std::string& given, const std::string& ba
   return ViewCluster(absl::StrCat(base, "/", *name), MonotonicNow());
 }
 
-// The process that the operator means by "worker".
-int ProcessOf(const WorkerView& worker) { return worker.pid; }
-
 int Id(const std::string& name, const VerbOptions& options) {
   const absl::StatusOr<ClusterView> view = View(name, options.base_directory);
   if (!view.ok()) return Refuse(view.status());

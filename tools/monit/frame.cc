@@ -48,10 +48,10 @@ Figures FiguresOf(const Look& before, const Look& now, const ClusterView& cluste
     figures.requests = Rate(former->totals.requests, worker.totals.requests, seconds);
     figures.bytes = Rate(former->totals.bytes_out, worker.totals.bytes_out, seconds);
   }
-  const auto load = now.processes.find(worker.pid);
+  const auto load = now.processes.find(ProcessOf(worker));
   if (load == now.processes.end()) return figures;
   figures.resident = load->second.resident;
-  const auto former = before.processes.find(worker.pid);
+  const auto former = before.processes.find(ProcessOf(worker));
   if (former != before.processes.end()) {
     figures.cpu = 100 * absl::ToDoubleSeconds(load->second.cpu - former->second.cpu) / seconds;
   }
@@ -75,7 +75,7 @@ void AppendCluster(const Look& before, const Look& now, const ClusterView& clust
     cpu += figures.cpu;
     workers.push_back(absl::StrFormat(
         "  %-5d %-9s pid %-8d %5.1f%% cpu %8s mem %8d conns %10.0f req/s %9s/s out %7dus p99",
-        worker.slot, worker.state, worker.pid, figures.cpu,
+        worker.slot, worker.state, ProcessOf(worker), figures.cpu,
         Bytes(static_cast<double>(figures.resident)), worker.connections, figures.requests,
         Bytes(figures.bytes), scoreboard::Quantile(worker.totals.latency, 0.99)));
   }
@@ -108,7 +108,7 @@ std::string FrameJson(const Look& before, const Look& now) {
       const Figures figures = FiguresOf(before, now, cluster, worker);
       requests += figures.requests;
       workers.push_back({{"slot", worker.slot},
-                         {"pid", worker.pid},
+                         {"pid", ProcessOf(worker)},
                          {"state", worker.state},
                          {"cpu_percent", figures.cpu},
                          {"resident_bytes", figures.resident},

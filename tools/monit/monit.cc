@@ -55,7 +55,9 @@ Look TakeLook(const std::vector<std::string>& names, const std::string& base) {
   for (const std::string& name : names.empty() ? ListClusters(base) : names) {
     absl::StatusOr<ClusterView> view = ViewCluster(absl::StrCat(base, "/", name), look.at);
     if (!view.ok()) continue;  // it has just ended
-    for (const WorkerView& worker : view->workers) look.processes[worker.pid] = LoadOf(worker.pid);
+    for (const WorkerView& worker : view->workers) {
+      look.processes[ProcessOf(worker)] = LoadOf(ProcessOf(worker));
+    }
     look.clusters.push_back(*std::move(view));
   }
   return look;
