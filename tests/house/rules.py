@@ -241,8 +241,9 @@ def flags_are_in_readme(tree):
         text = re.sub(r"(?m)\s//[^\n]*$", "", text)
         for match in re.finditer(r"\bABSL_FLAG\(\s*(?:\(.*?\)|[^,(]+)\s*,\s*(\w+)\s*,", text, re.S):
             flags.setdefault(match[1].replace("_", "-"), path)
-        for match in re.finditer(r'"--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)', text):
-            flags.setdefault(match[1], path)
+        # "--no-" alone is the beginning of any switch that is turned off.
+        for match in re.finditer(r'"--(?!no-")([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)', text):
+            flags.setdefault(match[1].replace("_", "-"), path)
     return [
         f"{path}: --{flag} is not in README.md"
         for flag, path in sorted(flags.items())
