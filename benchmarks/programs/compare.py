@@ -192,6 +192,7 @@ def losses(contender, mode, reloads):
         contender.reload()
     out, _ = client.communicate("")
     tally = json.loads(out.splitlines()[-1])
+    print("%s, %s: %d lost of %d" % (contender.name, mode, tally["lost"], tally["attempts"]), file=sys.stderr)
     return tally["lost"], tally["attempts"]
 
 
