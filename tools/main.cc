@@ -207,7 +207,9 @@ std::set<std::string> AllVerbs() {
 
 FlagSet VerbFlags(const std::string& verb) {
   if (verb == "restart") return {"json", "run_dir", "worker"};
-  if (verb == "stop") return {"json", "run_dir", "graceful", "now"};
+  if (verb == "stop" || verb == "kill" || verb == "delete" || verb == "del") {
+    return {"json", "run_dir", "graceful", "now"};
+  }
   if (verb == "logs") return LogVerbFlags();
   if (verb == "monit") return {"json", "run_dir", "once"};
   if (verb == "startup" || verb == "unstartup") return {"run_dir", "install", "unit_dir"};

@@ -16,7 +16,7 @@ class Several(unittest.TestCase):
     def setUp(self):
         self.base = tempfile.mkdtemp(prefix="uc-many-")
         self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
-        self.addCleanup(lambda: self.cli("kill", "--now"))
+        self.addCleanup(lambda: self.ok("kill", "--now"))
 
     def cli(self, *arguments, stdin="", **options):
         return subprocess.run(
