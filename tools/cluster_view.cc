@@ -131,7 +131,6 @@ Json ClusterJson(const ClusterView& view) {
           {"stopping", view.stopping},
           {"mode", view.mode},
           {"balance", view.balance},
-          {"balance", view.balance},
           {"coordinators", view.coordinators},
           {"binary", view.binary},
           {"command_line", view.command_line},
@@ -200,14 +199,13 @@ void AppendDetails(const ClusterView& view, std::vector<Row>* rows) {
 void AppendWorkers(const ClusterView& view, std::vector<Row>* rows) {
   const auto known = [&view](std::string figure) { return view.program ? "-" : figure; };
   for (const WorkerView& worker : view.workers) {
-    rows->push_back({view.name, absl::StrCat(worker.slot), absl::StrCat(worker.generation),
-                     absl::StrCat(worker.program_pid != 0 ? worker.program_pid : worker.pid),
-                     worker.state, Age(worker.uptime_seconds),
-                     absl::StrCat(RestartsOf(view, worker.slot)),
-                     absl::StrCat(worker.heartbeat_age_ms, "ms"), absl::StrCat(worker.connections),
-                     known(absl::StrCat(worker.totals.requests)),
-                     known(absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.5), "us")),
-                     known(absl::StrCat(scoreboard::Quantile(worker.totals.latency, 0.99), "us"))});
+    rows->push_back(
+        {view.name, absl::StrCat(worker.slot), absl::StrCat(worker.generation),
+         absl::StrCat(worker.program_pid != 0 ? worker.program_pid : worker.pid), worker.state,
+         Age(worker.uptime_seconds), absl::StrCat(RestartsOf(view, worker.slot)),
+         absl::StrCat(worker.heartbeat_age_ms, "ms"), absl::StrCat(worker.connections),
+         known(absl::StrCat(worker.totals.requests)), known(ShownLatency(worker.totals, 0.5)),
+         known(ShownLatency(worker.totals, 0.99))});
   }
   for (const SlotView& slot : view.slots) {
     const bool manned =
@@ -227,6 +225,12 @@ const Row& WorkerTitles() {
 }
 
 }  // namespace
+
+std::string ShownLatency(const scoreboard::Totals& totals, double q) {
+  if (totals.requests == 0) return "-";
+  const uint64_t micros = scoreboard::Quantile(totals.latency, q);
+  return micros == 0 ? "<1us" : absl::StrCat(micros, "us");
+}
 
 std::string StatusWord(const ClusterView& view) {
   if (view.stopped) return "stopped";
@@ -321,7 +325,7 @@ std::string ToTable(const std::vector<ClusterView>& views) {
 }
 
 std::string ToText(const ClusterView& view) {
-  const auto quantile = [&](double q) { return scoreboard::Quantile(view.totals.latency, q); };
+  const auto quantile = [&](double q) { return ShownLatency(view.totals, q); };
   std::vector<Row> facts = {
       {"name", view.name},
       {"status", StatusWord(view)},
@@ -339,8 +343,8 @@ std::string ToText(const ClusterView& view) {
       {"requests", absl::StrCat(view.totals.requests, " answered, ", view.totals.responses_5xx,
                                 " with 5xx, ", view.totals.bad_requests, " bad")},
       {"bytes", absl::StrCat(view.totals.bytes_in, " in, ", view.totals.bytes_out, " out")},
-      {"latency", absl::StrCat("p50 ", quantile(0.5), "us, p90 ", quantile(0.9), "us, p99 ",
-                               quantile(0.99), "us, p99.9 ", quantile(0.999), "us")},
+      {"latency", absl::StrCat("p50 ", quantile(0.5), ", p90 ", quantile(0.9), ", p99 ",
+                               quantile(0.99), ", p99.9 ", quantile(0.999))},
       {"events ignored", absl::StrCat(view.events_ignored)},
   };
   if (view.program) {

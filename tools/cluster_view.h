@@ -67,6 +67,8 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
 // A cluster that is stopped and would be started by these words.
 ClusterView ViewStopped(const std::string& name, const std::vector<std::string>& words);
 
+// "12us", "<1us"; "-" before the first answer.
+std::string ShownLatency(const scoreboard::Totals& totals, double q);
 // "running", "rolling", "stopping", "stopped", "coordinator gone".
 std::string StatusWord(const ClusterView& view);
 std::string ToJson(const ClusterView& view);

@@ -45,7 +45,13 @@ Mode LesserMode(ModeKind kind, const ModeRequest& request, absl::string_view why
   return mode;
 }
 
-ModeKind BestLesser() { return KernelMigrates() ? ModeKind::kMigrate : ModeKind::kPlain; }
+// Nobody gets mode migrate unasked: the kernel loses a connection whose handshake ends in the very moment when the
+// listener is shut down (inet_csk_reqsk_queue_add() finds it closed), and nothing steers new ones away before.
+// Holding and adopting has no such moment.
+ModeKind LesserKind(const ModeRequest& request) {
+  return request.kind == ModeKind::kMigrate && KernelMigrates() ? ModeKind::kMigrate
+                                                                : ModeKind::kPlain;
+}
 
 }  // namespace
 
@@ -99,13 +105,12 @@ absl::StatusOr<Mode> ChooseMode(const ModeRequest& request, size_t addresses, ui
     return absl::FailedPreconditionError(
         absl::StrCat("--mode=migrate: net.ipv4.tcp_migrate_req is not 1 (", kMigrateCure, ")"));
   }
-  return LesserMode(any ? BestLesser() : *request.kind, request, why_not_full);
+  return LesserMode(LesserKind(request), request, why_not_full);
 }
 
 absl::StatusOr<Mode> InheritMode(const ModeRequest& request, std::vector<Fd> steering) {
   if (steering.empty()) {
-    const ModeKind kind = request.kind == ModeKind::kPlain ? ModeKind::kPlain : BestLesser();
-    return LesserMode(kind, request, "as it was before this coordinator");
+    return LesserMode(LesserKind(request), request, "as it was before this coordinator");
   }
   absl::StatusOr<net::Steering> recovered = net::Steering::Recover(std::move(steering));
   if (!recovered.ok()) return recovered.status();

@@ -24,7 +24,7 @@ absl::string_view ToString(ModeKind kind);
 absl::StatusOr<std::optional<ModeKind>> ParseMode(absl::string_view text);
 
 struct ModeRequest {
-  std::optional<ModeKind> kind;         // nullopt: the best that can be had
+  std::optional<ModeKind> kind;         // nullopt: full if it can be had, else plain
   std::optional<net::Balance> balance;  // nullopt: the best of the mode
 };
 

@@ -3,7 +3,9 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
+import tempfile
 import unittest
 
 import network
@@ -11,6 +13,7 @@ from cluster import GET, Background, Cluster, exists, fixture, read_response, wa
 from load import Load
 
 MODES = network.enter()
+NOBODY = 65534
 
 
 class Case(unittest.TestCase):
@@ -195,6 +198,29 @@ class NotLikeThis(Case):
         self.orphaned(cluster)
         cluster.ok("stop", cluster.name)
         self.assertEqual(cluster.orphans(), [])
+
+
+class ModeUnasked(unittest.TestCase):
+    """Mode migrate can lose a connection in scaling down (README, Limits): it is for those who ask for it."""
+
+    def mode(self, *flags):
+        base = tempfile.mkdtemp(prefix="uc-mode-")
+        self.addCleanup(shutil.rmtree, base, ignore_errors=True)
+        os.chown(base, NOBODY, NOBODY)
+
+        def become_nobody():
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+
+        with Cluster("hello", "-i", "2", *flags, base=base, preexec=become_nobody) as cluster:
+            return cluster.view()["mode"].split(":")[0]
+
+    def test_plain_is_taken_where_full_cannot_be_had(self):
+        if "migrate" not in MODES:
+            self.skipTest("net.ipv4.tcp_migrate_req cannot be set here")
+        self.assertEqual(self.mode(), "plain")
+        self.assertEqual(self.mode("--mode=migrate"), "migrate")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 // decisions of the command line that need no process.
 #include <signal.h>
 
+#include "core/scoreboard/histogram.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tools/inspect.h"
@@ -126,6 +127,29 @@ TEST(FrameTest, NewWorkersHaveNoRateYet) {
   now.clusters = {view};
   EXPECT_THAT(Frame({}, now, 10), HasSubstr(" 0 req/s"));
   EXPECT_EQ(Frame({}, {}, 10), "no clusters\n");
+}
+
+TEST(FrameTest, OfProgramsNoRequestsAreMadeUp) {
+  Look now;
+  ClusterView view;
+  view.program = true;
+  view.workers.emplace_back();
+  now.clusters = {view};
+  const std::string frame = Frame({}, now, 10);
+  EXPECT_THAT(frame, HasSubstr(" - req/s"));
+  EXPECT_THAT(frame, HasSubstr(" - p99"));
+}
+
+TEST(ShownLatencyTest, WhatIsBelowAMicrosecondIsNotZero) {
+  scoreboard::Totals totals;
+  totals.latency.resize(scoreboard::kLatencyBuckets);
+  EXPECT_EQ(ShownLatency(totals, 0.5), "-");
+  totals.requests = 1;
+  totals.latency[scoreboard::BucketOf(0)] = 1;
+  EXPECT_EQ(ShownLatency(totals, 0.5), "<1us");
+  totals.latency[scoreboard::BucketOf(0)] = 0;
+  totals.latency[scoreboard::BucketOf(12)] = 1;
+  EXPECT_EQ(ShownLatency(totals, 0.5), "12us");
 }
 
 }  // namespace

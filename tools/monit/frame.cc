@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "core/scoreboard/histogram.h"
 
 namespace uc::tools {
 namespace {
@@ -73,15 +72,19 @@ void AppendCluster(const Look& before, const Look& now, const ClusterView& clust
     const Figures figures = FiguresOf(before, now, cluster, worker);
     requests += figures.requests;
     cpu += figures.cpu;
+    // Nobody counts a program's requests.
+    const auto known = [&](std::string figure) { return cluster.program ? "-" : figure; };
     workers.push_back(absl::StrFormat(
-        "  %-5d %-9s pid %-8d %5.1f%% cpu %8s mem %8d conns %10.0f req/s %9s/s out %7dus p99",
+        "  %-5d %-9s pid %-8d %5.1f%% cpu %8s mem %8d conns %10s req/s %9s/s out %9s p99",
         worker.slot, worker.state, ProcessOf(worker), figures.cpu,
-        Bytes(static_cast<double>(figures.resident)), worker.connections, figures.requests,
-        Bytes(figures.bytes), scoreboard::Quantile(worker.totals.latency, 0.99)));
+        Bytes(static_cast<double>(figures.resident)), worker.connections,
+        known(absl::StrFormat("%.0f", figures.requests)), known(Bytes(figures.bytes)),
+        known(ShownLatency(worker.totals, 0.99))));
   }
-  lines->push_back(absl::StrFormat(
-      "%s  %s  %d workers  %.0f req/s  %.1f%% cpu  %s  %s", cluster.name, StatusWord(cluster),
-      cluster.workers_wanted, requests, cpu, absl::StrJoin(cluster.addresses, " "), cluster.app));
+  lines->push_back(absl::StrFormat("%s  %s  %d workers  %s req/s  %.1f%% cpu  %s  %s", cluster.name,
+                                   StatusWord(cluster), cluster.workers_wanted,
+                                   cluster.program ? "-" : absl::StrFormat("%.0f", requests), cpu,
+                                   absl::StrJoin(cluster.addresses, " "), cluster.app));
   lines->insert(lines->end(), workers.begin(), workers.end());
 }
 
