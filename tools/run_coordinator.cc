@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/coordinator/coordinator.h"
+#include "tools/logs/log_plan.h"
 #include "tools/print_error.h"
 
 namespace uc::tools {
@@ -105,6 +107,15 @@ class RecordWriter {
   bool ready_ = false;
 };
 
+// Where nobody sees what the workers say: the place to look, if they said anything.
+std::string LastWords(const ClusterRecord& record) {
+  if (!record.captured || record.logs.error_file.empty()) return "";
+  const std::string path = PathOf(record.logs, Stream::kErr, 0);
+  struct stat file;
+  if (stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode) || file.st_size == 0) return "";
+  return absl::StrCat("; what it said is in ", path);
+}
+
 int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Verdict* verdict) {
   SetLogIdentity("coordinator");
   RecordWriter writer(options.directory, record);
@@ -117,7 +128,9 @@ int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Ve
   writer.End();
   const int exit_code = ending.ok() ? ending->exit_code : kExitOperator;
   if (exit_code == kExitDone) return exit_code;
-  const std::string text(ending.ok() ? absl::string_view(ending->text) : ending.status().message());
+  const std::string text =
+      ending.ok() ? absl::StrCat(ending->text, verdict != nullptr ? LastWords(record) : "")
+                  : std::string(ending.status().message());
   if (verdict != nullptr) verdict->Say(exit_code, text);
   PrintError(text);
   return exit_code;

@@ -2,12 +2,15 @@
 
 import os
 import pwd
+import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import unittest
 
-from cluster import Cluster, exists, fixture, wait_until
+from cluster import BINARY, PATIENCE, Cluster, exists, fixture, wait_until
 from load import Load
 from program import Program, program_pids
 
@@ -178,6 +181,21 @@ class Refused(unittest.TestCase):
         app.deploy("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
         said = self.refused(app.path, "--interpreter=/usr/bin/python3")
         self.assertIn("the program was killed by SIGSEGV before it listened", said)
+
+    def test_in_the_background_the_line_says_where_its_words_are(self):
+        app = Program(self, "app.py", "this is no Python")
+        base = tempfile.mkdtemp(prefix="uc-e2e-")
+        self.addCleanup(shutil.rmtree, base, ignore_errors=True)
+        done = subprocess.run([BINARY, "start", app.path, "--run-dir=" + base, "--daemon", "-i", "1",
+                               "--interpreter=/usr/bin/python3"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        path = re.search(r"before it listened; what it said is in (\S+)$", done.stderr).group(1)
+
+        def said():
+            with open(path) as file:
+                return "SyntaxError" in file.read()
+        wait_until(said, "its words are there")
 
     def test_program_that_never_listens(self):
         app = Program(self, "app.py", "import signal; signal.pause()")
