@@ -17,6 +17,7 @@
 #include "core/base/log.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
+#include "core/base/start_pages.h"
 #include "core/net/listener.h"
 #include "core/net/random_steering.h"
 #include "core/policy/crew.h"
@@ -25,7 +26,8 @@
 namespace uc::coordinator {
 namespace {
 
-constexpr size_t kHeirsMax = 32;  // of one worker that leaves
+constexpr size_t kHeirsMax = 32;                          // of one worker that leaves
+constexpr absl::Duration kQuietAfter = absl::Seconds(1);  // without an event
 
 std::string ToText(policy::WorkerId id) {
   return absl::StrCat("worker ", id.slot, "/", id.generation);
@@ -71,7 +73,7 @@ link::Entry ToLink(policy::Entry entry) {
 }  // namespace
 
 Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> addresses, Mode mode,
-                 scoreboard::Scoreboard board, Claims claims)
+                 scoreboard::Scoreboard board, ProcessWatch watch, Claims claims)
     : options_(options),
       addresses_(std::move(addresses)),
       mode_(std::move(mode)),
@@ -79,6 +81,7 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       supervisor_(options.supervisor),
       output_(options.binary, options.scribe_arguments, options.directory),
       claims_(std::move(claims)),
+      watch_(std::move(watch)),
       listeners_(addresses_.size(),
                  options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
       recycle_watch_(options.recycle) {
@@ -121,7 +124,7 @@ void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
     process.channel = std::move(former.channel);
     process.inbox = std::move(former.inbox);
     process.row = former.process.row;
-    processes_.emplace(process.id.generation, std::move(process));
+    AddProcess(std::move(process));
   }
   for (const auto& [slot, sockets] : listeners_.all()) legacy.listeners.push_back(slot);
   LogInfo(absl::StrCat("goes on with ", workers.size(), " workers of the coordinator before it"));
@@ -135,6 +138,7 @@ void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
 void Cluster::Handle(absl::Time now, policy::Event event) {
   events_.push_back(std::move(event));
   const bool stopping = supervisor_.stopping();
+  if (!std::holds_alternative<policy::Woke>(event)) quiet_since_ = now;
   while (!events_.empty() && !finish_.has_value()) {
     const policy::Event next = std::move(events_.front());
     events_.pop_front();
@@ -302,11 +306,16 @@ bool Cluster::ObserveHealth(absl::Time now) {
     const policy::HealthObservation observation =
         process.health.Observe(now, JudgedProcess(process, row), row, options_.health, [&] {
           return options_.program ? row.work_waits.load(std::memory_order_relaxed) != 0
-                                  : listeners_.WorkWaits(process.id.slot);
+                                  : work_waits(process.id.slot);
         });
     silence |= observation.work_waiting > absl::ZeroDuration();
     const policy::Health health = policy::Judge(observation, options_.health);
     const bool changed = health != std::exchange(process.last_health, health);
+  std::optional<std::vector<policy::SlotIndex>> with_work;
+  const auto work_waits = [&](policy::SlotIndex slot) {
+    if (!with_work.has_value()) with_work = listeners_.SlotsWithWork();
+    return std::binary_search(with_work->begin(), with_work->end(), slot);
+  };
     if (changed || health != policy::Health::kWell) observed.push_back({process.id, health});
   }
   for (const policy::HealthObserved& event : observed) Handle(now, event);
@@ -327,6 +336,12 @@ void Cluster::CarryOut(const policy::Action& action) {
 }
 
 void Cluster::CarryOut(const policy::Spawn& spawn) {
+void Cluster::Tidy(absl::Time now) {
+  if (now - quiet_since_ < kQuietAfter) return;
+  quiet_since_ = absl::InfiniteFuture();
+  ReleaseStartPages();
+}
+
   const absl::Status status = StartProcess(spawn.worker, spawn.entry);
   if (status.ok()) return;
   const policy::Fault fault =
@@ -379,7 +394,7 @@ absl::Status Cluster::StartProcess(policy::WorkerId id, policy::Entry entry) {
   process.channel.emplace(std::move(ends->first));
   process.inbox = inbox->second.Replace(Fd());
   process.row = *row;
-  processes_.emplace(id.generation, std::move(process));
+  AddProcess(std::move(process));
   return absl::OkStatus();
 }
 
@@ -397,6 +412,13 @@ void Cluster::CarryOut(const policy::Probe& probe) {
   if (!process->http) {  // what would be an answer, only its app knows
     events_.push_back(policy::ProbeAnswered{probe.worker, true, ""});
     return;
+// Not watched: SIGCHLD tells of its end, and what it does not say in time is a deadline missed.
+void Cluster::AddProcess(WorkerProcess process) {
+  const absl::Status status = watch_.Add(process);
+  if (!status.ok()) LogError(absl::StrCat(ToText(process.id), ": ", status.message()));
+  processes_.emplace(process.id.generation, std::move(process));
+}
+
   }
   absl::StatusOr<std::pair<SelfProbe, Fd>> begun =
       SelfProbe::Begin(options_.probe, addresses_[0].ToString());

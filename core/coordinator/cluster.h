@@ -16,6 +16,7 @@
 #include "core/coordinator/coordinator_options.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/listener_keep.h"
+#include "core/coordinator/process_watch.h"
 #include "core/coordinator/publish.h"
 #include "core/coordinator/recycle_watch.h"
 #include "core/coordinator/reply.h"
@@ -32,7 +33,7 @@ class Cluster {
  public:
   // `addresses`: with port 0 resolved. `claims`: of a former coordinator.
   Cluster(const CoordinatorOptions& options, std::vector<net::Address> addresses, Mode mode,
-          scoreboard::Scoreboard board, Claims claims = {});
+          scoreboard::Scoreboard board, ProcessWatch watch, Claims claims = {});
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
@@ -46,7 +47,7 @@ class Cluster {
   // A command; its progress and its answer go to `reply` and to the log.
   void Give(absl::Time now, const policy::Command& command, Reply reply);
 
-  // What the descriptors of `processes()`, `probes()` and `rehearsal()` reported.
+  // What `watch()` and the descriptors of `probes()` and `rehearsal()` reported.
   void OnLinkReadable(absl::Time now, policy::Generation generation);
   void OnExit(absl::Time now, policy::Generation generation);
   void OnProbeReadable(absl::Time now, policy::Generation generation);
@@ -55,11 +56,14 @@ class Cluster {
   void OnRehearsal(absl::Time now, const Fd& lock, const Fd& control);
   // Compares the heartbeats with the clock. True: connections come and go, so look again soon.
   bool ObserveHealth(absl::Time now);
+  // Once whatever happened is some time ago: gives back the memory that only starting and changing needs.
+  void Tidy(absl::Time now);
   // Looks for workers that have had their day; due at recycle_due().
   void ObserveRecycling(absl::Time now);
   absl::Time recycle_due() const { return recycle_watch_.due(); }
 
   const Processes& processes() const { return processes_; }
+  ProcessWatch& watch() { return watch_; }
   const std::map<policy::Generation, SelfProbe>& probes() const { return probes_; }
   const std::optional<Rehearsal>& rehearsal() const { return rehearsal_; }
   absl::Time rehearsal_deadline() const { return rehearsal_deadline_; }
@@ -92,6 +96,7 @@ class Cluster {
   void CarryOut(const policy::Finish& finish) { finish_ = finish; }
 
   absl::Status StartProcess(policy::WorkerId id, policy::Entry entry);
+  void AddProcess(WorkerProcess process);
   // Says one thing to a worker. A worker that does not take it has its deadlines like any other.
   void Tell(policy::WorkerId id, const link::Message& message,
             absl::Span<const int> descriptors = {});
@@ -116,6 +121,7 @@ class Cluster {
   policy::Supervisor supervisor_;
 
   Processes processes_;
+  ProcessWatch watch_;
   WorkerOutput output_;
   Claims claims_;
   ListenerKeep listeners_;
@@ -135,6 +141,7 @@ class Cluster {
 
   std::deque<policy::Event> events_;
   bool announced_ = false;
+  absl::Time quiet_since_ = absl::InfiniteFuture();
   std::optional<policy::Finish> finish_;
 };
 

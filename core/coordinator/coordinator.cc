@@ -28,6 +28,7 @@
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/mode.h"
 #include "core/coordinator/roll_trigger.h"
+#include "core/coordinator/process_watch.h"
 #include "core/coordinator/run_directory.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/upgrade.h"
@@ -225,7 +226,7 @@ class Coordinator {
   }
 
  private:
-  enum class Source { kSignals, kControl, kRehearsal, kTrigger, kLink, kProbe, kExit };
+  enum class Source { kProcesses, kSignals, kControl, kRehearsal, kTrigger, kProbe };
   struct Watched {
     Source source;
     policy::Generation generation = 0;
@@ -249,6 +250,7 @@ class Coordinator {
     if (now >= health_due_) {
       cluster_.output().Tend(now);
       health_due_ = now + (cluster_.ObserveHealth(now) ? BusyLook() : IdleLook());
+      cluster_.Tidy(now);
     }
     if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
     RollIfDue(now);
@@ -265,12 +267,23 @@ class Coordinator {
         return cluster_.OnRehearsal(now, directory_.lock(), directory_.control());
       case Source::kTrigger:
         return trigger_.OnReadable(now);
-      case Source::kLink:
-        return cluster_.OnLinkReadable(now, watched.generation);
+      case Source::kProcesses:
+        return HearProcesses(now);
       case Source::kProbe:
         return cluster_.OnProbeReadable(now, watched.generation);
-      case Source::kExit:
-        return cluster_.OnExit(now, watched.generation);
+    }
+  }
+
+  void HearProcesses(absl::Time now) {
+    for (const ProcessWatch::Ready& ready : cluster_.watch().Look()) {
+      switch (ready.kind) {
+        case ProcessWatch::Kind::kLink:
+          cluster_.OnLinkReadable(now, ready.generation);
+          break;
+        case ProcessWatch::Kind::kExit:
+          cluster_.OnExit(now, ready.generation);
+          break;
+      }
     }
   }
 
@@ -281,11 +294,7 @@ class Coordinator {
       polled_.push_back({fd, POLLIN, 0});
       watched_.push_back({source, generation});
     };
-    for (const auto& [generation, process] : cluster_.processes()) {
-      // Links first: READY before death, as it was said.
-      if (process.channel.has_value()) add(process.channel->fd(), Source::kLink, generation);
-      add(process.pidfd.get(), Source::kExit, generation);
-    }
+    add(cluster_.watch().fd(), Source::kProcesses);
     for (const auto& [generation, probe] : cluster_.probes()) {
       add(probe.fd(), Source::kProbe, generation);
     }
@@ -415,6 +424,7 @@ absl::Status BeginAfresh(Beginning& begin, const RunDirectory& directory) {
   CoordinatorOptions& options = begin.options;
   if (absl::Status status = ProbeAddresses(options.addresses); !status.ok()) return status;
   std::vector<net::Address> addresses;
+  ProcessWatch watch;
   absl::StatusOr<std::vector<Fd>> claims =
       ClaimAddresses(options.addresses, options.listen, &addresses);
   if (!claims.ok()) return claims.status();
@@ -429,8 +439,8 @@ absl::Status BeginAfresh(Beginning& begin, const RunDirectory& directory) {
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
   options.supervisor = ToPolicy(options.supervisor, *mode);
-  begin.cluster =
-      std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode), *std::move(board));
+  begin.cluster = std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode),
+                                            *std::move(board), std::move(begin.watch));
   begin.cluster->Start(MonotonicNow());
   return absl::OkStatus();
 }
@@ -483,8 +493,9 @@ absl::Status GoOn(Beginning& begin, const RunDirectory& directory, scoreboard::S
   }
   options.supervisor = ToPolicy(options.supervisor, *mode);
   options.supervisor.workers = std::clamp(wanted, 1u, options.supervisor.workers_max);
-  begin.cluster = std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode),
-                                            std::move(board), std::move(claimed));
+  begin.cluster =
+      std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode), std::move(board),
+                                std::move(begin.watch), std::move(claimed));
   std::map<policy::SlotIndex, std::vector<Fd>> listeners;
   Reply reply;
   if (upgrade != nullptr) {
@@ -521,8 +532,10 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
   absl::StatusOr<Fd> signals = BlockSignals();
   if (!signals.ok()) return signals.status();
 
-  Beginning begin;
-  begin.options = options;
+  absl::StatusOr<ProcessWatch> watch = ProcessWatch::Begin();
+  if (!watch.ok()) return watch.status();
+
+  Beginning begin = {options, *std::move(watch), {}, nullptr};
   absl::StatusOr<scoreboard::Scoreboard> board =
       scoreboard::Scoreboard::OpenAgain(directory->scoreboard_path());
   const bool serving = board.ok() && !FindSurvivors(options.directory, board->layout()).empty();

@@ -1,7 +1,5 @@
 #include "core/coordinator/listener_keep.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -22,6 +20,7 @@ bool IsStreamSocket(const Fd& fd) {
 }  // namespace
 
 bool ListenerKeep::Keep(policy::SlotIndex slot, std::vector<Fd> listeners) {
+  LookAnew();
   const auto present = kept_.find(slot);
   if (kind_ == Kind::kGrowing && (present != kept_.end() || listeners.size() > addresses_ ||
                                   (addresses_ == 0 && !listeners.empty()))) {
@@ -69,19 +68,33 @@ std::vector<int> ListenerKeep::DescriptorsOf(policy::SlotIndex slot) const {
 }
 
 void ListenerKeep::Evacuate(policy::SlotIndex slot) {
+  LookAnew();
   for (const Fd& listener : Of(slot)) shutdown(listener.get(), SHUT_RD);
   kept_.erase(slot);
 }
 
-bool ListenerKeep::WorkWaits(policy::SlotIndex slot) const {
-  const absl::Span<const Fd> listeners = Of(slot);
-  return std::any_of(listeners.begin(), listeners.end(), [](const Fd& listener) {
-    // Of a listener: tcpi_unacked is the length of its accept queue (tcp_get_info in net/ipv4/tcp.c).
-    tcp_info info = {};
-    socklen_t size = sizeof(info);
-    return getsockopt(listener.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-           info.tcpi_unacked > 0;
-  });
+std::vector<policy::SlotIndex> ListenerKeep::SlotsWithWork() {
+  if (looked_at_.empty()) {
+    for (const auto& [slot, listeners] : kept_) {
+      for (const Fd& listener : listeners) {
+        looked_at_.push_back({listener.get(), POLLIN, 0});
+        slots_looked_at_.push_back(slot);
+      }
+    }
+  }
+  std::vector<policy::SlotIndex> slots;
+  if (poll(looked_at_.data(), looked_at_.size(), 0) <= 0) return slots;
+  for (size_t i = 0; i < looked_at_.size(); ++i) {
+    if (looked_at_[i].revents != POLLIN)
+      continue;  // POLLHUP: it does not listen (yet, or any more)
+    if (slots.empty() || slots.back() != slots_looked_at_[i]) slots.push_back(slots_looked_at_[i]);
+  }
+  return slots;
+}
+
+void ListenerKeep::LookAnew() {
+  looked_at_.clear();
+  slots_looked_at_.clear();
 }
 
 }  // namespace uc::coordinator

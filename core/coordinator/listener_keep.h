@@ -3,6 +3,8 @@
 #ifndef CORE_COORDINATOR_LISTENER_KEEP_H_
 #define CORE_COORDINATOR_LISTENER_KEEP_H_
 
+#include <poll.h>
+
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -32,15 +34,19 @@ class ListenerKeep {
   // They stop listening and the kernel moves what waits there to the others of the group: shutdown(2) with
   // SHUT_RD, where a program of type SELECT_OR_MIGRATE or net.ipv4.tcp_migrate_req says so. Then drops them.
   void Evacuate(policy::SlotIndex slot);
-  // Connections that are complete and wait for accept.
-  bool WorkWaits(policy::SlotIndex slot) const;
+  // Where complete connections wait for accept, in order. One system call for all: it is asked at each look.
+  std::vector<policy::SlotIndex> SlotsWithWork();
 
  private:
+  void LookAnew();
   bool KeepMore(std::vector<Fd>& kept, std::vector<Fd> more);
 
   const size_t addresses_;
   const Kind kind_;
   std::map<policy::SlotIndex, std::vector<Fd>> kept_;
+  // All of `kept_`; empty: something has changed since.
+  std::vector<pollfd> looked_at_;
+  std::vector<policy::SlotIndex> slots_looked_at_;
 };
 
 }  // namespace uc::coordinator
