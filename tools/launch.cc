@@ -82,6 +82,7 @@ absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request)
   options.addresses = worker->addresses;
   options.backlog = worker->backlog;
   options.heartbeat_period = worker->heartbeat_period;
+  options.cpu_affinity = worker->cpu_affinity;
   const absl::StatusOr<exec::ReadyWhen> ready = ToReadyWhen(launch);
   if (!ready.ok()) return ready.status();
   options.ready = *ready;

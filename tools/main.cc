@@ -50,6 +50,8 @@ ABSL_FLAG(std::string, balance, "",
           "least-connections, round-robin, random or hash (default: the best of the mode)");
 ABSL_FLAG(bool, rebalance, true,
           "loaded workers give idle keep-alive connections to a worker that is new");
+ABSL_FLAG(bool, cpu_affinity, false,
+          "the worker of slot k runs on the k-th core that the cluster may use");
 ABSL_FLAG(uc::tools::DurationFlag, soak, {absl::ZeroDuration()},
           "reload: a new worker must stay healthy that long before the old one leaves");
 ABSL_FLAG(int64_t, roll_width, 1, "reload: workers that are replaced at one time");
@@ -144,13 +146,28 @@ FlagSet ProgramFlags() {
 }
 
 FlagSet StartFlags() {
-  FlagSet flags = {"listen",         "workers",         "i",
-                   "name",           "daemon",          "log_file",
-                   "listen_timeout", "kill_timeout",    "hang_timeout",
-                   "mode",           "balance",         "rebalance",
-                   "soak",           "roll_width",      "probe",
-                   "backlog",        "max_connections", "header_timeout",
-                   "body_timeout",   "idle_timeout",    "request_timeout",
+  FlagSet flags = {"listen",
+                   "workers",
+                   "i",
+                   "name",
+                   "daemon",
+                   "log_file",
+                   "listen_timeout",
+                   "kill_timeout",
+                   "hang_timeout",
+                   "mode",
+                   "balance",
+                   "rebalance",
+                   "cpu_affinity",
+                   "soak",
+                   "roll_width",
+                   "probe",
+                   "backlog",
+                   "max_connections",
+                   "header_timeout",
+                   "body_timeout",
+                   "idle_timeout",
+                   "request_timeout",
                    "run_dir"};
   flags.merge(LogFlags());
   flags.merge(ConfigFlags());
@@ -275,6 +292,7 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk,
   request.restarts = ReadRestartFlags();
   request.mode = absl::GetFlag(FLAGS_mode);
   request.balance = absl::GetFlag(FLAGS_balance);
+  request.cpu_affinity = absl::GetFlag(FLAGS_cpu_affinity);
   request.rebalance = absl::GetFlag(FLAGS_rebalance);
   request.soak = absl::GetFlag(FLAGS_soak).value;
   request.roll_width = absl::GetFlag(FLAGS_roll_width);

@@ -178,6 +178,7 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.workers_given = request.workers_given;
   options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
   options.addresses = worker->addresses;
+  options.cpu_affinity = request.cpu_affinity;
   options.listen.backlog = worker->backlog;
   options.binary = OwnBinary();
   options.worker_arguments = SameWords("worker", request);
@@ -261,6 +262,7 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   options.request_timeout = request.request_timeout;
   options.connections_max = static_cast<uint32_t>(request.connections_max);
   options.heartbeat_period = HeartbeatPeriod(request.hang_timeout);
+  options.cpu_affinity = request.cpu_affinity;
   return options;
 }
 

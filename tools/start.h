@@ -35,6 +35,7 @@ struct StartRequest {
   std::string mode = "auto";
   std::string balance;  // empty: the best of the mode
   bool rebalance = true;
+  bool cpu_affinity = false;
   int64_t roll_width = 1;
   std::string probe = "/";   // "off": none
   bool probe_given = false;  // by the operator

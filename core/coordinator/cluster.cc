@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,10 +15,11 @@
 #include "absl/strings/str_join.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "core/base/core_pin.h"
 #include "core/base/log.h"
+#include "core/base/start_pages.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
-#include "core/base/start_pages.h"
 #include "core/net/listener.h"
 #include "core/net/random_steering.h"
 #include "core/policy/crew.h"
@@ -79,9 +81,9 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       mode_(std::move(mode)),
       board_(std::move(board)),
       supervisor_(options.supervisor),
+      watch_(std::move(watch)),
       output_(options.binary, options.scribe_arguments, options.directory),
       claims_(std::move(claims)),
-      watch_(std::move(watch)),
       listeners_(addresses_.size(),
                  options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
       recycle_watch_(options.recycle) {
@@ -136,9 +138,9 @@ void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
 }
 
 void Cluster::Handle(absl::Time now, policy::Event event) {
+  if (!std::holds_alternative<policy::Woke>(event)) quiet_since_ = now;
   events_.push_back(std::move(event));
   const bool stopping = supervisor_.stopping();
-  if (!std::holds_alternative<policy::Woke>(event)) quiet_since_ = now;
   while (!events_.empty() && !finish_.has_value()) {
     const policy::Event next = std::move(events_.front());
     events_.pop_front();
@@ -212,8 +214,20 @@ void Cluster::KeepListeners(absl::Time now, const WorkerProcess& process, policy
     scoreboard::Add(board_.layout().header.events_ignored, 1);
     return;
   }
+  PreferOwnCore(slot);
   SpreadByChance();
   Handle(now, policy::ListenersKept{slot});
+}
+
+// Where a program chooses the socket, nobody asks for this.
+void Cluster::PreferOwnCore(policy::SlotIndex slot) {
+  if (!options_.cpu_affinity || mode_.balance != net::Balance::kHash) return;
+  const int core = CoreOfSlot(AllowedCores(), slot);
+  for (const int listener : listeners_.DescriptorsOf(slot)) {
+    if (setsockopt(listener, SOL_SOCKET, SO_INCOMING_CPU, &core, sizeof(core)) != 0) {
+      LogWarning(absl::StrCat("slot ", slot, ": SO_INCOMING_CPU: ", strerror(errno)));
+    }
+  }
 }
 
 void Cluster::AnswerClaim(const WorkerProcess& process, const link::Claim& claim) {
@@ -297,6 +311,11 @@ void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
 
 bool Cluster::ObserveHealth(absl::Time now) {
   std::vector<policy::HealthObserved> observed;
+  std::optional<std::vector<policy::SlotIndex>> with_work;
+  const auto work_waits = [&](policy::SlotIndex slot) {
+    if (!with_work.has_value()) with_work = listeners_.SlotsWithWork();
+    return std::binary_search(with_work->begin(), with_work->end(), slot);
+  };
   uint64_t traffic = 0;
   bool silence = false;
   for (auto& [generation, process] : processes_) {
@@ -311,15 +330,16 @@ bool Cluster::ObserveHealth(absl::Time now) {
     silence |= observation.work_waiting > absl::ZeroDuration();
     const policy::Health health = policy::Judge(observation, options_.health);
     const bool changed = health != std::exchange(process.last_health, health);
-  std::optional<std::vector<policy::SlotIndex>> with_work;
-  const auto work_waits = [&](policy::SlotIndex slot) {
-    if (!with_work.has_value()) with_work = listeners_.SlotsWithWork();
-    return std::binary_search(with_work->begin(), with_work->end(), slot);
-  };
     if (changed || health != policy::Health::kWell) observed.push_back({process.id, health});
   }
   for (const policy::HealthObserved& event : observed) Handle(now, event);
   return std::exchange(traffic_seen_, traffic) != traffic || silence;
+}
+
+void Cluster::Tidy(absl::Time now) {
+  if (now - quiet_since_ < kQuietAfter) return;
+  quiet_since_ = absl::InfiniteFuture();
+  ReleaseStartPages();
 }
 
 void Cluster::ObserveRecycling(absl::Time now) {
@@ -336,12 +356,6 @@ void Cluster::CarryOut(const policy::Action& action) {
 }
 
 void Cluster::CarryOut(const policy::Spawn& spawn) {
-void Cluster::Tidy(absl::Time now) {
-  if (now - quiet_since_ < kQuietAfter) return;
-  quiet_since_ = absl::InfiniteFuture();
-  ReleaseStartPages();
-}
-
   const absl::Status status = StartProcess(spawn.worker, spawn.entry);
   if (status.ok()) return;
   const policy::Fault fault =
@@ -398,6 +412,13 @@ absl::Status Cluster::StartProcess(policy::WorkerId id, policy::Entry entry) {
   return absl::OkStatus();
 }
 
+// Not watched: SIGCHLD tells of its end, and what it does not say in time is a deadline missed.
+void Cluster::AddProcess(WorkerProcess process) {
+  const absl::Status status = watch_.Add(process);
+  if (!status.ok()) LogError(absl::StrCat(ToText(process.id), ": ", status.message()));
+  processes_.emplace(process.id.generation, std::move(process));
+}
+
 void Cluster::Tell(policy::WorkerId id, const link::Message& message,
                    absl::Span<const int> descriptors) {
   WorkerProcess* process = Find(id);
@@ -412,13 +433,6 @@ void Cluster::CarryOut(const policy::Probe& probe) {
   if (!process->http) {  // what would be an answer, only its app knows
     events_.push_back(policy::ProbeAnswered{probe.worker, true, ""});
     return;
-// Not watched: SIGCHLD tells of its end, and what it does not say in time is a deadline missed.
-void Cluster::AddProcess(WorkerProcess process) {
-  const absl::Status status = watch_.Add(process);
-  if (!status.ok()) LogError(absl::StrCat(ToText(process.id), ": ", status.message()));
-  processes_.emplace(process.id.generation, std::move(process));
-}
-
   }
   absl::StatusOr<std::pair<SelfProbe, Fd>> begun =
       SelfProbe::Begin(options_.probe, addresses_[0].ToString());

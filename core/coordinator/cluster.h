@@ -109,6 +109,7 @@ class Cluster {
   void KillProgram(const WorkerProcess& process);
   void KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
                      std::vector<Fd> listeners);
+  void PreferOwnCore(policy::SlotIndex slot);
   // One socket more or less in the reuseport groups.
   void SpreadByChance();
   WorkerProcess* Find(policy::WorkerId id);
@@ -120,8 +121,8 @@ class Cluster {
   scoreboard::Scoreboard board_;
   policy::Supervisor supervisor_;
 
-  Processes processes_;
   ProcessWatch watch_;
+  Processes processes_;
   WorkerOutput output_;
   Claims claims_;
   ListenerKeep listeners_;
@@ -140,8 +141,8 @@ class Cluster {
   policy::CommandId last_command_ = 0;
 
   std::deque<policy::Event> events_;
-  bool announced_ = false;
   absl::Time quiet_since_ = absl::InfiniteFuture();
+  bool announced_ = false;
   std::optional<policy::Finish> finish_;
 };
 

@@ -22,13 +22,14 @@
 #include "absl/time/clock.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "core/base/core_pin.h"
 #include "core/base/log.h"
 #include "core/coordinator/cluster.h"
 #include "core/coordinator/control_pipe.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/mode.h"
-#include "core/coordinator/roll_trigger.h"
 #include "core/coordinator/process_watch.h"
+#include "core/coordinator/roll_trigger.h"
 #include "core/coordinator/run_directory.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/upgrade.h"
@@ -249,8 +250,8 @@ class Coordinator {
     }
     if (now >= health_due_) {
       cluster_.output().Tend(now);
-      health_due_ = now + (cluster_.ObserveHealth(now) ? BusyLook() : IdleLook());
       cluster_.Tidy(now);
+      health_due_ = now + (cluster_.ObserveHealth(now) ? BusyLook() : IdleLook());
     }
     if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
     RollIfDue(now);
@@ -413,9 +414,17 @@ class Coordinator {
   uint64_t complaints_ = 0;
 };
 
+void TellOfSharedCores(const CoordinatorOptions& options) {
+  const size_t cores = AllowedCores().size();
+  if (!options.cpu_affinity || options.supervisor.workers <= cores) return;
+  LogWarning(absl::StrCat("--cpu-affinity: ", options.supervisor.workers, " workers share ", cores,
+                          " cores, which is pinned and not balanced; take as many as there are"));
+}
+
 // Everything that there is before the first turn.
 struct Beginning {
   CoordinatorOptions options;  // as the mode has made them
+  ProcessWatch watch;
   std::vector<Fd> claims;
   std::unique_ptr<Cluster> cluster;
 };
@@ -424,7 +433,6 @@ absl::Status BeginAfresh(Beginning& begin, const RunDirectory& directory) {
   CoordinatorOptions& options = begin.options;
   if (absl::Status status = ProbeAddresses(options.addresses); !status.ok()) return status;
   std::vector<net::Address> addresses;
-  ProcessWatch watch;
   absl::StatusOr<std::vector<Fd>> claims =
       ClaimAddresses(options.addresses, options.listen, &addresses);
   if (!claims.ok()) return claims.status();
@@ -438,6 +446,7 @@ absl::Status BeginAfresh(Beginning& begin, const RunDirectory& directory) {
   FillHeader(options, addresses, *mode, *board);
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
+  TellOfSharedCores(options);
   options.supervisor = ToPolicy(options.supervisor, *mode);
   begin.cluster = std::make_unique<Cluster>(options, std::move(addresses), *std::move(mode),
                                             *std::move(board), std::move(begin.watch));

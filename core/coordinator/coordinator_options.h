@@ -36,6 +36,8 @@ struct CoordinatorOptions {
       addresses;  // at most link::kAddressesMax; none: the program's own count
   net::ListenOptions listen;
 
+  bool cpu_affinity = false;  // workers pin themselves; the kernel's choice shall follow
+
   std::string binary;  // absolute; exec'd for each worker, so a roll runs a new build
   std::vector<std::string> worker_arguments;  // argv of a worker, argv[0] included
 

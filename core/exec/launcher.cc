@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "core/base/core_pin.h"
 #include "core/base/log.h"
 #include "core/exec/child.h"
 #include "core/exec/listen_door.h"
@@ -143,6 +144,10 @@ class Launcher {
 
   // Until the program has ended; its wait status. Or why it could not be started.
   absl::StatusOr<int> Run() {
+    if (options_.cpu_affinity) {
+      const absl::Status pinned = PinToCoreOf(assigned_.assign.slot);
+      if (!pinned.ok()) LogWarning(pinned.message());
+    }
     absl::Status status = TakeListeners();
     if (status.ok()) status = OpenDoors();
     if (status.ok()) status = StartProgram();

@@ -50,6 +50,7 @@ struct LaunchOptions {
   absl::Duration listen_timeout = absl::Seconds(10);
   absl::Duration kill_timeout = absl::Seconds(10);
   absl::Duration heartbeat_period = absl::Milliseconds(500);
+  bool cpu_affinity = false;  // it and its program: pinned to their slot's core
   bool shutdown_with_message = false;
   int kill_signal = SIGINT;  // as PM2 does
 };

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/app/load.h"
 #include "core/base/check.h"
+#include "core/base/core_pin.h"
 #include "core/base/log.h"
 #include "core/net/bpf_capability.h"
 #include "core/net/listener.h"
@@ -122,6 +123,9 @@ absl::Status StartApp(Server& server) {
 absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::Received first,
                    std::unique_ptr<app::App> app) {
   const link::Assign& assign = std::get<link::Assign>(first.message);
+  if (options.cpu_affinity) {  // first, so that whatever it touches lies near its core
+    if (absl::Status status = PinToCoreOf(assign.slot); !status.ok()) LogWarning(status.message());
+  }
   absl::StatusOr<scoreboard::Scoreboard> board =
       scoreboard::Scoreboard::Attach(std::move(first.descriptors[0]));
   if (!board.ok()) return board.status();
