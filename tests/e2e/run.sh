@@ -10,7 +10,7 @@ chmod 755 "$copies"
 cp -L "${UC_BINARY:-$root/tools/uring-cluster}" "$copies/uring-cluster"
 cp -L "${UC_FIXTURES:-$root/tests/app/fixtures}"/*.so "$copies"
 # Of those that need them.
-for tool in tools/load/uring-cluster-load tools/delay_line/uring-cluster-delay-line; do
+for tool in benchmarks/load/libcount_allocations.so tools/load/uring-cluster-load tools/delay_line/uring-cluster-delay-line; do
     [ ! -e "$root/$tool" ] || [ -d "$root/$tool" ] || cp -L "$root/$tool" "$copies"
 done
 export UC_TOOLS=${UC_TOOLS:-$copies}
