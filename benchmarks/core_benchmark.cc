@@ -1,7 +1,8 @@
 // What the pieces under a worker and its coordinator cost: a turn of the ring, receive buffers, the histogram, the
-// scoreboard, a share-out of connections, a step of the supervisor.
+// scoreboard, the counts of steering, a share-out of connections, a step of the supervisor.
 //   bazel run //benchmarks:core_benchmark
 #include <liburing.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "benchmark/benchmark.h"
 #include "core/base/check.h"
 #include "core/base/fd.h"
+#include "core/net/slot_load.h"
 #include "core/policy/rebalance.h"
 #include "core/policy/supervisor.h"
 #include "core/ring/buffer_ring.h"
@@ -109,6 +111,30 @@ void BM_ReadTotals(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(scoreboard::ReadTotals(*layout).requests);
 }
 BENCHMARK(BM_ReadTotals)->Arg(2)->Arg(64);
+
+// A connection's counts in the page that steering reads: accepted and ended. Each thread is a slot of its own; four of them
+// share a cache line.
+void BM_SlotLoad(benchmark::State& state) {
+  static const Fd page(memfd_create("steering", MFD_CLOEXEC));  // in place of the map
+  UC_CHECK(ftruncate(page.get(), sizeof(net::SteeringState)) == 0);
+  const auto slot = static_cast<uint32_t>(state.thread_index());
+  net::SlotLoad load = net::SlotLoad::Map(page, slot).value();
+  for (auto _ : state) {
+    load.Accepted(slot);
+    load.Lost();
+  }
+}
+BENCHMARK(BM_SlotLoad)->ThreadRange(1, 2);
+
+// What an accept that finds nothing adds, and the look once in a while.
+void BM_SlotLoadSeenEmpty(benchmark::State& state) {
+  const Fd page(memfd_create("steering", MFD_CLOEXEC));
+  UC_CHECK(ftruncate(page.get(), sizeof(net::SteeringState)) == 0);
+  net::SlotLoad load = net::SlotLoad::Map(page, 0).value();
+  for (auto _ : state) load.SeenEmpty();
+  load.ForgetPending();
+}
+BENCHMARK(BM_SlotLoadSeenEmpty);
 
 // A newcomer beside workers with a thousand connections each.
 void BM_PlanRebalance(benchmark::State& state) {
