@@ -220,6 +220,9 @@ TEST(AnswerTest, SaysWhetherTheConnectionCloses) {
   EXPECT_TRUE(closes("HTTP/1.1 200 OK\r\nConnection: Close\r\n"));
   EXPECT_TRUE(closes("HTTP/1.0 200 OK\r\n"));
   EXPECT_FALSE(closes("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"));
+  // Who says both closes, in whatever order.
+  EXPECT_TRUE(closes("HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\n"));
+  EXPECT_TRUE(closes("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nConnection: close\r\n"));
 }
 
 TEST(AnswerTest, NonsenseIsMalformed) {

@@ -63,7 +63,7 @@ Answer::State Answer::ReadHead(absl::string_view head, const Expected& expected)
       !absl::SimpleAtoi(head.substr(9, 3), &status_)) {
     return State::kMalformed;
   }
-  closes_ = head[7] == '0';
+  says_close_ = says_keep_alive_ = false;
   left_ = 0;
   framing_ = Framing::kUntilEnd;
   for (size_t at = head.find('\n') + 1; at < head.size();) {
@@ -77,6 +77,7 @@ Answer::State Answer::ReadHead(absl::string_view head, const Expected& expected)
     }
     at = end + 1;
   }
+  closes_ = says_close_ || (head[7] == '0' && !says_keep_alive_);
   if (status_ < 200) return State::kHead;  // interim: the answer comes behind it
   if (status_ == 204 || status_ == 304) return State::kComplete;
   if (framing_ == Framing::kUntilEnd) closes_ = true;
@@ -90,8 +91,9 @@ bool Answer::ReadField(absl::string_view name, absl::string_view value, const Ex
     framing_ = Framing::kLength;
     if (!absl::SimpleAtoi(value, &left_)) return false;
   } else if (name.size() == 10 && absl::EqualsIgnoreCase(name, "connection")) {
-    closes_ = absl::EqualsIgnoreCase(value, "close") ||
-              (closes_ && !absl::EqualsIgnoreCase(value, "keep-alive"));
+    // "close" holds whatever is said besides (RFC 9112, 9.3); "keep-alive" is for HTTP/1.0.
+    if (absl::EqualsIgnoreCase(value, "close")) says_close_ = true;
+    if (absl::EqualsIgnoreCase(value, "keep-alive")) says_keep_alive_ = true;
   } else if (name.size() == 17 && absl::EqualsIgnoreCase(name, "transfer-encoding")) {
     if (!absl::EqualsIgnoreCase(value, "chunked")) return false;
     framing_ = Framing::kChunked;

@@ -55,6 +55,8 @@ class Answer {
   State state_ = State::kHead;
   Framing framing_ = Framing::kUntilEnd;
   bool closes_ = false;
+  bool says_close_ = false;
+  bool says_keep_alive_ = false;
   bool same_ = true;  // the body so far
   bool last_chunk_ = false;
   int status_ = 0;
