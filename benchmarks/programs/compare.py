@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""The same Node app under uring-cluster, PM2 and Node's cluster module, one after another, on this machine.
+"""The same Node app under uring-cluster, PM2 and Node's cluster module, side by side on this machine, as a table.
 
     bazel build //tools:uring-cluster //tools/load:uring-cluster-load
-    benchmarks/programs/compare.py [--pm2=FOLDER] [--reloads=20] [--seconds=4] [--rounds=3] [--many=32]
+    benchmarks/programs/compare.py [--pm2=FOLDER] [--reloads=20] [--seconds=3] [--rounds=3] [--many=32]
 
-PM2 comes from npm into a temporary folder unless FOLDER has it (FOLDER/node_modules/.bin/pm2). Rounds take turns, so
-that a busy machine is busy for all; of figures the median is shown, of losses the sum.
+About four minutes on a busy 2-core machine. PM2 comes from npm into a temporary folder unless FOLDER has it
+(FOLDER/node_modules/.bin/pm2), and has a home of its own there. Rounds take turns, so that a busy machine is busy for
+all; of figures the median is shown (and the least and the most), of losses the sum. Losses: a client with new connections
+and one with keep-alive ones ask at the same time while the cluster is reloaded again and again; neither retries, and what
+is not answered within ANSWER_WITHIN is lost. UC_TOOLS is where the binaries are, if not in .bazel/bin/tools.
 """
 
 import argparse
@@ -28,6 +31,9 @@ CLUSTER = os.path.join(TOOLS, "uring-cluster")
 LOAD = os.path.join(TOOLS, "load/uring-cluster-load")
 APP = os.path.join(HERE, "app.js")
 TICKS = os.sysconf("SC_CLK_TCK")
+ANSWER_WITHIN = "5s"
+COMMAND_WITHIN = 60  # seconds; a command that takes longer ends the comparison
+MODES = ("new", "keep_alive")
 
 
 def free_port():
@@ -74,19 +80,48 @@ def memory(pid, field):
 
 
 class Contender:
-    """A running cluster of `workers` on a port of its own."""
+    """A running cluster of `workers` on a port of its own; when it is left, none of its processes is."""
 
     def __init__(self, workers):
         self.port, self.workers = free_port(), workers
         self.env = {**os.environ, "APP_PORT": str(self.port)}
         self.folder = tempfile.mkdtemp(prefix="uc-compare-")
+        self.root = None  # the control process
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        left = tree(self.root) if self.root else []
+        try:
+            self.stop()
+        except subprocess.SubprocessError:
+            for pid in reversed(left):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def command(self, words, **env):
+        subprocess.run(
+            words,
+            env={**self.env, **env},
+            check=True,
+            timeout=COMMAND_WITHIN,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def started(self):
         """Seconds until all workers have answered."""
         begin = time.monotonic()
         self.start()
         seen = set()
-        while len(seen) < self.workers and time.monotonic() - begin < 120:
+        while len(seen) < self.workers:
+            if time.monotonic() - begin > COMMAND_WITHIN:
+                sys.exit("%s: %d of %d workers answer" % (self.name, len(seen), self.workers))
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
                     connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -98,27 +133,23 @@ class Contender:
                 select.select([], [], [], 0.005)
         return time.monotonic() - begin
 
-    def clean(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
-
 
 class UringCluster(Contender):
     name = "uring-cluster"
 
     def run(self, *words):
-        subprocess.run([CLUSTER, *words, "--run-dir=" + self.folder], env=self.env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.command([CLUSTER, *words, "--run-dir=" + self.folder])
 
     def start(self):
         self.run("start", APP, "--daemon", "-i", str(self.workers), "--listen-timeout=60s")
         with open(self.folder + "/app/pid") as pid:
-            self.control = self.root = int(pid.read())
+            self.root = int(pid.read())
 
     def reload(self):
         self.run("reload", "app")
 
     def stop(self):
         self.run("stop", "app")
-        self.clean()
 
 
 class Pm2(Contender):
@@ -126,19 +157,18 @@ class Pm2(Contender):
     binary = ""
 
     def run(self, *words):
-        subprocess.run([self.binary, *words], env={**self.env, "PM2_HOME": self.folder}, check=True, stdout=subprocess.DEVNULL)
+        self.command([self.binary, *words], PM2_HOME=self.folder)
 
     def start(self):
         self.run("start", APP, "-i", str(self.workers))
         with open(self.folder + "/pm2.pid") as pid:
-            self.control = self.root = int(pid.read())
+            self.root = int(pid.read())
 
     def reload(self):
         self.run("reload", "app")
 
     def stop(self):
         self.run("kill")
-        self.clean()
 
 
 class NodeCluster(Contender):
@@ -150,101 +180,174 @@ class NodeCluster(Contender):
             env={**self.env, "WORKERS": str(self.workers)},
             stdout=subprocess.PIPE,
         )
-        self.control = self.root = self.process.pid
+        self.root = self.process.pid
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
+        if not select.select([self.process.stdout], [], [], COMMAND_WITHIN)[0]:
+            sys.exit("Node's cluster does not say that it has rolled")
         self.process.stdout.readline()
 
     def stop(self):
-        for pid in reversed(tree(self.process.pid)):
+        for pid in tree(self.process.pid):
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
         self.process.stdout.close()
-        self.clean()
+
+
+KINDS = (UringCluster, Pm2, NodeCluster)
 
 
 def load(port, mode, *flags):
-    return [LOAD, "--target=127.0.0.1:%d" % port, "--mode=" + mode, "--json", "--timeout=10s", *flags]
+    where = "--target=127.0.0.1:%d" % port
+    return [LOAD, where, "--mode=" + mode, "--json", "--timeout=" + ANSWER_WITHIN, *flags]
 
 
 def throughput(contender, mode, seconds):
     """(requests a second, CPU microseconds a request of all its processes)."""
     before = cpu_seconds(contender.root)
     done = subprocess.run(
-        load(contender.port, mode, "--connections=32", "--duration=%ds" % seconds), capture_output=True, text=True
+        load(contender.port, mode, "--connections=32", "--duration=%ds" % seconds),
+        capture_output=True,
+        text=True,
     )
     used = cpu_seconds(contender.root) - before
     answered = json.loads(done.stdout.splitlines()[-1])["ok"]
     return answered / seconds, 1e6 * used / max(1, answered)
 
 
-def losses(contender, mode, reloads):
-    """(lost, attempts) over so many reloads."""
-    client = subprocess.Popen(
-        load(contender.port, mode, "--connections=16", "--rate=1000", "--until_stdin_eof"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+def losses(contender, reloads):
+    """{mode: (lost, attempts)} of two clients at the same time over so many reloads, and the reloads' seconds."""
+    clients = {
+        mode: subprocess.Popen(
+            load(contender.port, mode, "--connections=16", "--rate=500", "--until_stdin_eof"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for mode in MODES
+    }
+    try:
+        for client in clients.values():
+            client.stdout.readline()
+        begin = time.monotonic()
+        for _ in range(reloads):
+            contender.reload()
+        took = time.monotonic() - begin
+    finally:
+        for client in clients.values():
+            client.stdin.close()
+    tallies = {}
+    for mode, client in clients.items():
+        tally = json.loads(client.stdout.read().splitlines()[-1])
+        client.wait()
+        tallies[mode] = (tally["lost"], tally["attempts"])
+    return tallies, took
+
+
+def say(text):
+    print("%4.0f s  %s" % (time.monotonic() - BEGIN, text), file=sys.stderr)
+
+
+def measure_round(rows, seconds):
+    for kind in KINDS:
+        row = rows[kind]
+        with kind(2) as contender:
+            row.setdefault("start of 2 workers, s", []).append(contender.started())
+            for mode in MODES:
+                rate, cpu = throughput(contender, mode, seconds)
+                label = mode.replace("_", "-")
+                row.setdefault("%s: requests/s" % label, []).append(rate)
+                row.setdefault("%s: CPU us a request, all processes" % label, []).append(cpu)
+                say("%s, %s: %.0f requests/s, %.0f us" % (kind.name, label, rate, cpu))
+            row.setdefault("control process: RSS, MB", []).append(memory(contender.root, "Rss"))
+            total = sum(memory(pid, "Pss") for pid in tree(contender.root))
+            row.setdefault("all processes with 2 workers: PSS, MB", []).append(total)
+
+
+def measure_losses(rows, reloads):
+    for kind in KINDS:
+        with kind(2) as contender:
+            contender.started()
+            tallies, took = losses(contender, reloads)
+        for mode, tally in tallies.items():
+            what = "%s: lost / attempts over %d reloads" % (mode.replace("_", "-"), reloads)
+            rows[kind][what] = "%d / %d" % tally
+        rows[kind]["one of these reloads, s"] = [took / max(1, reloads)]
+        say("%s: %s in %.0f s" % (kind.name, tallies, took))
+
+
+def measure_many(rows, workers):
+    for kind in KINDS:
+        with kind(workers) as contender:
+            took = contender.started()
+        rows[kind]["start of %d workers, s" % workers] = [took]
+        say("%s: %d workers after %.1f s" % (kind.name, workers, took))
+
+
+def shown(value):
+    if isinstance(value, str):
+        return value
+    digits = "%.0f" if statistics.median(value) >= 20 else "%.2f"
+    middle = digits % statistics.median(value)
+    if len(value) == 1:
+        return middle
+    return "%s (%s-%s)" % (middle, digits % min(value), digits % max(value))
+
+
+def print_table(rows):
+    print("| | " + " | ".join(kind.name for kind in KINDS) + " |")
+    print("|---" * (len(KINDS) + 1) + "|")
+    for what in rows[KINDS[0]]:
+        print("| %s | %s |" % (what, " | ".join(shown(rows[kind][what]) for kind in KINDS)))
+
+
+def version_of_pm2():
+    with open(os.path.join(os.path.dirname(Pm2.binary), "../pm2/package.json")) as package:
+        return json.load(package)["version"]
+
+
+def compare(options, folder):
+    Pm2.binary = os.path.join(folder, "node_modules/.bin/pm2")
+    if not os.path.exists(Pm2.binary):
+        words = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", folder, "pm2"]
+        subprocess.run(words, check=True, timeout=120)
+    rows = {kind: {} for kind in KINDS}
+    loads = [os.getloadavg()[0]]
+    for _ in range(options.rounds):
+        measure_round(rows, options.seconds)
+        loads.append(os.getloadavg()[0])
+    measure_losses(rows, options.reloads)
+    loads.append(os.getloadavg()[0])
+    measure_many(rows, options.many)
+    loads.append(os.getloadavg()[0])
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    print(
+        "Node %s, PM2 %s, %d processors, load average %.0f to %.0f, %.0f s\n"
+        % (node, version_of_pm2(), os.cpu_count(), min(loads), max(loads), time.monotonic() - BEGIN)
     )
-    client.stdout.readline()
-    for _ in range(reloads):
-        contender.reload()
-    out, _ = client.communicate("")
-    tally = json.loads(out.splitlines()[-1])
-    print("%s, %s: %d lost of %d" % (contender.name, mode, tally["lost"], tally["attempts"]), file=sys.stderr)
-    return tally["lost"], tally["attempts"]
+    print_table(rows)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pm2", default="")
     parser.add_argument("--reloads", type=int, default=20)
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement of requests")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--many", type=int, default=32, help="workers of the largest start")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     folder = options.pm2 or tempfile.mkdtemp(prefix="uc-pm2-")
-    Pm2.binary = os.path.join(folder, "node_modules/.bin/pm2")
-    if not os.path.exists(Pm2.binary):
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", folder, "pm2"], check=True)
-    kinds = [UringCluster, Pm2, NodeCluster]
-    rows = {kind: {} for kind in kinds}
-    for _ in range(options.rounds):
-        for kind in kinds:
-            row = rows[kind]
-            contender = kind(2)
-            row.setdefault("start of 2 workers, s", []).append(contender.started())
-            for mode in ("new", "keep_alive"):
-                rate, cpu = throughput(contender, mode, options.seconds)
-                row.setdefault("%s: requests/s" % mode, []).append(rate)
-                row.setdefault("%s: CPU us a request" % mode, []).append(cpu)
-            row.setdefault("control process, RSS MB", []).append(memory(contender.control, "Rss"))
-            total = sum(memory(pid, "Pss") for pid in tree(contender.root))
-            row.setdefault("all processes with 2 workers, PSS MB", []).append(total)
-            contender.stop()
-    for kind in kinds:
-        for mode in ("new", "keep_alive"):
-            contender = kind(2)
-            contender.started()
-            rows[kind]["%s: lost / attempts over %d reloads" % (mode, options.reloads)] = losses(
-                contender, mode, options.reloads
-            )
-            contender.stop()
-        contender = kind(options.many)
-        rows[kind]["start of %d workers, s" % options.many] = [contender.started()]
-        contender.stop()
-    print("| | " + " | ".join(kind.name for kind in kinds) + " |")
-    print("|---" * (len(kinds) + 1) + "|")
-    for what in rows[kinds[0]]:
-        cells = []
-        for kind in kinds:
-            value = rows[kind][what]
-            cells.append("%d / %d" % value if isinstance(value, tuple) else "%.2f" % statistics.median(value) if statistics.median(value) < 100 else "%.0f" % statistics.median(value))
-        print("| %s | %s |" % (what, " | ".join(cells)))
-    if not options.pm2:
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        compare(options, folder)
+    finally:
+        if not options.pm2:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
+BEGIN = time.monotonic()
 if __name__ == "__main__":
     sys.exit(main())
