@@ -12,6 +12,7 @@ is not answered within ANSWER_WITHIN is lost. UC_TOOLS is where the binaries are
 """
 
 import argparse
+import ctypes
 import json
 import os
 import select
@@ -33,6 +34,7 @@ APP = os.path.join(HERE, "app.js")
 TICKS = os.sysconf("SC_CLK_TCK")
 ANSWER_WITHIN = "5s"
 COMMAND_WITHIN = 60  # seconds; a command that takes longer ends the comparison
+PR_SET_CHILD_SUBREAPER = 36
 MODES = ("new", "keep_alive")
 
 
@@ -79,6 +81,26 @@ def memory(pid, field):
         return int(next(line for line in text if line.startswith(field + ":")).split()[1]) / 1024
 
 
+def adopt_orphans():
+    """Daemons whose starter has gone become children of this process, so that end_descendants() meets them."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def end_descendants():
+    """Also those that a command that was cut short had only begun to start."""
+    while True:
+        for pid in tree(os.getpid())[1:]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
 class Contender:
     """A running cluster of `workers` on a port of its own; when it is left, none of its processes is."""
 
@@ -92,16 +114,12 @@ class Contender:
         return self
 
     def __exit__(self, *_):
-        left = tree(self.root) if self.root else []
         try:
             self.stop()
-        except subprocess.SubprocessError:
-            for pid in reversed(left):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        except subprocess.SubprocessError as error:
+            say("%s does not stop: %s" % (self.name, error))
         finally:
+            end_descendants()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def command(self, words, **env):
@@ -189,10 +207,7 @@ class NodeCluster(Contender):
         self.process.stdout.readline()
 
     def stop(self):
-        for pid in tree(self.process.pid):
-            os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
+        self.process.stdout.close()  # it has no word for it: end_descendants()
 
 
 KINDS = (UringCluster, Pm2, NodeCluster)
@@ -339,6 +354,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--many", type=int, default=32, help="workers of the largest start")
     options = parser.parse_args()
+    adopt_orphans()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     folder = options.pm2 or tempfile.mkdtemp(prefix="uc-pm2-")
     try:
