@@ -4,7 +4,7 @@
     bazel build //tools:uring-cluster //tools/load:uring-cluster-load
     benchmarks/programs/compare.py [--pm2=FOLDER] [--reloads=20] [--seconds=3] [--rounds=3] [--many=32]
 
-About four minutes on a busy 2-core machine. PM2 comes from npm into a temporary folder unless FOLDER has it
+Four to six minutes on a busy 2-core machine. PM2 comes from npm into a temporary folder unless FOLDER has it
 (FOLDER/node_modules/.bin/pm2), and has a home of its own there. Rounds take turns, so that a busy machine is busy for
 all; of figures the median is shown (and the least and the most), of losses the sum. Losses: a client with new connections
 and one with keep-alive ones ask at the same time while the cluster is reloaded again and again; neither retries, and what
