@@ -37,10 +37,10 @@ def wait_until(condition, what, patience=PATIENCE):
 def exists(pid):
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        with open("/proc/%d/stat" % pid) as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):  # reaped, now or between the two looks
         return False
-    with open("/proc/%d/stat" % pid) as stat:
-        return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 class Cluster:
