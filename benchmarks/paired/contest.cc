@@ -1,6 +1,7 @@
 #include "benchmarks/paired/contest.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -32,10 +33,10 @@ absl::StatusOr<std::vector<Score>> Compete(const Work& work, std::vector<Server>
   std::vector<std::vector<double>> ratios(servers.size());
   std::vector<size_t> order(servers.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::mt19937 lot;  // of the same seed each time: a run can be repeated
   for (int round = -kWarmUpRounds; round < options.rounds; ++round) {
-    // Each one comes after each other one equally often, in both directions.
-    std::rotate(order.begin(), order.begin() + 1, order.end());
-    if (round % 2 == 0) std::reverse(order.begin(), order.end());
+    // By lot: who always comes behind the same one inherits its caches, and the sleep of the cores.
+    std::shuffle(order.begin(), order.end(), lot);
     std::vector<double> cost(servers.size());
     bool whole = true;  // on a starved machine a window may pass without an answer
     for (const size_t i : order) {
