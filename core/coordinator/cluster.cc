@@ -61,13 +61,6 @@ link::DrainKind ToLink(policy::DrainKind kind) {
   return link::DrainKind::kPrompt;
 }
 
-// Whose CPU time tells stuck from starved: a launcher has none to speak of, its program does.
-pid_t JudgedProcess(const WorkerProcess& process, const scoreboard::WorkerRow& row) {
-  const pid_t accepting = row.accepting_pid.load(std::memory_order_relaxed);
-  const pid_t program = row.program_pid.load(std::memory_order_relaxed);
-  return accepting > 0 ? accepting : program > 0 ? program : process.pid;
-}
-
 link::Entry ToLink(policy::Entry entry) {
   return entry == policy::Entry::kAtOnce ? link::Entry::kAtOnce : link::Entry::kOnAdmission;
 }
@@ -86,6 +79,8 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       claims_(std::move(claims)),
       listeners_(addresses_.size(),
                  options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
+      health_watch_(options.health, options.program ? HealthWatch::Workers::kProgram
+                                                    : HealthWatch::Workers::kNative),
       recycle_watch_(options.recycle) {
   recycle_watch_.Begin(MonotonicNow());
 }
@@ -309,31 +304,15 @@ void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
   Handle(now, policy::ProbeAnswered{process->second.id, answer->passed, answer->reason});
 }
 
-bool Cluster::ObserveHealth(absl::Time now) {
-  std::vector<policy::HealthObserved> observed;
-  std::optional<std::vector<policy::SlotIndex>> with_work;
-  const auto work_waits = [&](policy::SlotIndex slot) {
-    if (!with_work.has_value()) with_work = listeners_.SlotsWithWork();
-    return std::binary_search(with_work->begin(), with_work->end(), slot);
-  };
-  uint64_t traffic = 0;
-  bool silence = false;
-  for (auto& [generation, process] : processes_) {
-    const scoreboard::WorkerRow& row = board_.layout().workers[process.row];
-    traffic += row.counters.accepted.load(std::memory_order_relaxed) +
-               row.counters.requests.load(std::memory_order_relaxed);
-    const policy::HealthObservation observation =
-        process.health.Observe(now, JudgedProcess(process, row), row, options_.health, [&] {
-          return options_.program ? row.work_waits.load(std::memory_order_relaxed) != 0
-                                  : work_waits(process.id.slot);
-        });
-    silence |= observation.work_waiting > absl::ZeroDuration();
-    const policy::Health health = policy::Judge(observation, options_.health);
-    const bool changed = health != std::exchange(process.last_health, health);
-    if (changed || health != policy::Health::kWell) observed.push_back({process.id, health});
+void Cluster::ObserveHealth(absl::Time now) {
+  // The other ways of balancing do not count what they have sent.
+  const bool counted =
+      mode_.steering.has_value() && mode_.balance == net::Balance::kLeastConnections;
+  const net::Steering* const steering = counted ? &*mode_.steering : nullptr;
+  for (const policy::HealthObserved& event :
+       health_watch_.Look(now, processes_, board_.layout(), listeners_, steering)) {
+    Handle(now, event);
   }
-  for (const policy::HealthObserved& event : observed) Handle(now, event);
-  return std::exchange(traffic_seen_, traffic) != traffic || silence;
 }
 
 void Cluster::Tidy(absl::Time now) {

@@ -15,6 +15,7 @@
 #include "core/coordinator/claims.h"
 #include "core/coordinator/coordinator_options.h"
 #include "core/coordinator/former_workers.h"
+#include "core/coordinator/health_watch.h"
 #include "core/coordinator/listener_keep.h"
 #include "core/coordinator/process_watch.h"
 #include "core/coordinator/publish.h"
@@ -54,8 +55,14 @@ class Cluster {
   // The rehearsal has ended, or its time is over. Does not come back if the upgrade succeeds. `lock` and
   // `control` go with it.
   void OnRehearsal(absl::Time now, const Fd& lock, const Fd& control);
-  // Compares the heartbeats with the clock. True: connections come and go, so look again soon.
-  bool ObserveHealth(absl::Time now);
+  // Compares the heartbeats with the clock; due at health_due().
+  void ObserveHealth(absl::Time now);
+  absl::Time health_due() const { return health_watch_.due(); }
+  // What besides wakes the coordinator of an idle cluster: its listeners, at which a connection has come (Stir).
+  absl::Span<const pollfd> StirredBy() {
+    return health_watch_.idle() ? listeners_.Polled() : absl::Span<const pollfd>();
+  }
+  void Stir(absl::Time now) { health_watch_.Stir(now); }
   // Once whatever happened is some time ago: gives back the memory that only starting and changing needs.
   void Tidy(absl::Time now);
   // Looks for workers that have had their day; due at recycle_due().
@@ -130,8 +137,8 @@ class Cluster {
   std::optional<Rehearsal> rehearsal_;
   absl::Time rehearsal_deadline_ = absl::InfiniteFuture();
   policy::CommandId upgrade_command_ = 0;
+  HealthWatch health_watch_;
   RecycleWatch recycle_watch_;
-  uint64_t traffic_seen_ = 0;  // connections and requests at the last look
 
   struct Asked {
     std::string text;

@@ -43,11 +43,6 @@ constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
 // its listener is alive; nothing tells when. Who starts at once after a kill would be told "in use".
 constexpr absl::Duration kDyingRingPatience = absl::Milliseconds(250);
 constexpr int kProbePeriodMs = 5;
-// Between two looks at the workers' health: a silent one is to be noticed before its clients do, and an idle
-// cluster costs nothing. Where there are many, the looks become rarer instead of dearer: half a percent of a core.
-constexpr absl::Duration kBusyLook = absl::Milliseconds(10);
-constexpr absl::Duration kBusyLookPerWorker = absl::Microseconds(400);
-constexpr absl::Duration kIdleLookMax = absl::Milliseconds(150);
 constexpr absl::Duration kRetireGrace = absl::Seconds(1);
 constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
 constexpr rlim_t kDescriptorReserve =
@@ -242,16 +237,19 @@ class Coordinator {
       return;
     }
     const absl::Time now = MonotonicNow();
-    for (size_t i = 0; i < polled_.size(); ++i) {
+    for (size_t i = 0; i < watched_.size(); ++i) {
       if (polled_[i].revents != 0) OnReadable(now, watched_[i]);
+    }
+    for (size_t i = watched_.size(); i < polled_.size(); ++i) {
+      if (polled_[i].revents != 0) cluster_.Stir(now);
     }
     if (now >= cluster_.rehearsal_deadline()) {
       cluster_.OnRehearsal(now, directory_.lock(), directory_.control());
     }
-    if (now >= health_due_) {
+    if (now >= cluster_.health_due()) {
       cluster_.output().Tend(now);
       cluster_.Tidy(now);
-      health_due_ = now + (cluster_.ObserveHealth(now) ? BusyLook() : IdleLook());
+      cluster_.ObserveHealth(now);
     }
     if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
     RollIfDue(now);
@@ -303,11 +301,13 @@ class Coordinator {
     add(directory_.control().get(), Source::kControl);
     if (trigger_.fd() >= 0) add(trigger_.fd(), Source::kTrigger);
     if (cluster_.rehearsal().has_value()) add(cluster_.rehearsal()->fd(), Source::kRehearsal);
+    const absl::Span<const pollfd> stirring = cluster_.StirredBy();
+    polled_.insert(polled_.end(), stirring.begin(), stirring.end());
   }
 
   absl::Duration TimeLeft() const {
     const absl::Time now = MonotonicNow();
-    const absl::Time due = std::min({cluster_.supervisor().NextDeadline(), health_due_,
+    const absl::Time due = std::min({cluster_.supervisor().NextDeadline(), cluster_.health_due(),
                                      cluster_.rehearsal_deadline(), cluster_.recycle_due()});
     const absl::Duration left = std::min(due - now, trigger_.TimeLeft(now, absl::Now(), rolling()));
     return std::clamp(left, absl::ZeroDuration(), absl::Hours(1));
@@ -320,15 +320,6 @@ class Coordinator {
     if (why.empty() || cluster_.supervisor().stopping()) return;
     LogInfo(absl::StrCat(why, ": reload"));
     cluster_.Give(now, policy::Reload{}, Reply());
-  }
-
-  absl::Duration BusyLook() const {
-    return std::max(kBusyLook, kBusyLookPerWorker * cluster_.processes().size());
-  }
-
-  // Nobody connects and nobody asks: only a hang can be found.
-  absl::Duration IdleLook() const {
-    return std::clamp(options_.health.hang_timeout / 8, absl::Milliseconds(20), kIdleLookMax);
   }
 
   void ReadSignals(absl::Time now) {
@@ -407,9 +398,8 @@ class Coordinator {
   RollTrigger trigger_;
   Fd signals_;
   ControlPipe pipe_;
-  std::vector<pollfd> polled_;
+  std::vector<pollfd> polled_;  // first those of `watched_`, then listeners, while nothing happens
   std::vector<Watched> watched_;
-  absl::Time health_due_ = absl::InfinitePast();
   absl::Time complain_after_ = absl::InfinitePast();
   uint64_t complaints_ = 0;
 };

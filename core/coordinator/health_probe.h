@@ -36,6 +36,8 @@ class HealthProbe {
   policy::HealthObservation Observe(absl::Time now, pid_t pid, const scoreboard::WorkerRow& row,
                                     const policy::HealthOptions& options,
                                     const std::function<bool()>& work_waits);
+  // At the last look it was silent while work waited for it.
+  bool suspicious() const { return waiting_since_.has_value(); }
 
  private:
   absl::Duration WaitedForCpu(absl::Time now, const CpuAccount& account) const;

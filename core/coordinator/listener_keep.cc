@@ -73,7 +73,7 @@ void ListenerKeep::Evacuate(policy::SlotIndex slot) {
   kept_.erase(slot);
 }
 
-std::vector<policy::SlotIndex> ListenerKeep::SlotsWithWork() {
+absl::Span<const pollfd> ListenerKeep::Polled() {
   if (looked_at_.empty()) {
     for (const auto& [slot, listeners] : kept_) {
       for (const Fd& listener : listeners) {
@@ -82,6 +82,11 @@ std::vector<policy::SlotIndex> ListenerKeep::SlotsWithWork() {
       }
     }
   }
+  return looked_at_;
+}
+
+std::vector<policy::SlotIndex> ListenerKeep::SlotsWithWork() {
+  Polled();
   std::vector<policy::SlotIndex> slots;
   if (poll(looked_at_.data(), looked_at_.size(), 0) <= 0) return slots;
   for (size_t i = 0; i < looked_at_.size(); ++i) {

@@ -36,6 +36,8 @@ class ListenerKeep {
   void Evacuate(policy::SlotIndex slot);
   // Where complete connections wait for accept, in order. One system call for all: it is asked at each look.
   std::vector<policy::SlotIndex> SlotsWithWork();
+  // For who wants to sleep until a connection comes to any of them. Valid until one of them goes or comes.
+  absl::Span<const pollfd> Polled();
 
  private:
   void LookAnew();

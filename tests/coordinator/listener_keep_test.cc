@@ -63,6 +63,20 @@ TEST(ListenerKeep, WhatComesAndGoesAfterALookIsLookedAt) {
   EXPECT_EQ(keep.SlotsWithWork(), Slots{});
 }
 
+TEST(ListenerKeep, WhoSleepsIsWokenByAConnectionToAnyOfThem) {
+  ListenerKeep keep(1, ListenerKeep::Kind::kFixed);
+  const Fd second = Listening();
+  ASSERT_TRUE(keep.Keep(0, OneOf(Listening())));
+  ASSERT_TRUE(keep.Keep(1, OneOf(Duplicate(second))));
+  std::vector<pollfd> polled(keep.Polled().begin(), keep.Polled().end());
+  ASSERT_EQ(polled.size(), 2u);
+  EXPECT_EQ(poll(polled.data(), polled.size(), 0), 0);
+  const Fd client = Connect(second);
+  EXPECT_EQ(poll(polled.data(), polled.size(), 5'000), 1);
+  keep.Evacuate(1);
+  EXPECT_EQ(keep.Polled().size(), 1u);
+}
+
 TEST(ListenerKeep, EachListenerOfASlotCounts) {
   ListenerKeep keep(2, ListenerKeep::Kind::kFixed);
   const Fd second = Listening();
