@@ -65,7 +65,7 @@ void BufferRing::Give(uint16_t id) {
   io_uring_buf_ring_advance(ring_, 1);
 }
 
-absl::string_view BufferRing::Take(uint32_t flags, int32_t result) {
+[[gnu::hot]] absl::string_view BufferRing::Take(uint32_t flags, int32_t result) {
   const uint16_t id = IdOf(flags);
   UC_CHECK(id < count_ && static_cast<uint32_t>(result) <= size_ - taken_[id]);
   const char* begin = memory_ + size_t{id} * size_ + taken_[id];
@@ -73,7 +73,7 @@ absl::string_view BufferRing::Take(uint32_t flags, int32_t result) {
   return absl::string_view(begin, static_cast<size_t>(result));
 }
 
-void BufferRing::Recycle(uint32_t flags, int32_t result) {
+[[gnu::hot]] void BufferRing::Recycle(uint32_t flags, int32_t result) {
   switch (mode_) {
     case Mode::kPlain:
       break;

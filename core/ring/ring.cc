@@ -75,7 +75,7 @@ void Ring::AcceptOnce(int fd, Tag tag) {
                        SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-void Ring::ReceiveMultishot(int fd, Tag tag) {
+[[gnu::hot]] void Ring::ReceiveMultishot(int fd, Tag tag) {
   io_uring_sqe* sqe = state_->uring->Queue(tag);
   io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
@@ -93,7 +93,7 @@ void Ring::Send(int fd, absl::string_view bytes, Tag tag) {
                      MSG_WAITALL | MSG_NOSIGNAL);
 }
 
-void Ring::PollOnce(int fd, uint32_t events, Tag tag) {
+[[gnu::hot]] void Ring::PollOnce(int fd, uint32_t events, Tag tag) {
   io_uring_prep_poll_add(state_->uring->Queue(tag), fd, events);
 }
 
@@ -119,7 +119,7 @@ void Ring::CancelFd(int fd) {
   io_uring_prep_cancel_fd(state_->uring->Queue(Tag{}), fd, IORING_ASYNC_CANCEL_ALL);
 }
 
-void Ring::Turn() {
+[[gnu::hot]] void Ring::Turn() {
   state_->uring->Turn();
   state_->timer_queued = io_uring_sq_ready(state_->uring->get()) > 0 && state_->timer_queued;
 }
@@ -129,7 +129,7 @@ void Ring::TurnFor(absl::Duration wait) {
   state_->timer_queued = io_uring_sq_ready(state_->uring->get()) > 0 && state_->timer_queued;
 }
 
-bool Ring::Next(Completion* completion) {
+[[gnu::hot]] bool Ring::Next(Completion* completion) {
   const io_uring_cqe* cqe = state_->uring->Peek();
   if (cqe == nullptr) return false;
   completion->tag = Tag::Unpack(cqe->user_data);
@@ -144,7 +144,7 @@ bool Ring::Next(Completion* completion) {
   return true;
 }
 
-void Ring::Consumed(const Completion& completion) {
+[[gnu::hot]] void Ring::Consumed(const Completion& completion) {
   if (completion.flags & IORING_CQE_F_BUFFER) {
     state_->buffers->Recycle(completion.flags, completion.result);
   }

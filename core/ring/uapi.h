@@ -13,6 +13,9 @@ inline constexpr uint16_t kPbufRingInc = 2;
 inline constexpr uint32_t kCqeBufMore = 1u << 4;
 // 6.4: a timeout that fires again and again.
 inline constexpr uint32_t kTimeoutMultishot = 1u << 6;
+// 6.15, for io_uring_enter and in io_uring_params::features: a wait for completions is not a wait for a disk.
+inline constexpr uint32_t kEnterNoIowait = 1u << 7;
+inline constexpr uint32_t kFeatureNoIowait = 1u << 17;
 
 }  // namespace uc::ring
 

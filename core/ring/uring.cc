@@ -1,6 +1,7 @@
 #include "core/ring/uring.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "absl/strings/str_cat.h"
@@ -42,7 +43,7 @@ constexpr int kFlushesMax = 1000;
 }
 
 // Says what a failed io_uring_enter means; returns if the loop goes on.
-void Judge(int error) {
+[[gnu::cold]] void Judge(int error) {
   switch (error) {
     case EINTR:  // a signal: the caller looks at it and comes again
       return;
@@ -95,7 +96,9 @@ absl::StatusOr<std::unique_ptr<Uring>> Uring::Open(const RingOptions& options) {
   std::unique_ptr<Uring> uring(new Uring());
   if (const int result = uring->Setup(options); result < 0) return SetupError(-result);
   // Spares looking the descriptor up at each turn (5.18); without it all works too.
-  io_uring_register_ring_fd(&uring->uring_);
+  const bool registered = io_uring_register_ring_fd(&uring->uring_) == 1;
+  uring->enter_fd_ = registered ? uring->uring_.enter_ring_fd : uring->uring_.ring_fd;
+  if (registered) uring->enter_flags_ |= IORING_ENTER_REGISTERED_RING;
   if (const int result = uring->ProbeTimers(); result < 0) return SetupError(-result);
   if (options.level >= Level::kOldest) uring->multishot_timers_ = false;
   return uring;
@@ -115,6 +118,9 @@ int Uring::Setup(const RingOptions& options) {
     result = io_uring_queue_init_params(options.submissions, &uring_, &params);
     if (result == -EINVAL) continue;  // flags that this kernel does not know
     open_ = result == 0;
+    // Without it an idle server looks like one that waits for its disk ("iowait" of top, and of the load average of
+    // who adds it up), and a core that sleeps is told to be ready.
+    if (params.features & kFeatureNoIowait) enter_flags_ |= kEnterNoIowait;
     name_ = rung.name;
     break;
   }
@@ -139,7 +145,7 @@ int Uring::ProbeTimers() {
   return 0;
 }
 
-io_uring_sqe* Uring::QueueWhenFull() {
+[[gnu::cold]] io_uring_sqe* Uring::QueueWhenFull() {
   Flush();
   io_uring_sqe* sqe = io_uring_get_sqe(&uring_);
   UC_CHECK(sqe != nullptr);
@@ -157,12 +163,24 @@ void Uring::Flush() {
   }
 }
 
-void Uring::Turn() {
-  // With DEFER_TASKRUN completions are made only inside an enter with GETEVENTS, which both calls
-  // are; it also moves completions that have overflowed into the queue.
-  const int result = io_uring_cq_ready(&uring_) > 0 ? io_uring_submit_and_get_events(&uring_)
-                                                    : io_uring_submit_and_wait(&uring_, 1);
-  EndTurn(result);
+// Hands over what is queued, makes completions and waits until `wanted` of them are there. liburing 2.3 has no call
+// that takes newer flags.
+[[gnu::hot]] int Uring::Enter(unsigned wanted) {
+  io_uring_sq& queue = uring_.sq;
+  unsigned tail = *queue.ktail;
+  for (; queue.sqe_head != queue.sqe_tail; ++queue.sqe_head) {
+    queue.array[tail++ & queue.ring_mask] = queue.sqe_head & queue.ring_mask;
+  }
+  io_uring_smp_store_release(queue.ktail, tail);
+  const unsigned queued = tail - io_uring_smp_load_acquire(queue.khead);
+  return io_uring_enter2(static_cast<unsigned>(enter_fd_), queued, wanted, enter_flags_, nullptr,
+                         _NSIG / 8);
+}
+
+[[gnu::hot]] void Uring::Turn() {
+  // With DEFER_TASKRUN completions are made only inside an enter with GETEVENTS; it also moves completions that
+  // have overflowed into the queue.
+  EndTurn(Enter(io_uring_cq_ready(&uring_) > 0 ? 0 : 1));
 }
 
 void Uring::TurnFor(absl::Duration wait) {
@@ -177,7 +195,7 @@ void Uring::TurnFor(absl::Duration wait) {
   EndTurn(result == -ETIME ? 0 : result);
 }
 
-void Uring::EndTurn(int result) {
+[[gnu::hot]] void Uring::EndTurn(int result) {
   if (result < 0) {
     Judge(-result);
     // A submission that fails skips the second half of the call.

@@ -57,11 +57,14 @@ class Uring {
   int Setup(const RingOptions& options);
   int ProbeTimers();
   io_uring_sqe* QueueWhenFull();
+  int Enter(unsigned wanted);
   void EndTurn(int result);
 
   io_uring uring_ = {};
   bool open_ = false;
   bool multishot_timers_ = false;
+  int enter_fd_ = -1;  // the ring's place among this thread's registered ones, or its descriptor
+  unsigned enter_flags_ = IORING_ENTER_GETEVENTS;
   const char* name_ = "";
   unsigned head_ = 0;  // of the completion queue; the kernel reads its copy
   unsigned tail_ = 0;  // as it was at the end of the last turn
