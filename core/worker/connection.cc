@@ -17,7 +17,8 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
 
 }  // namespace
 
-void Connection::Open(Fd fd, uint32_t index, uint32_t generation, scoreboard::Counters& counters) {
+[[gnu::hot]] void Connection::Open(Fd fd, uint32_t index, uint32_t generation,
+                                   scoreboard::Counters& counters) {
   fd_ = std::move(fd);
   counters_ = &counters;
   index_ = index;
@@ -31,7 +32,7 @@ void Connection::Open(Fd fd, uint32_t index, uint32_t generation, scoreboard::Co
   Flush();
 }
 
-void Connection::OnReceive(int32_t result, bool more, absl::string_view bytes) {
+[[gnu::hot]] void Connection::OnReceive(int32_t result, bool more, absl::string_view bytes) {
   receive_armed_ = more;
   if (!more) receive_cancelled_ = false;
   if (result > 0) {
@@ -54,7 +55,7 @@ void Connection::OnReceive(int32_t result, bool more, absl::string_view bytes) {
   ArmReceive();
 }
 
-void Connection::Receive(absl::string_view bytes) {
+[[gnu::hot]] void Connection::Receive(absl::string_view bytes) {
   if (holding() || !AcceptsBytes()) {
     Hold(bytes);
     Advance();
@@ -105,7 +106,7 @@ void Connection::OnScheduled() {
   if (open()) ArmReceive();
 }
 
-void Connection::Flush() {
+[[gnu::hot]] void Connection::Flush() {
   uint64_t sent = 0;
   Output::Result result = Output::Result::kEmpty;
   for (int flushes = 0; open(); ++flushes) {
@@ -142,7 +143,7 @@ void Connection::Flush() {
   if (service_.moving) BeginMove();
 }
 
-void Connection::ArmReceive() {
+[[gnu::hot]] void Connection::ArmReceive() {
   if (receive_armed_) {
     if (held_.size() >= kHeldBytesMax && !receive_cancelled_) {
       receive_cancelled_ = true;
@@ -155,7 +156,7 @@ void Connection::ArmReceive() {
   service_.ring.ReceiveMultishot(fd_.get(), TagOf(ring::Op::kReceive));
 }
 
-void Connection::UpdateDeadline(Progress progress) {
+[[gnu::hot]] void Connection::UpdateDeadline(Progress progress) {
   const DeadlineKind next = lingering()        ? DeadlineKind::kLinger
                             : !output_.empty() ? DeadlineKind::kSend
                                                : Deadline();
@@ -180,7 +181,7 @@ void Connection::BeginMove() {
   }
 }
 
-void Connection::EndMove() {
+[[gnu::cold]] void Connection::EndMove() {
   if (!moving_) return;
   moving_ = false;
   if (service_.moving && service_.moves_left != UINT32_MAX) ++service_.moves_left;
@@ -229,7 +230,7 @@ std::string Connection::PeerText() const {
   return peer.ok() ? peer->ToString() : "";
 }
 
-void Connection::Abandon() {
+[[gnu::hot]] void Connection::Abandon() {
   if (!open()) return;
   // A peer that has said its FIN learns the rest from the close.
   if (!peer_ended_) shutdown(fd_.get(), SHUT_RDWR);
@@ -245,7 +246,7 @@ void Connection::Abandon() {
   Leave();
 }
 
-void Connection::Leave() {
+[[gnu::hot]] void Connection::Leave() {
   moving_ = false;
   service_.deadlines.Set(*this, DeadlineKind::kNone, service_.now_ns);
   output_.Clear();

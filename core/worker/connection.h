@@ -93,6 +93,8 @@ class Connection : public DeadlineNode {
   bool receiving() const { return receiving_; }
   bool peer_ended() const { return peer_ended_; }
   bool writing() const { return writable_armed_ || !output_.empty(); }
+  // The socket takes nothing at present.
+  bool writing_blocked() const { return writable_armed_; }
   // Our FIN, once the output is empty; then linger.
   void FinishWriting();
   bool finishing() const { return finishing_; }

@@ -15,7 +15,9 @@ namespace uc::worker {
 namespace {
 
 constexpr uint64_t kDiscardBytesMax =
-    256 * 1024;                      // of a body that nobody reads; then the connection ends
+    256 * 1024;  // of a body that nobody reads; then the connection ends
+// Copying as much costs what a second piece in the call to send costs.
+constexpr size_t kLargeBodyBytes = 4 * 1024;
 constexpr size_t kSegmentsMax = 16;  // queued files of pipelined requests: each holds a descriptor
 
 absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
@@ -23,7 +25,7 @@ std::string_view ToStd(absl::string_view text) { return {text.data(), text.size(
 
 }  // namespace
 
-void HttpConnection::OnOpened() {
+[[gnu::hot]] void HttpConnection::OnOpened() {
   if (state_ != nullptr) service_.request_states.Give(std::move(state_));
   reading_ = Reading::kIdle;
   answer_ = Answer::kNone;
@@ -31,12 +33,12 @@ void HttpConnection::OnOpened() {
   NextExchange();
 }
 
-void HttpConnection::NextExchange() {
+[[gnu::hot]] void HttpConnection::NextExchange() {
   if (state_ != nullptr) state_->Clear();
   body_paused_ = wants_writable_ = continue_due_ = false;
 }
 
-void HttpConnection::Rest() {
+[[gnu::hot]] void HttpConnection::Rest() {
   if (state_ == nullptr || reading_ != Reading::kIdle || answer_ != Answer::kNone ||
       !state_->parser.pristine()) {
     return;
@@ -48,21 +50,21 @@ bool HttpConnection::IsIdle() const {
   return reading_ == Reading::kIdle && !Pending() && !MidMessage() && !holding() && output_.empty();
 }
 
-bool HttpConnection::AcceptsBytes() const {
+[[gnu::hot]] bool HttpConnection::AcceptsBytes() const {
   if (output_.memory_bytes() > service_.options.output_bytes_max) return false;
   if (output_.segments() >= kSegmentsMax) return false;
   if (reading_ == Reading::kBody) return !body_paused_;
   return !Pending();
 }
 
-void HttpConnection::OnBytes(absl::string_view bytes) {
+[[gnu::hot]] void HttpConnection::OnBytes(absl::string_view bytes) {
   if (state_ == nullptr) state_ = service_.request_states.Take();
   Parse(bytes);
   CountQuickAnswers();
   if (open()) Rest();
 }
 
-void HttpConnection::Parse(absl::string_view bytes) {
+[[gnu::hot]] void HttpConnection::Parse(absl::string_view bytes) {
   while (open() && !finishing()) {
     // A message completes without further bytes; none begins without.
     if (bytes.empty() && reading_ == Reading::kIdle) return;
@@ -91,7 +93,7 @@ void HttpConnection::Parse(absl::string_view bytes) {
   }
 }
 
-void HttpConnection::OnHead() {
+[[gnu::hot]] void HttpConnection::OnHead() {
   const http::RequestHead& head = state().parser.head();
   NextExchange();
   // The time of the next head, whose beginning may be here already, begins now.
@@ -141,7 +143,7 @@ void HttpConnection::OnPiece(absl::string_view piece) {
   }
 }
 
-void HttpConnection::OnComplete() {
+[[gnu::hot]] void HttpConnection::OnComplete() {
   const bool discarded = reading_ == Reading::kDiscard;
   reading_ = Reading::kIdle;
   if (discarded) {
@@ -154,13 +156,13 @@ void HttpConnection::OnComplete() {
   if (open() && answer_ == Answer::kDone) Answered();
 }
 
-void HttpConnection::OnParseError(const http::Step& step) {
+[[gnu::cold]] void HttpConnection::OnParseError(const http::Step& step) {
   if (reading_ == Reading::kIdle) head_only_ = false;  // the former request's
   Reject(step.status);
 }
 
 // The request cannot go on: its answer if none is under way, and the end of the connection.
-void HttpConnection::Reject(int status) {
+[[gnu::cold]] void HttpConnection::Reject(int status) {
   switch (answer_) {
     case Answer::kNone:
     case Answer::kHandling:
@@ -180,14 +182,14 @@ void HttpConnection::Reject(int status) {
 // The response will not be completed. Earlier ones are still sent, and what there is of this one; an end
 // before the promised length or the last chunk tells the client. The rest waits for Proceed(): the app
 // may be on the stack.
-void HttpConnection::BreakOff() {
+[[gnu::cold]] void HttpConnection::BreakOff() {
   answer_ = Answer::kBroken;
   FinishWriting();
   Schedule();
 }
 
 // The exchange is over without a response of the app.
-void HttpConnection::Forsake() {
+[[gnu::cold]] void HttpConnection::Forsake() {
   if (!Pending()) return;
   --service_.in_flight;
   answer_ = Answer::kNone;
@@ -203,7 +205,7 @@ void HttpConnection::Proceed() {
 }
 
 // An answer of ours, and the end of the connection.
-void HttpConnection::Refuse(int status) {
+[[gnu::cold]] void HttpConnection::Refuse(int status) {
   Forsake();
   scoreboard::Add(counters().bad_requests, 1);
   http::AppendErrorResponse(status, service_.date,
@@ -226,7 +228,7 @@ void HttpConnection::Guarded(const Callback& callback) {
   calling_ = outer;
 }
 
-void HttpConnection::HandlerFailed(std::string_view what) {
+[[gnu::cold]] void HttpConnection::HandlerFailed(std::string_view what) {
   LogWarning(absl::StrCat("the app threw while handling ", ToAbsl(state().request.method), " ",
                           ToAbsl(state().request.target.substr(0, 200)), ": ", ToAbsl(what)));
   if (!open()) return;
@@ -245,13 +247,13 @@ void HttpConnection::CallOnBody(std::string_view piece, bool last) {
   if (open() && !body_rebound_) state().on_body = std::move(body);
 }
 
-void HttpConnection::Unanswered() {
+[[gnu::cold]] void HttpConnection::Unanswered() {
   LogWarning(absl::StrCat("the app returned without an answer to ", ToAbsl(state().request.method),
                           " ", ToAbsl(state().request.target.substr(0, 200))));
   Send({.status = 500, .body = "500 Internal Server Error\n"});
 }
 
-void HttpConnection::FillRequest() {
+[[gnu::hot]] void HttpConnection::FillRequest() {
   RequestState& now = state();
   const http::RequestHead& head = now.parser.head();
   now.headers.clear();
@@ -275,7 +277,7 @@ void HttpConnection::RetainRequest() {
   FillRequest();
 }
 
-void HttpConnection::CallHandler() {
+[[gnu::hot]] void HttpConnection::CallHandler() {
   FillRequest();
   answer_ = Answer::kHandling;
   exchange_ = ++service_.last_exchange;
@@ -298,7 +300,7 @@ void HttpConnection::CallHandler() {
 }
 
 // The response is complete: account for it and make way for the next request.
-void HttpConnection::Answered() {
+[[gnu::hot]] void HttpConnection::Answered() {
   if (answer_ != Answer::kDone) return;
   if (reading_ == Reading::kBody) {
     // The body has not come to its end. Who waits for 100 Continue may never send it.
@@ -310,8 +312,8 @@ void HttpConnection::Answered() {
   if (close_after_) FinishWriting();
 }
 
-void HttpConnection::AppendHead(const app::Response& response, http::BodyFraming framing,
-                                uint64_t length) {
+[[gnu::hot]] void HttpConnection::AppendHead(const app::Response& response,
+                                             http::BodyFraming framing, uint64_t length) {
   absl::InlinedVector<http::Field, 8> fields;
   if (!response.content_type.empty())
     fields.push_back({"Content-Type", ToAbsl(response.content_type)});
@@ -333,7 +335,7 @@ void HttpConnection::AppendHead(const app::Response& response, http::BodyFraming
   service_.heads.Append(head, &output_.tail());
 }
 
-void HttpConnection::End() {
+[[gnu::hot]] void HttpConnection::End() {
   if (answer_ != Answer::kStreaming) return;
   if (state().promised > 0 && !chunked_ && !head_only_ &&
       state().promised != app::Exchange::kUnknownLength) {
@@ -353,7 +355,7 @@ void HttpConnection::End() {
 
 // Quick answers of one receive are timed together, by one look at the clock; the coarse clock, a tick behind
 // at most, tells them from slow ones.
-void HttpConnection::CountAnswer() {
+[[gnu::hot]] void HttpConnection::CountAnswer() {
   if (receiving() && begun_ns_ == service_.now_ns && CoarseMonotonicNanos() <= begun_ns_) {
     ++quick_answers_;
     return;
@@ -365,17 +367,28 @@ void HttpConnection::CountAnswer() {
   scoreboard::Add(counters().latency[scoreboard::BucketOf(micros)], 1);
 }
 
-void HttpConnection::CountQuickAnswers() {
+[[gnu::hot]] void HttpConnection::CountQuickAnswers() {
   if (quick_answers_ == 0) return;
   const int64_t spent_ns = std::max<int64_t>(MonotonicNanos() - service_.now_ns, 0);
   scoreboard::Add(counters().latency[scoreboard::BucketOf(static_cast<uint64_t>(spent_ns) / 1000)],
                   std::exchange(quick_answers_, 0));
 }
 
-void HttpConnection::Send(const app::Response& response) {
+// A large one is not copied where the socket takes it as it is.
+void HttpConnection::AppendBody(std::string_view body) {
+  if (body.size() < kLargeBodyBytes || writing_blocked()) {
+    output_.tail().append(body);
+    return;
+  }
+  uint64_t sent = 0;
+  output_.AddLarge(fd_.get(), body, &sent);
+  scoreboard::Add(counters().bytes_out, sent);
+}
+
+[[gnu::hot]] void HttpConnection::Send(const app::Response& response) {
   if (answer_ != Answer::kHandling && answer_ != Answer::kDeferred) return;
   AppendHead(response, http::BodyFraming::kLength, response.body.size());
-  if (!head_only_ && !Bodiless(status_)) output_.tail().append(response.body);
+  if (!head_only_ && !Bodiless(status_)) AppendBody(response.body);
   answer_ = Answer::kStreaming;
   chunked_ = false;
   state().promised = 0;
@@ -444,7 +457,7 @@ void HttpConnection::OnWritable(std::function<void(app::Exchange&)> writable) {
   Schedule();
 }
 
-void HttpConnection::OnSent() {
+[[gnu::hot]] void HttpConnection::OnSent() {
   if (!wants_writable_ || answer_ != Answer::kStreaming || !state().on_writable) return;
   wants_writable_ = false;
   // Not in its place while it runs: it may put another one there.
@@ -487,14 +500,14 @@ void HttpConnection::OnEnd() {
   }
 }
 
-void HttpConnection::OnGone() {
+[[gnu::hot]] void HttpConnection::OnGone() {
   Forsake();
   NextExchange();
   // The app may be on the stack, and look at its request once more.
   if (state_ != nullptr && !calling_) service_.request_states.Give(std::move(state_));
 }
 
-DeadlineKind HttpConnection::Deadline() const {
+[[gnu::hot]] DeadlineKind HttpConnection::Deadline() const {
   if (reading_ == Reading::kBody && !body_paused_) return DeadlineKind::kBody;
   if (reading_ == Reading::kDiscard) return DeadlineKind::kBody;
   if (Pending()) return DeadlineKind::kRequest;

@@ -94,6 +94,7 @@ class HttpConnection final : public Connection, public app::Exchange {
   void Guarded(const Callback& callback);
   void HandlerFailed(std::string_view what);
   void AppendHead(const app::Response& response, http::BodyFraming framing, uint64_t length);
+  void AppendBody(std::string_view body);
   void Answered();
   void NextExchange();
   // Gives the state back if no request is under way.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,7 +18,7 @@ constexpr size_t kTailBytesKept =
 constexpr size_t kSentBytesKept = 64 * 1024;  // before what is still to be sent
 
 // Bytes sent, 0 when the socket takes none now, -1 when the peer is gone.
-ssize_t SendSome(int socket, const char* bytes, size_t size, int flags) {
+[[gnu::hot]] ssize_t SendSome(int socket, const char* bytes, size_t size, int flags) {
   for (;;) {
     const ssize_t sent = send(socket, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
     if (sent >= 0) return sent;
@@ -68,6 +69,24 @@ void Output::AddFile(Fd fd, uint64_t offset, uint64_t length) {
   segments_.push_back(std::move(file));
 }
 
+void Output::AddLarge(int socket, std::string_view bytes, uint64_t* sent) {
+  if (segments_.empty()) {
+    iovec pieces[] = {{tail_.data() + tail_sent_, tail_.size() - tail_sent_},
+                      {const_cast<char*>(bytes.data()), bytes.size()}};
+    msghdr message = {};
+    message.msg_iov = pieces;
+    message.msg_iovlen = 2;
+    const ssize_t taken = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (taken > 0) {
+      *sent += static_cast<uint64_t>(taken);
+      const size_t of_tail = std::min(static_cast<size_t>(taken), pieces[0].iov_len);
+      tail_sent_ += of_tail;
+      bytes.remove_prefix(static_cast<size_t>(taken) - of_tail);
+    }
+  }
+  tail_.append(bytes);
+}
+
 Output::Result Output::FlushSegment(int socket, Segment& segment, size_t* file_budget,
                                     uint64_t* sent) {
   while (segment.left > 0) {
@@ -91,7 +110,7 @@ Output::Result Output::FlushSegment(int socket, Segment& segment, size_t* file_b
   return Result::kEmpty;
 }
 
-Output::Result Output::Flush(int socket, uint64_t* sent) {
+[[gnu::hot]] Output::Result Output::Flush(int socket, uint64_t* sent) {
   if (!segments_.empty()) {
     const NonBlocking non_blocking(socket);
     size_t file_budget = kFileBytesPerFlush;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/fd.h"
@@ -22,6 +23,9 @@ class Output {
   // Bytes to be sent after all else. Append to it as you like.
   std::string& tail() { return tail_; }
   void AddFile(Fd fd, uint64_t offset, uint64_t length);
+  // These bytes after all else, from where they are: what the socket takes of them goes at once, and only the rest is
+  // copied. Errors are left to Flush(). Adds to *sent.
+  void AddLarge(int socket, std::string_view bytes, uint64_t* sent);
 
   enum class Result {
     kEmpty,    // everything has been handed to the kernel

@@ -61,6 +61,48 @@ TEST_F(OutputTest, BytesAndFilesKeepTheirOrder) {
   EXPECT_EQ(sent_, 21u);
 }
 
+TEST_F(OutputTest, ALargeBodyGoesAtOnceBehindItsHead) {
+  output_.tail() += "head ";
+  const std::string body(8'000, 'b');
+  output_.AddLarge(ours_.get(), body, &sent_);
+  EXPECT_EQ(sent_, 8'005u);
+  EXPECT_TRUE(output_.empty());
+  EXPECT_EQ(Heard(), "head " + body);
+}
+
+TEST_F(OutputTest, OfALargeBodyTheRestIsKept) {
+  std::string all = "head ";
+  output_.tail() = all;
+  {
+    const std::string body(8'000'000, 'b');
+    output_.AddLarge(ours_.get(), body, &sent_);
+    all += body;
+  }  // what was not sent was copied
+  EXPECT_GT(sent_, 0u);
+  EXPECT_LT(sent_, all.size());
+  EXPECT_EQ(output_.memory_bytes(), all.size() - sent_);
+  output_.tail() += " tail";
+  all += " tail";
+  std::string heard = Heard();
+  while (Flush() == Output::Result::kBlocked) heard += Heard();
+  EXPECT_TRUE(heard + Heard() == all);
+}
+
+TEST_F(OutputTest, ALargeBodyWaitsForTheFilesBeforeIt) {
+  output_.AddFile(FileWith("file "), 0, 5);
+  output_.AddLarge(ours_.get(), "large", &sent_);
+  EXPECT_EQ(sent_, 0u);
+  EXPECT_EQ(Flush(), Output::Result::kEmpty);
+  EXPECT_EQ(Heard(), "file large");
+}
+
+TEST_F(OutputTest, ALargeBodyToAPeerThatLeftIsFlushsError) {
+  theirs_.Reset();
+  output_.AddLarge(ours_.get(), "large", &sent_);
+  EXPECT_EQ(sent_, 0u);
+  EXPECT_EQ(Flush(), Output::Result::kBroken);
+}
+
 TEST_F(OutputTest, AnEmptyRangeIsNoSegment) {
   output_.AddFile(FileWith("x"), 0, 0);
   EXPECT_TRUE(output_.empty());
