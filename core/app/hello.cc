@@ -4,7 +4,7 @@
 
 namespace uc::app {
 
-void Hello::Handle(Exchange& exchange) {
+[[gnu::hot]] void Hello::Handle(Exchange& exchange) {
   if (!IsGetOrHead(exchange.request().method)) {
     SendMethodNotAllowed(exchange);
     return;

@@ -9,7 +9,7 @@
 namespace uc {
 
 // Prints "file:line: check failed: condition" to stderr and aborts. Async-signal-safe.
-[[noreturn]] void CheckFailed(const char* file, int line, const char* condition);
+[[noreturn, gnu::cold]] void CheckFailed(const char* file, int line, const char* condition);
 
 }  // namespace uc
 

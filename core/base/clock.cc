@@ -14,7 +14,7 @@ int64_t NanosOf(clockid_t clock) {
 
 }  // namespace
 
-int64_t MonotonicNanos() { return NanosOf(CLOCK_MONOTONIC); }
-int64_t CoarseMonotonicNanos() { return NanosOf(CLOCK_MONOTONIC_COARSE); }
+[[gnu::hot]] int64_t MonotonicNanos() { return NanosOf(CLOCK_MONOTONIC); }
+[[gnu::hot]] int64_t CoarseMonotonicNanos() { return NanosOf(CLOCK_MONOTONIC_COARSE); }
 
 }  // namespace uc

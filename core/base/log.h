@@ -21,7 +21,7 @@ void SetLogIdentity(std::string identity);
 void SetLogThreshold(Severity severity);
 
 // Thread-safe. `text` without the line's end; anything past 2,000 bytes is cut.
-void Log(Severity severity, absl::string_view text);
+[[gnu::cold]] void Log(Severity severity, absl::string_view text);
 
 inline void LogInfo(absl::string_view text) { Log(Severity::kInfo, text); }
 inline void LogWarning(absl::string_view text) { Log(Severity::kWarning, text); }

@@ -68,13 +68,13 @@ void RequestParser::State::BeginBlank() {
   blank.Begin();
 }
 
-Step RequestParser::State::Fail(const Fault& why) {
+[[gnu::cold]] Step RequestParser::State::Fail(const Fault& why) {
   phase = Phase::kError;
   fault = why;
   return Step{.kind = Step::Kind::kError, .status = why.status, .reason = why.reason};
 }
 
-Step RequestParser::State::ReadBlank(absl::string_view input) {
+[[gnu::hot]] Step RequestParser::State::ReadBlank(absl::string_view input) {
   if (size_t taken = 0; blank.none() && ReadLikeLast(input, &taken)) {
     BeginBody();
     return Step{.kind = Step::Kind::kHead, .consumed = taken};
@@ -144,7 +144,7 @@ Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
 }
 
 // A whole head whose field lines are those of the last one. Whatever is not quite so is left to ReadHead.
-bool RequestParser::State::ReadLikeLast(absl::string_view input, size_t* taken) {
+[[gnu::hot]] bool RequestParser::State::ReadLikeLast(absl::string_view input, size_t* taken) {
   if (block.empty() || input.size() < block.size()) return false;
   const void* const cr = memchr(input.data(), '\r', input.size() - block.size() + 1);
   if (cr == nullptr || memcmp(cr, block.data(), block.size()) != 0) return false;
@@ -169,7 +169,7 @@ void RequestParser::State::BeginBody() {
   }
 }
 
-Step RequestParser::State::ReadBody(absl::string_view input) {
+[[gnu::hot]] Step RequestParser::State::ReadBody(absl::string_view input) {
   if (body_left == 0) {
     BeginBlank();
     return Step{.kind = Step::Kind::kComplete};
@@ -193,7 +193,7 @@ RequestParser::RequestParser(RequestParser&&) noexcept = default;
 RequestParser& RequestParser::operator=(RequestParser&&) noexcept = default;
 RequestParser::~RequestParser() = default;
 
-Step RequestParser::Next(absl::string_view input) {
+[[gnu::hot]] Step RequestParser::Next(absl::string_view input) {
   State& state = *state_;
   switch (state.phase) {
     case State::Phase::kBlank:
@@ -242,7 +242,7 @@ bool RequestParser::pristine() const {
   return state_->phase == State::Phase::kBlank && state_->blank.none();
 }
 
-void RequestParser::Reset() {
+[[gnu::hot]] void RequestParser::Reset() {
   State& state = *state_;
   state.BeginBlank();
   state.fault = Fault();

@@ -14,7 +14,7 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // RFC 9110 2.5 would have HTTP/1.2 and later read as HTTP/1.1. There is no such version and there will be
 // none (RFC 9112 is final): what claims one is a probe, and servers differ on it. llhttp refuses it too.
-Fault ReadVersion(absl::string_view version, int* minor) {
+[[gnu::hot]] Fault ReadVersion(absl::string_view version, int* minor) {
   if (version == "HTTP/1.1") {
     *minor = 1;
     return Fault();
@@ -51,7 +51,7 @@ bool IsAbsolute(absl::string_view target) {
 }
 
 // Of the four forms (RFC 9112 3.2) the authority form is CONNECT's alone, the asterisk OPTIONS's.
-Fault JudgeTarget(absl::string_view method, absl::string_view target) {
+[[gnu::hot]] Fault JudgeTarget(absl::string_view method, absl::string_view target) {
   if (AllIn(kTargetChars, target)) {
     if (target.front() == '/') return Fault();
     if (target.front() == '*') {
@@ -71,7 +71,7 @@ Fault JudgeTarget(absl::string_view method, absl::string_view target) {
 
 // The registered ones that others know too (llhttp, which is Node's): a request with another method would
 // have a meaning here and none on the way. CONNECT is not among them: we are no proxy.
-bool IsKnownMethod(absl::string_view method) {
+[[gnu::hot]] bool IsKnownMethod(absl::string_view method) {
   static constexpr absl::string_view kMethods[] = {
       "HEAD",       "POST",  "PUT",      "DELETE", "OPTIONS",   "PATCH",       "TRACE",
       "COPY",       "LOCK",  "MKCOL",    "MOVE",   "PROPFIND",  "PROPPATCH",   "SEARCH",
@@ -87,7 +87,8 @@ bool IsKnownMethod(absl::string_view method) {
 
 }  // namespace
 
-Fault ReadRequestLine(absl::string_view line, size_t target_bytes_max, RequestLine* result) {
+[[gnu::hot]] Fault ReadRequestLine(absl::string_view line, size_t target_bytes_max,
+                                   RequestLine* result) {
   const size_t first = line.find(' ');
   if (first == absl::string_view::npos || !IsToken(line.substr(0, first))) return kMalformed;
   const size_t last = line.rfind(' ');

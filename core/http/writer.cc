@@ -105,20 +105,28 @@ size_t AppendResponseHead(const ResponseHead& head, std::string* out) {
   return left_out;
 }
 
-bool HeadWriter::IsLike(const ResponseHead& head) const {
+[[gnu::hot]] bool HeadWriter::IsLike(const ResponseHead& head) const {
   if (head.status != status_ || head.connection != connection_ || head.date != date_) return false;
   if (head.fields.empty()) return name_.empty();
   return head.fields[0].value == value_ && head.fields[0].name == name_;
 }
 
-size_t HeadWriter::Append(const ResponseHead& head, std::string* out) {
+void HeadWriter::SetLength(uint64_t length) {
+  char digits[20];
+  const std::to_chars_result end = std::to_chars(digits, digits + sizeof(digits), length);
+  const size_t size = static_cast<size_t>(end.ptr - digits);
+  text_.replace(digits_at_, digits_, digits, size);
+  digits_ = size;
+  length_ = length;
+}
+
+[[gnu::hot]] size_t HeadWriter::Append(const ResponseHead& head, std::string* out) {
   if (head.framing != BodyFraming::kLength || head.fields.size() > 1) {
     return AppendResponseHead(head, out);
   }
   if (IsLike(head)) {
-    out->append(before_);
-    AppendNumber(head.content_length, 10, out);
-    out->append(behind_);
+    if (head.content_length != length_) SetLength(head.content_length);
+    out->append(text_);
     return 0;
   }
   const size_t begin = out->size();
@@ -126,9 +134,10 @@ size_t HeadWriter::Append(const ResponseHead& head, std::string* out) {
   status_ = 0;  // no head is like this one, until all is set
   if (left_out > 0) return left_out;
   constexpr char kName[] = "\r\nContent-Length: ";
-  const size_t length_at = out->find(kName, begin) + sizeof(kName) - 1;
-  before_ = out->substr(begin, length_at - begin);
-  behind_ = out->substr(out->find('\r', length_at));
+  text_.assign(*out, begin);
+  digits_at_ = text_.find(kName) + sizeof(kName) - 1;
+  digits_ = text_.find('\r', digits_at_) - digits_at_;
+  length_ = head.content_length;
   connection_ = head.connection;
   date_ = std::string(head.date);
   name_ = head.fields.empty() ? "" : std::string(head.fields[0].name);

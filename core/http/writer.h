@@ -59,10 +59,13 @@ class HeadWriter {
 
  private:
   bool IsLike(const ResponseHead& head) const;
+  void SetLength(uint64_t length);
 
-  // The last head of one field at most and of BodyFraming::kLength, up to its length, and behind it.
-  std::string before_;
-  std::string behind_;
+  // The last head of one field at most and of BodyFraming::kLength, and where its length stands.
+  std::string text_;
+  size_t digits_at_ = 0;
+  size_t digits_ = 0;
+  uint64_t length_ = 0;
   int status_ = 0;
   ConnectionField connection_ = ConnectionField::kNone;
   std::string date_;

@@ -61,7 +61,7 @@ std::vector<int> Acceptor::listeners(uint32_t slot) const {
   return listeners;
 }
 
-void Acceptor::Arm() {
+[[gnu::hot]] void Acceptor::Arm() {
   if (blocked_) return;
   for (Source& source : sources_) {
     if (source.armed || !source.fd.valid()) continue;
@@ -78,7 +78,7 @@ Acceptor::Source* Acceptor::Disarmed(ring::Tag tag) {
   return source.fd.valid() ? &source : nullptr;
 }
 
-Fd Acceptor::Next(Source& source) {
+[[gnu::hot]] Fd Acceptor::Next(Source& source) {
   constexpr int kTries = 64;  // of connections that were gone before we took them
   for (int tries = 0; tries < kTries; ++tries) {
     // Not SOCK_NONBLOCK: io_uring gives up on such sockets where it should wait (REQ_F_NOWAIT).

@@ -12,12 +12,12 @@ bool IsUrgent(DeadlineKind kind) {
 Deadlines::Deadlines(const std::array<int64_t, kDeadlineKinds>& durations_ns)
     : durations_ns_(durations_ns) {}
 
-void Deadlines::Move(DeadlineNode& node, DeadlineKind kind) {
+[[gnu::hot]] void Deadlines::Move(DeadlineNode& node, DeadlineKind kind) {
   if (node.kind != DeadlineKind::kNone) Unlink(node);
   if (kind != DeadlineKind::kNone) Append(node, kind);
 }
 
-void Deadlines::Unlink(DeadlineNode& node) {
+[[gnu::hot]] void Deadlines::Unlink(DeadlineNode& node) {
   List& list = lists_[static_cast<size_t>(node.kind)];
   (node.previous != nullptr ? node.previous->next : list.head) = node.next;
   (node.next != nullptr ? node.next->previous : list.tail) = node.previous;
@@ -26,7 +26,7 @@ void Deadlines::Unlink(DeadlineNode& node) {
   node.kind = DeadlineKind::kNone;
 }
 
-void Deadlines::Append(DeadlineNode& node, DeadlineKind kind) {
+[[gnu::hot]] void Deadlines::Append(DeadlineNode& node, DeadlineKind kind) {
   List& list = lists_[static_cast<size_t>(kind)];
   node.kind = kind;
   node.queued_since_ns = node.since_ns;

@@ -95,7 +95,7 @@ void Server::Arm() {
   parts_.row.heartbeat_ns.store(service_.now_ns, std::memory_order_relaxed);
 }
 
-void Server::Run() {
+[[gnu::hot]] void Server::Run() {
   // Also until the kernel has let go of the listeners: a ring is torn down some time after its process has
   // ended, and whoever starts anew at once must find the address free.
   while (!leave_now_ && !Empty()) {
@@ -125,7 +125,7 @@ bool Server::Empty() {
   return table_.open() == 0;
 }
 
-void Server::ReadClock() {
+[[gnu::hot]] void Server::ReadClock() {
   service_.now_ns = MonotonicNanos();
   if (service_.now_ns >= date_until_ns_) SetDate();
   parts_.row.heartbeat_ns.store(service_.now_ns, std::memory_order_relaxed);
@@ -140,7 +140,7 @@ void Server::SetDate() {
   date_until_ns_ = service_.now_ns + kSecondNs - wall_ns % kSecondNs;
 }
 
-void Server::Dispatch(const ring::Completion& completion) {
+[[gnu::hot]] void Server::Dispatch(const ring::Completion& completion) {
   const ring::Tag tag = completion.tag;
   switch (tag.op) {
     case ring::Op::kReceive:
@@ -201,7 +201,7 @@ void Server::OnWake(const ring::Completion& completion) {
   if (!completion.more) parts_.ring->PollMultishot(source, POLLIN, completion.tag);
 }
 
-void Server::FinishTurn() {
+[[gnu::hot]] void Server::FinishTurn() {
   // A visit may schedule further ones. Who never comes to an end gives the others a turn.
   for (int visits = 0; !service_.scheduled.empty(); ++visits) {
     if (visits == kVisitsMax) {
@@ -227,7 +227,7 @@ void Server::FinishTurn() {
   if (tick_ns_ != kQuickTickNs) ChooseTick();
 }
 
-void Server::ArmAccepts() {
+[[gnu::hot]] void Server::ArmAccepts() {
   if (admitted_ && !service_.draining && Room() > 0) acceptor_.Arm();
   if (!inbox_armed_ && !inbox_.is_shut() && RoomForPacket()) {
     inbox_armed_ = true;
@@ -244,7 +244,7 @@ void Server::OnInbox() {
   }
 }
 
-void Server::OpenConnection(Fd fd, Origin origin) {
+[[gnu::hot]] void Server::OpenConnection(Fd fd, Origin origin) {
   const uint32_t index = table_.Take([this]() -> std::unique_ptr<Connection> {
     if (service_.app_options.protocol == app::Protocol::kTcp) {
       return std::make_unique<TcpConnection>(service_);
@@ -263,7 +263,7 @@ void Server::OpenConnection(Fd fd, Origin origin) {
 }
 
 // `slot`: in whose queue it was.
-void Server::OpenAccepted(Fd fd, uint32_t slot) {
+[[gnu::hot]] void Server::OpenAccepted(Fd fd, uint32_t slot) {
   if (parts_.load.has_value()) parts_.load->Accepted(slot);
   OpenConnection(std::move(fd), Origin::kAccepted);
 }
