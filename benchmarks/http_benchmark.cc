@@ -70,6 +70,25 @@ void BM_ParseHead(benchmark::State& state) {
 }
 BENCHMARK(BM_ParseHead)->Arg(40)->Arg(170)->Arg(700);
 
+// Two heads in turn that differ in the last value, as behind a proxy that traces.
+void BM_ParseHeadWithOtherValue(benchmark::State& state) {
+  const std::string heads[] = {Head(state.range(0)), [&] {
+                                 std::string other = Head(state.range(0));
+                                 other[other.size() - 5] = '2';
+                                 return other;
+                               }()};
+  RequestParser parser{ParserLimits()};
+  size_t turn = 0;
+  for (auto _ : state) {
+    const std::string& head = heads[turn++ % 2];
+    const Step step = parser.Next(head);
+    UC_CHECK(step.kind == Step::Kind::kHead && step.consumed == head.size());
+    UC_CHECK(parser.Next("").kind == Step::Kind::kComplete);
+  }
+  state.SetLabel(absl::StrCat(heads[0].size(), " bytes"));
+}
+BENCHMARK(BM_ParseHeadWithOtherValue)->Arg(170)->Arg(700);
+
 // The same field lines again and again, as on most kept connections.
 void BM_ParseHeadLikeLast(benchmark::State& state) {
   const std::string head = Head(state.range(0));

@@ -123,12 +123,6 @@ Fault ReadHost(string_view value, Seen* seen) {
   return Fault();
 }
 
-// The size of the name tells the five apart from most others.
-bool MayMatter(absl::string_view name) {
-  constexpr uint32_t kSizes = 1u << 4 | 1u << 6 | 1u << 10 | 1u << 14 | 1u << 17;
-  return name.size() <= 17 && (kSizes >> name.size() & 1) != 0;
-}
-
 Fault ReadField(const Field& field, Seen* seen, RequestHead* head) {
   switch (field.name.size()) {
     case 4:
@@ -157,7 +151,19 @@ Fault ReadField(const Field& field, Seen* seen, RequestHead* head) {
   return Fault();
 }
 
+// The size of the name tells the five apart from most others.
+bool MayMatter(string_view name) {
+  constexpr uint32_t kSizes = 1u << 4 | 1u << 6 | 1u << 10 | 1u << 14 | 1u << 17;
+  return name.size() <= 17 && (kSizes >> name.size() & 1) != 0;
+}
+
 }  // namespace
+
+bool BearsOnFraming(string_view name) {
+  return MayMatter(name) &&
+         (IsWord(name, "host") || IsWord(name, "expect") || IsWord(name, "connection") ||
+          IsWord(name, "content-length") || IsWord(name, "transfer-encoding"));
+}
 
 Fault ReadFraming(RequestHead* head) {
   head->content_length.reset();

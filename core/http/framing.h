@@ -5,6 +5,7 @@
 #ifndef CORE_HTTP_FRAMING_H_
 #define CORE_HTTP_FRAMING_H_
 
+#include "absl/strings/string_view.h"
 #include "core/http/fault.h"
 #include "core/http/message.h"
 
@@ -12,6 +13,8 @@ namespace uc::http {
 
 // Reads head->fields and head->minor_version, sets the four members behind `fields`.
 Fault ReadFraming(RequestHead* head);
+// The fields that it reads: another value of such a one may mean another body, or another end.
+bool BearsOnFraming(absl::string_view name);
 
 }  // namespace uc::http
 

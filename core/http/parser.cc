@@ -1,17 +1,14 @@
 #include "core/http/parser.h"
 
-#include <string.h>
-
 #include <algorithm>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "core/http/chunked_body.h"
 #include "core/http/fault.h"
+#include "core/http/field_block.h"
 #include "core/http/framing.h"
 #include "core/http/head_scan.h"
-#include "core/http/read_fields.h"
 #include "core/http/request_line.h"
 
 namespace uc::http {
@@ -53,10 +50,7 @@ struct RequestParser::State {
   HeadScan scan;
   RequestLine line;
   std::string spill;  // the head, if it came in pieces, or its request line, if it is retained
-  // The field lines of the last head, with the CRLF before them, if they were found good: what `fields` points
-  // into, and what `head` says about the body and the connection in that minor version.
-  std::string block;
-  std::vector<Field> fields;
+  FieldBlock block;   // `head` says what it means for the body and the connection in that version
   RequestHead head;
   uint64_t body_left = 0;
   ChunkedBody chunked;
@@ -128,34 +122,34 @@ Fault RequestParser::State::CheckRequestLine(absl::string_view seen) {
 }
 
 Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
-  block.assign(bytes.data() + scan.request_line_bytes(), bytes.size() - scan.request_line_bytes());
+  Fault bad = block.Read(bytes.substr(scan.request_line_bytes()), limits.fields_max);
   head.method = line.method(bytes);
   head.target = line.target(bytes);
   head.minor_version = line.minor_version;
-  Fault bad = ReadFields(absl::string_view(block).substr(2), limits.fields_max, &fields);
-  head.fields = fields;
+  head.fields = block.fields();
   if (!bad) bad = ReadFraming(&head);
   if (bad) {
-    block.clear();
+    block.Forget();
     return bad;
   }
   BeginBody();
   return Fault();
 }
 
-// A whole head whose field lines are those of the last one. Whatever is not quite so is left to ReadHead.
+// A whole head whose field lines are as those of the last one. Whatever is not quite so is left to ReadHead.
 [[gnu::hot]] bool RequestParser::State::ReadLikeLast(absl::string_view input, size_t* taken) {
-  if (block.empty() || input.size() < block.size()) return false;
-  const void* const cr = memchr(input.data(), '\r', input.size() - block.size() + 1);
-  if (cr == nullptr || memcmp(cr, block.data(), block.size()) != 0) return false;
-  const size_t line_bytes = static_cast<size_t>(static_cast<const char*>(cr) - input.data());
-  *taken = line_bytes + block.size();
+  const size_t line_bytes = input.find('\r');
+  if (line_bytes == absl::string_view::npos) return false;
+  const size_t block_bytes = block.Take(input.substr(line_bytes));
+  if (block_bytes == 0) return false;
+  *taken = line_bytes + block_bytes;
   if (*taken > limits.head_bytes_max) return false;
   RequestLine read;
   if (ReadRequestLine(input.substr(0, line_bytes), limits.target_bytes_max, &read)) return false;
   if (read.minor_version != head.minor_version) return false;
   head.method = read.method(input);
   head.target = read.target(input);
+  head.fields = block.fields();
   return true;
 }
 
@@ -248,11 +242,8 @@ bool RequestParser::pristine() const {
   state.fault = Fault();
   state.head.method = state.head.target = {};
   if (state.spill.capacity() > kSpillBytesKept) std::string().swap(state.spill);
-  if (state.block.capacity() > kSpillBytesKept || state.fields.capacity() > kFieldsKept) {
-    std::string().swap(state.block);
-    std::vector<Field>().swap(state.fields);
-    state.head.fields = {};
-  }
+  state.block.Trim(kSpillBytesKept, kFieldsKept);
+  state.head.fields = state.block.fields();
 }
 
 }  // namespace uc::http
