@@ -34,7 +34,7 @@ def cpu_table(works):
             else:
                 cells.append(ratio(figures))
         rows.append([name, *cells])
-    rows.append(["*target for uring-cluster*", *("%.2f" % TARGETS[work["work"]] for work in works)])
+    rows.append(["*target for uring-cluster*", *("%.2f" % TARGETS[work["work"]] if work["work"] in TARGETS else "-" for work in works)])
     return table(["CPU time per request, ratio to %s" % names[0], *(work["work"] for work in works)], rows)
 
 

@@ -13,7 +13,7 @@ import threading
 from measure import FILES, PATIENCE, Failed, Server, load, pause
 from peers import program, tool
 
-HELLO_WORKS = ("keep-alive:1", "keep-alive:64", "pipelined:64:16", "new:16")
+HELLO_WORKS = ("keep-alive:1", "keep-alive:64", "traced:64:1", "pipelined:64:16", "traced:64:16", "new:16")
 STATIC_WORKS = ("get:16:/1k.bin", "get:16:/16k.bin", "get:4:/1m.bin", "get:1:/100m.bin")
 
 

@@ -33,6 +33,7 @@ Client::Client(const Work& work, uint16_t port) : work_(work), port_(port), buff
   const std::string request = work.Request();
   request_bytes_ = request.size();
   for (int i = 0; i < work.depth; ++i) requests_ += request;
+  if (work.traced) id_at_ = request.find(Work::kIdField) + sizeof(Work::kIdField) - 1;
 }
 
 absl::StatusOr<Client> Client::Open(const Work& work, uint16_t port) {
@@ -107,7 +108,15 @@ absl::Status Client::Learn() {
   return absl::OkStatus();
 }
 
+void Client::Number(int requests) {
+  for (int i = 0; i < requests; ++i) {
+    const std::string id = absl::StrCat(absl::Dec(++last_id_, absl::kZeroPad16));
+    requests_.replace(request_bytes_ * static_cast<size_t>(i) + id_at_, id.size(), id);
+  }
+}
+
 absl::Status Client::Ask(Connection& connection, int requests) {
+  if (work_.traced) Number(requests);
   const size_t size = request_bytes_ * static_cast<size_t>(requests);
   if (send(connection.fd.get(), requests_.data(), size, MSG_NOSIGNAL) !=
       static_cast<ssize_t>(size)) {

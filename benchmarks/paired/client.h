@@ -41,6 +41,8 @@ class Client {
   absl::StatusOr<Fd> Connect();
   absl::Status Begin(size_t index);
   absl::Status Ask(Connection& connection, int requests);
+  // Gives each of the next requests an id that none before had.
+  void Number(int requests);
   // Reads what there is; adds complete answers to *done.
   absl::Status Read(Connection& connection, int64_t* done);
   absl::Status Compare(const Connection& connection, const char* bytes, size_t size) const;
@@ -50,6 +52,8 @@ class Client {
   uint16_t port_;
   std::string requests_;  // `depth` of them
   size_t request_bytes_;
+  size_t id_at_ = 0;  // where a traced request's id is
+  uint64_t last_id_ = 0;
   std::string head_;  // of the answer that is expected
   std::string body_;
   size_t date_ = 0;  // where the Date's value is in head_; 0: none

@@ -31,7 +31,8 @@ ABSL_FLAG(
     "hello: the floors and our `hello`; static: nginx and our `static`; none: only those that "
     "are named as NAME=COMMAND");
 ABSL_FLAG(std::string, works, "",
-          "comma separated: keep-alive:CONNECTIONS, pipelined:CONNECTIONS:DEPTH, new:CONNECTIONS, "
+          "comma separated: keep-alive:CONNECTIONS, pipelined:CONNECTIONS:DEPTH, "
+          "traced:CONNECTIONS:DEPTH (no two heads alike), new:CONNECTIONS, "
           "get:CONNECTIONS:/TARGET (default: those of the set)");
 ABSL_FLAG(int, rounds, 300, "rotations over all servers");
 ABSL_FLAG(absl::Duration, window, absl::Milliseconds(5), "length of a visit");
@@ -43,7 +44,8 @@ ABSL_FLAG(std::string, json, "", "file for the figures");
 namespace uc::paired {
 namespace {
 
-constexpr char kHelloWorks[] = "keep-alive:1,keep-alive:64,pipelined:64:16,new:16";
+constexpr char kHelloWorks[] =
+    "keep-alive:1,keep-alive:64,pipelined:64:16,new:16,traced:64:1,traced:64:16";
 constexpr char kStaticWorks[] = "get:16:/1k.bin,get:16:/16k.bin,get:4:/1m.bin,get:1:/100m.bin";
 
 // {more}: what differs between the two of it.

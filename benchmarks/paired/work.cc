@@ -13,19 +13,20 @@ absl::StatusOr<Work> Work::Parse(absl::string_view text) {
   Work work;
   work.text = std::string(text);
   const std::string& kind = words[0];
-  const bool third = kind == "pipelined" || kind == "get";
+  const bool deep = kind == "pipelined" || kind == "traced";
+  const bool third = deep || kind == "get";
   if ((kind != "keep-alive" && kind != "new" && !third) || words.size() != (third ? 3 : 2) ||
       !absl::SimpleAtoi(words[1], &work.connections) || work.connections < 1 ||
       work.connections > 10'000 ||
-      (kind == "pipelined" &&
-       (!absl::SimpleAtoi(words[2], &work.depth) || work.depth < 1 || work.depth > 256))) {
+      (deep && (!absl::SimpleAtoi(words[2], &work.depth) || work.depth < 1 || work.depth > 256))) {
     return absl::InvalidArgumentError(
         absl::StrCat("--works: '", text,
                      "' is none of keep-alive:CONNECTIONS, pipelined:CONNECTIONS:DEPTH, "
-                     "new:CONNECTIONS, get:CONNECTIONS:/TARGET"));
+                     "traced:CONNECTIONS:DEPTH, new:CONNECTIONS, get:CONNECTIONS:/TARGET"));
   }
   if (kind == "new") work.kind = Connections::kNew;
   if (kind == "get") work.target = words[2];
+  work.traced = kind == "traced";
   return work;
 }
 
@@ -34,8 +35,10 @@ std::string Work::Request() const {
                       " HTTP/1.1\r\n"
                       "Host: www.example.org\r\n"
                       "User-Agent: paired/1.0\r\n"
-                      "Accept: text/html,application/xhtml+xml,*/*\r\n"
-                      "Accept-Encoding: gzip, deflate\r\n"
+                      "Accept: text/html,application/xhtml+xml,*/*\r\n",
+                      // As long as what stands there otherwise.
+                      traced ? absl::StrCat(kIdField, std::string(kIdDigits, '0'), "\r\n")
+                             : "Accept-Encoding: gzip, deflate\r\n",
                       "Accept-Language: en-GB,en\r\n\r\n");
 }
 

@@ -58,7 +58,8 @@ TEST(EstimateTest, ErrorIsThatOfTheMeanWhereNothingIsDisturbed) {
 TEST_F(PairedTest, EachServerDoesEachWork) {
   ASSERT_TRUE(Raise("epoll", "benchmarks/floor/epoll_floor {port} {request_bytes}").ok());
   ASSERT_TRUE(Raise("counting", "benchmarks/floor/epoll_floor {port}").ok());
-  for (const char* text : {"keep-alive:1", "keep-alive:8", "pipelined:2:16", "new:4"}) {
+  for (const char* text :
+       {"keep-alive:1", "keep-alive:8", "pipelined:2:16", "traced:2:4", "new:4"}) {
     const auto scores = Compete(WorkOf(text), servers_, kShort);
     ASSERT_TRUE(scores.ok()) << scores.status();
     ASSERT_EQ(scores->size(), 2u);
@@ -81,6 +82,11 @@ TEST_F(PairedTest, AnswersThatNobodyAskedForAreAnError) {
 TEST_F(PairedTest, WhatAServerSaysBeforeItFailsIsShown) {
   const absl::Status status = Raise("absent", "ls /no/such/folder");
   EXPECT_THAT(std::string(status.message()), HasSubstr("/no/such/folder"));
+}
+
+TEST(WorkTest, TracedRequestsHaveAnIdAndTheSameSize) {
+  EXPECT_EQ(WorkOf("traced:1:1").Request().size(), WorkOf("keep-alive:1").Request().size());
+  EXPECT_THAT(WorkOf("traced:1:1").Request(), HasSubstr("\r\nX-Request-Id: 0000000000000000\r\n"));
 }
 
 TEST(WorkTest, UnknownWorksAreRefused) {
