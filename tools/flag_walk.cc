@@ -1,10 +1,5 @@
 #include "tools/flag_walk.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -18,8 +13,8 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "core/base/fd.h"
 #include "tools/nearest.h"
+#include "tools/text_file.h"
 
 namespace uc::tools {
 namespace {
@@ -46,22 +41,12 @@ bool IsNegative(absl::string_view text) {
 }
 
 absl::StatusOr<std::string> ReadFlagFile(const std::string& path) {
-  const auto unreadable = [&](absl::string_view why) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--flagfile=", path, ": cannot be read", why.empty() ? "" : ": ", why));
-  };
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return unreadable(errno == ENOENT ? "" : strerror(errno));
-  std::string text;
-  char buffer[4096];
-  for (;;) {
-    const ssize_t size = read(file.get(), buffer, sizeof(buffer));
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return unreadable(strerror(errno));
-    if (size == 0) return text;
-    text.append(buffer, static_cast<size_t>(size));
-    if (text.size() > kFlagFileBytesMax) return unreadable("larger than 1 MiB");
+  absl::StatusOr<std::string> text = ReadTextFile(path, kFlagFileBytesMax);
+  if (text.ok()) return text;
+  if (absl::IsNotFound(text.status())) {
+    return absl::InvalidArgumentError(absl::StrCat("--flagfile=", path, ": cannot be read"));
   }
+  return absl::InvalidArgumentError(absl::StrCat("--flagfile=", text.status().message()));
 }
 
 class Walk {

@@ -10,6 +10,11 @@
 #include "core/base/fd.h"
 
 namespace uc::tools {
+namespace {
+
+constexpr size_t kMebibyte = 1 << 20;
+
+}  // namespace
 
 absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t bytes_max) {
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -28,8 +33,11 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t bytes_m
     if (size < 0) return unreadable(strerror(errno));
     if (size == 0) return text;
     text.append(buffer, static_cast<size_t>(size));
-    if (text.size() > bytes_max)
-      return unreadable(absl::StrCat("larger than ", bytes_max, " bytes"));
+    if (text.size() > bytes_max) {
+      return unreadable(bytes_max % kMebibyte == 0
+                            ? absl::StrCat("larger than ", bytes_max / kMebibyte, " MiB")
+                            : absl::StrCat("larger than ", bytes_max, " bytes"));
+    }
   }
 }
 
