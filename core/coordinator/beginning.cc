@@ -1,0 +1,252 @@
+#include "core/coordinator/beginning.h"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/base/core_pin.h"
+#include "core/base/log.h"
+#include "core/coordinator/claims.h"
+#include "core/coordinator/former_workers.h"
+#include "core/coordinator/mode.h"
+#include "core/coordinator/reply.h"
+#include "core/net/listener.h"
+#include "core/net/steering.h"
+
+namespace uc::coordinator {
+namespace {
+
+// The kernel tears a killed worker's ring down some milliseconds after the process has ended, and until then
+// its listener is alive; nothing tells when. Who starts at once after a kill would be told "in use".
+constexpr absl::Duration kDyingRingPatience = absl::Milliseconds(250);
+constexpr int kProbePeriodMs = 5;
+constexpr absl::Duration kRetireGrace = absl::Seconds(1);
+constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
+constexpr rlim_t kDescriptorReserve =
+    32;  // standard streams, control, scoreboard, replies, /proc reads
+
+// Nobody else has them.
+absl::Status ProbeAddresses(const std::vector<net::Address>& addresses) {
+  const absl::Time until = MonotonicNow() + kDyingRingPatience;
+  for (const net::Address& address : addresses) {
+    absl::Status status = net::ProbeFree(address);
+    while (absl::IsAlreadyExists(status) && MonotonicNow() < until) {
+      poll(nullptr, 0, kProbePeriodMs);
+      status = net::ProbeFree(address);
+    }
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// Claims every address for the life of the cluster: a bound socket that never listens gets no
+// connections, resolves port 0 once for all workers and keeps strangers out while no worker is there.
+absl::StatusOr<std::vector<Fd>> ClaimAddresses(const std::vector<net::Address>& addresses,
+                                               const net::ListenOptions& listen,
+                                               std::vector<net::Address>* resolved) {
+  std::vector<Fd> claims;
+  for (const net::Address& address : addresses) {
+    absl::StatusOr<Fd> claim = net::Bind(address, listen);
+    if (!claim.ok()) return claim.status();
+    absl::StatusOr<net::Address> local = net::LocalAddress(*claim);
+    if (!local.ok()) return local.status();
+    resolved->push_back(*local);
+    claims.push_back(*std::move(claim));
+  }
+  return claims;
+}
+
+std::string JoinAddresses(const std::vector<net::Address>& addresses) {
+  return absl::StrJoin(addresses, " ", [](std::string* out, const net::Address& address) {
+    out->append(address.ToString());
+  });
+}
+
+std::vector<net::Address> JoinAll(std::vector<net::Address> all,
+                                  const std::vector<net::Address>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+void FillHeader(const CoordinatorOptions& options, const std::vector<net::Address>& addresses,
+                const Mode& mode, scoreboard::Scoreboard& board) {
+  scoreboard::Header& header = board.layout().header;
+  header.coordinator_pid.store(getpid());
+  if (header.coordinators.fetch_add(1) == 0) {
+    header.started_unix_ns = absl::GetCurrentTimeNanos();
+    header.started_ns = MonotonicNanos();
+  }
+  header.program.store(options.program);
+  scoreboard::SetText(header.name, sizeof(header.name), options.name);
+  scoreboard::SetText(header.app, sizeof(header.app), options.app_text);
+  scoreboard::SetText(header.binary, sizeof(header.binary), options.binary);
+  scoreboard::SetText(header.command_line, sizeof(header.command_line), options.command_line);
+  scoreboard::SetText(header.mode, sizeof(header.mode), mode.text);
+  scoreboard::SetText(header.balance, sizeof(header.balance), net::ToString(mode.balance));
+  scoreboard::SetText(header.addresses, sizeof(header.addresses), JoinAddresses(addresses));
+}
+
+// What the mode in force means for decisions.
+policy::SupervisorOptions ToPolicy(policy::SupervisorOptions options, const Mode& mode) {
+  switch (mode.kind) {
+    case ModeKind::kFull:
+      options.workers_max = net::kSteeredSlotsMax;
+      options.retirement = policy::Retirement::kMigrate;
+      options.retire_grace = kRetireGrace;
+      break;
+    case ModeKind::kMigrate:
+      // The kernel's hash goes on sending new connections until the listener goes: grace would not help.
+      options.retirement = policy::Retirement::kMigrate;
+      break;
+    case ModeKind::kPlain:
+      options.retirement = policy::Retirement::kHold;
+      break;
+  }
+  return options;
+}
+
+void TellOfSharedCores(const CoordinatorOptions& options) {
+  const size_t cores = AllowedCores().size();
+  if (!options.cpu_affinity || options.supervisor.workers <= cores) return;
+  LogWarning(absl::StrCat("--cpu-affinity: ", options.supervisor.workers, " workers share ", cores,
+                          " cores, which is pinned and not balanced; take as many as there are"));
+}
+
+std::vector<Fd> TakeSteering(std::vector<FormerWorker>& workers, const UpgradeState* upgrade) {
+  std::vector<Fd> steering;
+  if (upgrade != nullptr) {
+    for (const int fd : upgrade->steering) steering.emplace_back(fd);
+  }
+  for (FormerWorker& worker : workers) {
+    if (steering.empty()) steering = std::move(worker.steering);
+  }
+  return steering;
+}
+
+}  // namespace
+
+absl::Status CheckDescriptors(const CoordinatorOptions& options) {
+  rlimit limit;
+  UC_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  // A slot costs the coordinator its listeners; a worker its link, pidfd, inbox and, if captured, two FIFOs.
+  const rlim_t per_worker = options.scribe_arguments.empty() ? 3 : 5;
+  const rlim_t needed =
+      kDescriptorReserve + options.supervisor.workers * (options.addresses.size() + per_worker) + 3;
+  if (limit.rlim_cur >= needed) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("too few file descriptors: ", options.supervisor.workers, " workers need ",
+                   needed, " in the coordinator, the limit is ", limit.rlim_cur,
+                   "; raise it (ulimit -n, LimitNOFILE=) or take fewer workers"));
+}
+
+absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOptions& options,
+                                                           const scoreboard::Header& header) {
+  const std::string text(scoreboard::GetText(header.addresses, sizeof(header.addresses)));
+  std::vector<net::Address> addresses;
+  for (const absl::string_view one : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    absl::StatusOr<net::Address> address = net::Address::Parse(one);
+    if (!address.ok()) return address.status();
+    addresses.push_back(*address);
+  }
+  const auto fits = [](const net::Address& wanted, const net::Address& present) {
+    return wanted == present || (wanted.port() == 0 && wanted.family() == present.family());
+  };
+  // A program's own come behind those of --listen.
+  const size_t count = options.addresses.size();
+  if ((options.program ? addresses.size() >= count : addresses.size() == count) &&
+      std::equal(options.addresses.begin(), options.addresses.end(), addresses.begin(), fits)) {
+    addresses.resize(count);
+    return addresses;
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("workers of a coordinator that died still serve cluster ", options.name, " on ",
+                   text, ", not on ", JoinAddresses(options.addresses),
+                   "; start it with the same --listen, or end them with 'uring-cluster stop'"));
+}
+
+absl::Status Beginning::Afresh(const RunDirectory& directory) {
+  if (absl::Status status = ProbeAddresses(options_.addresses); !status.ok()) return status;
+  std::vector<net::Address> addresses;
+  absl::StatusOr<std::vector<Fd>> claims =
+      ClaimAddresses(options_.addresses, options_.listen, &addresses);
+  if (!claims.ok()) return claims.status();
+  claims_ = *std::move(claims);
+  absl::StatusOr<Mode> mode =
+      ChooseMode(options_.mode, addresses.size(), options_.supervisor.workers);
+  if (!mode.ok()) return mode.status();
+  absl::StatusOr<scoreboard::Scoreboard> board =
+      scoreboard::Scoreboard::Create(directory.scoreboard_path());
+  if (!board.ok()) return board.status();
+  FillHeader(options_, addresses, *mode, *board);
+  LogInfo(absl::StrCat("mode ", mode->text));
+  for (const std::string& note : mode->notes) LogWarning(note);
+  TellOfSharedCores(options_);
+  options_.supervisor = ToPolicy(options_.supervisor, *mode);
+  cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
+                                       *std::move(board), std::move(watch_));
+  cluster_->Start(MonotonicNow());
+  return absl::OkStatus();
+}
+
+absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboard board,
+                             const UpgradeState* upgrade) {
+  const absl::StatusOr<std::vector<net::Address>> in_force =
+      AddressesInForce(options_, board.layout().header);
+  if (!in_force.ok()) return in_force.status();
+  std::vector<net::Address> addresses;
+  absl::StatusOr<std::vector<Fd>> claims = ClaimAddresses(*in_force, options_.listen, &addresses);
+  if (!claims.ok()) return claims.status();
+  claims_ = *std::move(claims);
+  Claims claimed;
+  claimed.Restore(
+      scoreboard::GetText(board.layout().header.claims, sizeof(scoreboard::Header::claims)));
+  Greeted greeted = GreetSurvivors(directory.path(), board.layout(), kGreetingPatience);
+  absl::StatusOr<Mode> mode = InheritMode(options_.mode, TakeSteering(greeted.workers, upgrade));
+  if (!mode.ok()) return mode.status();
+  for (const auto& [slot, connections] : greeted.lost) {
+    if (!mode->steering.has_value() || slot >= net::kSteeredSlotsMax) continue;
+    const auto same_slot = [slot = slot](const FormerWorker& worker) {
+      return worker.found.worker.slot == slot;
+    };
+    if (std::none_of(greeted.workers.begin(), greeted.workers.end(), same_slot)) {
+      mode->steering->ForgetAllLoad(slot);
+    } else {
+      mode->steering->ForgetLoad(slot, connections);
+    }
+  }
+  FillHeader(options_, JoinAll(addresses, claimed.addresses()), *mode, board);
+  LogInfo(absl::StrCat("mode ", mode->text));
+  for (const std::string& note : mode->notes) LogWarning(note);
+  const uint32_t wanted = board.layout().header.workers_wanted.load();
+  if (upgrade == nullptr && options_.workers_given && options_.supervisor.workers != wanted) {
+    LogWarning(absl::StrCat("-i ", options_.supervisor.workers, " is not applied: the cluster has ",
+                            wanted, " workers; use 'uring-cluster scale'"));
+  }
+  options_.supervisor = ToPolicy(options_.supervisor, *mode);
+  options_.supervisor.workers = std::clamp(wanted, 1u, options_.supervisor.workers_max);
+  cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
+                                       std::move(board), std::move(watch_), std::move(claimed));
+  std::map<policy::SlotIndex, std::vector<Fd>> listeners;
+  Reply reply;
+  if (upgrade != nullptr) {
+    for (const auto& [slot, descriptors] : upgrade->listeners) {
+      for (const int fd : descriptors) listeners[slot].emplace_back(fd);
+    }
+    if (upgrade->reply >= 0) reply = Reply::Continue(Fd(upgrade->reply));
+  }
+  cluster_->Resume(MonotonicNow(), std::move(greeted.workers), std::move(listeners),
+                   std::move(reply));
+  return absl::OkStatus();
+}
+
+}  // namespace uc::coordinator

@@ -1,0 +1,61 @@
+// Beginning: may a coordinator go on with the workers that it finds, by where they listen?
+#include "core/coordinator/beginning.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace uc::coordinator {
+namespace {
+
+class AddressesInForceTest : public testing::Test {
+ protected:
+  void Listen(std::vector<std::string> addresses) {
+    for (const std::string& text : addresses) {
+      options_.addresses.push_back(*net::Address::Parse(text));
+    }
+  }
+  std::string Found(absl::string_view addresses) {
+    scoreboard::SetText(header_->addresses, sizeof(header_->addresses), addresses);
+    const auto in_force = AddressesInForce(options_, *header_);
+    if (!in_force.ok()) return absl::IsFailedPrecondition(in_force.status()) ? "refused" : "?";
+    std::string text;
+    for (const net::Address& address : *in_force) text += address.ToString() + ";";
+    return text;
+  }
+
+  CoordinatorOptions options_;
+  const std::unique_ptr<scoreboard::Header> header_ = std::make_unique<scoreboard::Header>();
+};
+
+TEST_F(AddressesInForceTest, TheSameAreInForce) {
+  Listen({"127.0.0.1:80", "[::1]:80"});
+  EXPECT_EQ(Found("127.0.0.1:80 [::1]:80"), "127.0.0.1:80;[::1]:80;");
+}
+
+TEST_F(AddressesInForceTest, PortZeroIsThePortThatTheyHave) {
+  Listen({"127.0.0.1:0"});
+  EXPECT_EQ(Found("127.0.0.1:41007"), "127.0.0.1:41007;");
+  EXPECT_EQ(Found("[::1]:41007"), "refused");
+}
+
+TEST_F(AddressesInForceTest, OthersMoreOrFewerAreRefused) {
+  Listen({"127.0.0.1:80"});
+  EXPECT_EQ(Found("127.0.0.1:81"), "refused");
+  EXPECT_EQ(Found("127.0.0.1:80 127.0.0.1:81"), "refused");
+  EXPECT_EQ(Found(""), "refused");
+}
+
+TEST_F(AddressesInForceTest, WhatAProgramHasAddedComesBehindAndIsNotAskedFor) {
+  options_.program = true;
+  Listen({"127.0.0.1:80"});
+  EXPECT_EQ(Found("127.0.0.1:80 127.0.0.1:81"), "127.0.0.1:80;");
+  EXPECT_EQ(Found("127.0.0.1:81 127.0.0.1:80"), "refused");
+}
+
+}  // namespace
+}  // namespace uc::coordinator
