@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,13 +14,10 @@
 #include "absl/strings/str_join.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
-#include "core/base/core_pin.h"
 #include "core/base/log.h"
 #include "core/base/start_pages.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
-#include "core/net/listener.h"
-#include "core/net/random_steering.h"
 #include "core/policy/crew.h"
 #include "core/policy/rebalance.h"
 
@@ -71,7 +67,6 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
                  scoreboard::Scoreboard board, ProcessWatch watch, Claims claims)
     : options_(options),
       addresses_(std::move(addresses)),
-      mode_(std::move(mode)),
       board_(std::move(board)),
       supervisor_(options.supervisor),
       watch_(std::move(watch)),
@@ -79,6 +74,8 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       claims_(std::move(claims)),
       listeners_(addresses_.size(),
                  options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
+      spread_(std::move(mode), options.cpu_affinity ? Spread::Cores::kPinned : Spread::Cores::kAny,
+              listeners_),
       health_watch_(options.health, options.program ? HealthWatch::Workers::kProgram
                                                     : HealthWatch::Workers::kNative),
       recycle_watch_(options.recycle) {
@@ -209,20 +206,8 @@ void Cluster::KeepListeners(absl::Time now, const WorkerProcess& process, policy
     scoreboard::Add(board_.layout().header.events_ignored, 1);
     return;
   }
-  PreferOwnCore(slot);
-  SpreadByChance();
+  spread_.Begin(slot);
   Handle(now, policy::ListenersKept{slot});
-}
-
-// Where a program chooses the socket, nobody asks for this.
-void Cluster::PreferOwnCore(policy::SlotIndex slot) {
-  if (!options_.cpu_affinity || mode_.balance != net::Balance::kHash) return;
-  const int core = CoreOfSlot(AllowedCores(), slot);
-  for (const int listener : listeners_.DescriptorsOf(slot)) {
-    if (setsockopt(listener, SOL_SOCKET, SO_INCOMING_CPU, &core, sizeof(core)) != 0) {
-      LogWarning(absl::StrCat("slot ", slot, ": SO_INCOMING_CPU: ", strerror(errno)));
-    }
-  }
 }
 
 void Cluster::AnswerClaim(const WorkerProcess& process, const link::Claim& claim) {
@@ -275,16 +260,14 @@ void Cluster::OnExit(absl::Time now, policy::Generation generation) {
   OnLinkReadable(now, generation);  // its last words come before its death
   const policy::WorkerId id = found->second.id;
   scoreboard::Layout& layout = board_.layout();
-  if (mode_.steering.has_value() && id.slot < net::kSteeredSlotsMax) {
-    const scoreboard::Counters& counters = layout.workers[found->second.row].counters;
-    const bool alone = std::none_of(processes_.begin(), processes_.end(), [&](const auto& other) {
-      return other.second.id.slot == id.slot && other.first != generation;
-    });
-    if (alone) {  // then even what it was in the middle of counting is known
-      mode_.steering->ForgetAllLoad(id.slot);
-    } else {
-      mode_.steering->ForgetLoad(id.slot, scoreboard::OpenConnections(counters));
-    }
+  const bool alone = std::none_of(processes_.begin(), processes_.end(), [&](const auto& other) {
+    return other.second.id.slot == id.slot && other.first != generation;
+  });
+  if (alone) {
+    spread_.ForgetAll(id.slot);
+  } else {
+    spread_.Forget(id.slot,
+                   scoreboard::OpenConnections(layout.workers[found->second.row].counters));
   }
   scoreboard::FoldAndFree(layout, found->second.row);
   unlink(DoorPath(options_.directory, generation).c_str());
@@ -305,12 +288,8 @@ void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
 }
 
 void Cluster::ObserveHealth(absl::Time now) {
-  // The other ways of balancing do not count what they have sent.
-  const bool counted =
-      mode_.steering.has_value() && mode_.balance == net::Balance::kLeastConnections;
-  const net::Steering* const steering = counted ? &*mode_.steering : nullptr;
   for (const policy::HealthObserved& event :
-       health_watch_.Look(now, processes_, board_.layout(), listeners_, steering)) {
+       health_watch_.Look(now, processes_, board_.layout(), listeners_, spread_.counting())) {
     Handle(now, event);
   }
 }
@@ -362,10 +341,8 @@ absl::Status Cluster::StartProcess(policy::WorkerId id, policy::Entry entry) {
   for (const net::Address& address : addresses_) assign.addresses.push_back(address.ToString());
   std::vector<int> descriptors = {board_.fd().get(), inbox->first.fd(), inbox->second.fd(),
                                   door->get()};
-  if (mode_.steering.has_value()) {
-    for (const int fd : mode_.steering->descriptors()) descriptors.push_back(fd);
-    assign.steering = static_cast<uint16_t>(descriptors.size() - link::kAssignDescriptors);
-  }
+  for (const int fd : spread_.descriptors()) descriptors.push_back(fd);
+  assign.steering = static_cast<uint16_t>(descriptors.size() - link::kAssignDescriptors);
   for (const int listener : listeners_.DescriptorsOf(id.slot)) descriptors.push_back(listener);
   // Into the pair's buffer, before its reader exists: no hand-shake, nothing to wait for.
   if (absl::Status status = ends->first.Send(assign, descriptors); !status.ok()) return status;
@@ -454,17 +431,7 @@ void Cluster::CarryOut(const policy::Kill& kill) {
 void Cluster::CarryOut(const policy::SetLive& set_live) {
   const policy::SlotIndex slot = set_live.slot;
   board_.layout().slots[slot].live.store(set_live.live, std::memory_order_relaxed);
-  if (!mode_.steering.has_value()) {  // then its listener is what makes it live
-    SpreadByChance();
-    return;
-  }
-  if (set_live.live) {
-    if (absl::Status status = mode_.steering->Put(slot, listeners_.FixedOf(slot)); !status.ok()) {
-      LogError(absl::StrCat("slot ", slot, " gets no new connections: ", status.message()));
-      return;
-    }
-  }
-  mode_.steering->SetLive(slot, set_live.live);
+  spread_.SetLive(slot, set_live.live);
 }
 
 void Cluster::CarryOut(const policy::Adopt& adopt) {
@@ -481,30 +448,7 @@ void Cluster::CarryOut(const policy::Release& release) {
 
 void Cluster::CarryOut(const policy::Evacuate& evacuate) {
   listeners_.Evacuate(evacuate.slot);
-  if (mode_.steering.has_value()) mode_.steering->Remove(evacuate.slot);
-  SpreadByChance();
-}
-
-void Cluster::SpreadByChance() {
-  if (mode_.steering.has_value() || mode_.balance != net::Balance::kRandom) return;
-  struct Group {
-    const Fd* any = nullptr;
-    uint32_t listening = 0;
-  };
-  std::map<std::string, Group> groups;  // one of each address
-  for (const auto& [slot, sockets] : listeners_.all()) {
-    for (const Fd& socket : sockets) {
-      const absl::StatusOr<net::Address> address = net::LocalAddress(socket);
-      if (!address.ok() || !net::Listens(socket)) continue;
-      Group& group = groups[address->ToString()];
-      group.any = &socket;
-      ++group.listening;
-    }
-  }
-  for (const auto& [address, group] : groups) {
-    const absl::Status status = net::AttachRandom(*group.any, group.listening);
-    if (!status.ok()) LogWarning(absl::StrCat("--balance=random: ", status.message()));
-  }
+  spread_.End(evacuate.slot);
 }
 
 void Cluster::CarryOut(const policy::Rebalance&) {
@@ -555,7 +499,7 @@ UpgradeState Cluster::StateForUpgrade(const Fd& lock, const Fd& control) const {
   state.control = control.get();
   const auto asked = asked_.find(upgrade_command_);
   if (asked != asked_.end()) state.reply = asked->second.reply.fd();
-  if (mode_.steering.has_value()) state.steering = mode_.steering->descriptors();
+  state.steering = spread_.descriptors();
   for (const auto& [slot, sockets] : listeners_.all()) {
     state.listeners[slot] = listeners_.DescriptorsOf(slot);
   }

@@ -22,6 +22,7 @@
 #include "core/coordinator/recycle_watch.h"
 #include "core/coordinator/reply.h"
 #include "core/coordinator/self_probe.h"
+#include "core/coordinator/spread.h"
 #include "core/coordinator/upgrade.h"
 #include "core/coordinator/worker_output.h"
 #include "core/coordinator/worker_process.h"
@@ -116,15 +117,11 @@ class Cluster {
   void KillProgram(const WorkerProcess& process);
   void KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
                      std::vector<Fd> listeners);
-  void PreferOwnCore(policy::SlotIndex slot);
-  // One socket more or less in the reuseport groups.
-  void SpreadByChance();
   WorkerProcess* Find(policy::WorkerId id);
   void AnnounceWhenReady();
 
   const CoordinatorOptions& options_;
   const std::vector<net::Address> addresses_;
-  Mode mode_;
   scoreboard::Scoreboard board_;
   policy::Supervisor supervisor_;
 
@@ -133,6 +130,7 @@ class Cluster {
   WorkerOutput output_;
   Claims claims_;
   ListenerKeep listeners_;
+  Spread spread_;
   std::map<policy::Generation, SelfProbe> probes_;
   std::optional<Rehearsal> rehearsal_;
   absl::Time rehearsal_deadline_ = absl::InfiniteFuture();
