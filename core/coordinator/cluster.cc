@@ -16,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/start_pages.h"
+#include "core/coordinator/birth.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
 #include "core/policy/crew.h"
@@ -55,10 +56,6 @@ link::DrainKind ToLink(policy::DrainKind kind) {
       return link::DrainKind::kPrompt;
   }
   return link::DrainKind::kPrompt;
-}
-
-link::Entry ToLink(policy::Entry entry) {
-  return entry == policy::Entry::kAtOnce ? link::Entry::kAtOnce : link::Entry::kOnAdmission;
 }
 
 }  // namespace
@@ -314,58 +311,17 @@ void Cluster::CarryOut(const policy::Action& action) {
 }
 
 void Cluster::CarryOut(const policy::Spawn& spawn) {
-  const absl::Status status = StartProcess(spawn.worker, spawn.entry);
-  if (status.ok()) return;
+  const Birth birth = {spawn.worker, spawn.entry, addresses_, spread_.descriptors(),
+                       listeners_.DescriptorsOf(spawn.worker.slot)};
+  absl::StatusOr<WorkerProcess> process = GiveBirth(options_, birth, board_, output_);
+  if (process.ok()) {
+    AddProcess(*std::move(process));
+    return;
+  }
+  const absl::Status& status = process.status();
   const policy::Fault fault =
       absl::IsFailedPrecondition(status) ? policy::Fault::kOperator : policy::Fault::kWorld;
   events_.push_back(policy::SpawnFailed{spawn.worker, fault, std::string(status.message())});
-}
-
-absl::Status Cluster::StartProcess(policy::WorkerId id, policy::Entry entry) {
-  scoreboard::Layout& layout = board_.layout();
-  layout.header.newest_generation.store(id.generation, std::memory_order_relaxed);
-  const std::optional<uint32_t> row = FreeRow(layout);
-  if (!row.has_value()) return absl::UnavailableError("all rows of the scoreboard are in use");
-  absl::StatusOr<std::pair<link::Channel, link::Channel>> ends = link::Channel::Pair();
-  if (!ends.ok()) return absl::UnavailableError(ends.status().message());
-  absl::StatusOr<std::pair<link::Channel, link::Channel>> inbox = link::Channel::Pair();
-  if (!inbox.ok()) return absl::UnavailableError(inbox.status().message());
-  const absl::StatusOr<Fd> door = link::MakeDoor(DoorPath(options_.directory, id.generation));
-  if (!door.ok()) return absl::UnavailableError(door.status().message());
-
-  link::Assign assign;
-  assign.slot = id.slot;
-  assign.generation = id.generation;
-  assign.row = *row;
-  assign.entry = ToLink(entry);
-  for (const net::Address& address : addresses_) assign.addresses.push_back(address.ToString());
-  std::vector<int> descriptors = {board_.fd().get(), inbox->first.fd(), inbox->second.fd(),
-                                  door->get()};
-  for (const int fd : spread_.descriptors()) descriptors.push_back(fd);
-  assign.steering = static_cast<uint16_t>(descriptors.size() - link::kAssignDescriptors);
-  for (const int listener : listeners_.DescriptorsOf(id.slot)) descriptors.push_back(listener);
-  // Into the pair's buffer, before its reader exists: no hand-shake, nothing to wait for.
-  if (absl::Status status = ends->first.Send(assign, descriptors); !status.ok()) return status;
-
-  layout.workers[*row].heartbeat_ns.store(0, std::memory_order_relaxed);
-  const OutputStreams streams = output_.Open(id);
-  absl::StatusOr<Spawned> spawned =
-      SpawnWorker(options_.binary, options_.worker_arguments, ends->second.fd(),
-                  {streams.out.get(), streams.err.get()});
-  if (!spawned.ok()) {
-    unlink(DoorPath(options_.directory, id.generation).c_str());
-    return spawned.status();
-  }
-  OccupyRow(id, spawned->pid, layout.workers[*row]);
-  WorkerProcess process;
-  process.id = id;
-  process.pid = spawned->pid;
-  process.pidfd = std::move(spawned->pidfd);
-  process.channel.emplace(std::move(ends->first));
-  process.inbox = inbox->second.Replace(Fd());
-  process.row = *row;
-  AddProcess(std::move(process));
-  return absl::OkStatus();
 }
 
 // Not watched: SIGCHLD tells of its end, and what it does not say in time is a deadline missed.

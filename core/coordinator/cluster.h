@@ -103,7 +103,6 @@ class Cluster {
   void CarryOut(const policy::Report& report);
   void CarryOut(const policy::Finish& finish) { finish_ = finish; }
 
-  absl::Status StartProcess(policy::WorkerId id, policy::Entry entry);
   void AddProcess(WorkerProcess process);
   // Says one thing to a worker. A worker that does not take it has its deadlines like any other.
   void Tell(policy::WorkerId id, const link::Message& message,
