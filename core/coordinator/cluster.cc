@@ -141,8 +141,7 @@ void Cluster::Handle(absl::Time now, policy::Event event) {
 }
 
 void Cluster::Give(absl::Time now, const policy::Command& command, Reply reply) {
-  const policy::CommandId id = ++last_command_;
-  asked_[id] = Asked{policy::ToString(command), std::move(reply)};
+  const policy::CommandId id = asked_.Add(command, std::move(reply));
   Handle(now, policy::CommandGiven{id, command});
 }
 
@@ -453,8 +452,7 @@ UpgradeState Cluster::StateForUpgrade(const Fd& lock, const Fd& control) const {
   UpgradeState state;
   state.lock = lock.get();
   state.control = control.get();
-  const auto asked = asked_.find(upgrade_command_);
-  if (asked != asked_.end()) state.reply = asked->second.reply.fd();
+  state.reply = asked_.reply(upgrade_command_);
   state.steering = spread_.descriptors();
   for (const auto& [slot, sockets] : listeners_.all()) {
     state.listeners[slot] = listeners_.DescriptorsOf(slot);
@@ -473,22 +471,6 @@ void Cluster::OnRehearsal(absl::Time now, const Fd& lock, const Fd& control) {
         ReplaceProgram(options_.binary, options_.own_arguments, StateForUpgrade(lock, control));
   }
   Handle(now, policy::UpgradeFailed{upgrade_command_, std::string(status.message())});
-}
-
-void Cluster::CarryOut(const policy::Progress& progress) {
-  const auto found = asked_.find(progress.command);
-  if (found == asked_.end()) return;
-  LogInfo(absl::StrCat(found->second.text, ": ", progress.text));
-  found->second.reply.Progress(progress.text);
-}
-
-void Cluster::CarryOut(const policy::Acknowledge& acknowledge) {
-  const auto found = asked_.find(acknowledge.command);
-  if (found == asked_.end()) return;
-  Log(acknowledge.outcome == policy::Outcome::kDone ? Severity::kInfo : Severity::kWarning,
-      absl::StrCat(found->second.text, " ", Name(acknowledge.outcome), ": ", acknowledge.text));
-  found->second.reply.End(acknowledge.outcome, acknowledge.text);
-  asked_.erase(found);
 }
 
 void Cluster::CarryOut(const policy::Report& report) {

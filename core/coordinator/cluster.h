@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "core/coordinator/asked_commands.h"
 #include "core/coordinator/claims.h"
 #include "core/coordinator/coordinator_options.h"
 #include "core/coordinator/former_workers.h"
@@ -96,8 +97,8 @@ class Cluster {
   void CarryOut(const policy::Release& release);
   void CarryOut(const policy::Evacuate& evacuate);
   void CarryOut(const policy::Rebalance&);
-  void CarryOut(const policy::Progress& progress);
-  void CarryOut(const policy::Acknowledge& acknowledge);
+  void CarryOut(const policy::Progress& progress) { asked_.Tell(progress); }
+  void CarryOut(const policy::Acknowledge& acknowledge) { asked_.Answer(acknowledge); }
   void CarryOut(const policy::ReopenLogFiles&) { ReopenLogFiles(); }
   void CarryOut(const policy::Upgrade& upgrade);
   void CarryOut(const policy::Report& report);
@@ -137,12 +138,7 @@ class Cluster {
   HealthWatch health_watch_;
   RecycleWatch recycle_watch_;
 
-  struct Asked {
-    std::string text;
-    Reply reply;
-  };
-  std::map<policy::CommandId, Asked> asked_;
-  policy::CommandId last_command_ = 0;
+  AskedCommands asked_;
 
   std::deque<policy::Event> events_;
   absl::Time quiet_since_ = absl::InfiniteFuture();
