@@ -1,5 +1,7 @@
 #include "core/coordinator/claims.h"
 
+#include <errno.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -39,6 +41,21 @@ absl::StatusOr<net::Address> Claims::Take(const link::Claim& claim) {
   if (!local.ok()) return local.status();
   held_.push_back({wish, *local, *std::move(socket)});
   return *local;
+}
+
+link::Claimed Claims::Answer(const link::Claim& claim) {
+  link::Claimed answer;
+  answer.id = claim.id;
+  const absl::StatusOr<net::Address> address = Take(claim);
+  if (address.ok()) {
+    answer.address = address->ToString();
+  } else {
+    answer.error = absl::IsPermissionDenied(address.status())  ? EACCES
+                   : absl::IsInvalidArgument(address.status()) ? EADDRNOTAVAIL
+                                                               : EADDRINUSE;
+    answer.address = std::string(address.status().message());
+  }
+  return answer;
 }
 
 std::vector<net::Address> Claims::addresses() const {

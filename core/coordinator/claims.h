@@ -21,6 +21,8 @@ class Claims {
  public:
   // The address with its port resolved. Errors as net::Bind's.
   absl::StatusOr<net::Address> Take(const link::Claim& claim);
+  // Take, in the words of the link.
+  link::Claimed Answer(const link::Claim& claim);
   // In the order in which they came.
   std::vector<net::Address> addresses() const;
 

@@ -88,22 +88,9 @@ void Cluster::Start(absl::Time now) {
 void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
                      std::map<policy::SlotIndex, std::vector<Fd>> listeners, Reply upgraded) {
   output_.Begin(now);
-  scoreboard::Layout& layout = board_.layout();
-  policy::Legacy legacy;
-  legacy.workers_wanted = std::max(1u, layout.header.workers_wanted.load());
-  legacy.newest_generation = layout.header.newest_generation.load();
-  for (uint32_t slot = 0; slot < scoreboard::kSlotsMax; ++slot) {
-    const uint64_t restarts = layout.slots[slot].restarts.load();
-    if (restarts > 0) legacy.restart_counts[slot] = restarts;
-    if (layout.slots[slot].condition.load() ==
-        static_cast<uint32_t>(scoreboard::Condition::kStopped)) {
-      legacy.stopped.push_back(slot);
-    }
-  }
+  policy::Legacy legacy = LegacyOf(board_.layout(), workers);
   for (auto& [slot, sockets] : listeners) listeners_.Keep(slot, std::move(sockets));
   for (FormerWorker& former : workers) {
-    legacy.newest_generation = std::max(legacy.newest_generation, former.found.worker.generation);
-    legacy.workers.push_back(former.found);
     if (!former.listeners.empty()) {
       listeners_.Keep(former.found.worker.slot, std::move(former.listeners));
     }
@@ -211,18 +198,8 @@ void Cluster::AnswerClaim(const WorkerProcess& process, const link::Claim& claim
     scoreboard::Add(board_.layout().header.events_ignored, 1);
     return;
   }
-  link::Claimed answer;
-  answer.id = claim.id;
-  const absl::StatusOr<net::Address> address = claims_.Take(claim);
-  if (address.ok()) {
-    answer.address = address->ToString();
-    PublishAddresses();
-  } else {
-    answer.error = absl::IsPermissionDenied(address.status())  ? EACCES
-                   : absl::IsInvalidArgument(address.status()) ? EADDRNOTAVAIL
-                                                               : EADDRINUSE;
-    answer.address = std::string(address.status().message());
-  }
+  const link::Claimed answer = claims_.Answer(claim);
+  if (answer.error == 0) PublishAddresses();
   Tell(process.id, answer);
 }
 

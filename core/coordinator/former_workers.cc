@@ -152,4 +152,23 @@ Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
   return greeted;
 }
 
+policy::Legacy LegacyOf(const scoreboard::Layout& layout, absl::Span<const FormerWorker> workers) {
+  policy::Legacy legacy;
+  legacy.workers_wanted = std::max(1u, layout.header.workers_wanted.load());
+  legacy.newest_generation = layout.header.newest_generation.load();
+  for (uint32_t slot = 0; slot < scoreboard::kSlotsMax; ++slot) {
+    const uint64_t restarts = layout.slots[slot].restarts.load();
+    if (restarts > 0) legacy.restart_counts[slot] = restarts;
+    if (layout.slots[slot].condition.load() ==
+        static_cast<uint32_t>(scoreboard::Condition::kStopped)) {
+      legacy.stopped.push_back(slot);
+    }
+  }
+  for (const FormerWorker& former : workers) {
+    legacy.newest_generation = std::max(legacy.newest_generation, former.found.worker.generation);
+    legacy.workers.push_back(former.found);
+  }
+  return legacy;
+}
+
 }  // namespace uc::coordinator

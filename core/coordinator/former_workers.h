@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "core/base/fd.h"
 #include "core/link/channel.h"
 #include "core/policy/supervisor.h"
@@ -49,6 +50,9 @@ struct Greeted {
 // are dead are folded and freed. Only with the run directory's lock.
 Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
                        absl::Duration patience);
+
+// What the policy is to know: the scoreboard's words and the workers. The kept listeners are not among it.
+policy::Legacy LegacyOf(const scoreboard::Layout& layout, absl::Span<const FormerWorker> workers);
 
 }  // namespace uc::coordinator
 
