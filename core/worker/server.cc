@@ -25,8 +25,6 @@ constexpr uint32_t kSignalIndex = 1;
 constexpr uint32_t kInboxIndex = 2;
 constexpr uint32_t kHeirIndex = 3;
 constexpr uint32_t kDoorIndex = 4;
-constexpr int64_t kGivingNs =
-    2'000'000'000;  // how long a worker looks for idle connections to give
 constexpr int64_t kUnlinkedPatienceNs = 1'000'000'000;  // an upgrade is back long before
 constexpr int64_t kQuickTickNs = 100'000'000;           // while a deadline or a timer is near
 // Longer than a handshake takes, one that waits for the first bytes (TCP_DEFER_ACCEPT) as well.
@@ -74,7 +72,7 @@ Server::Server(ServerParts parts)
                 .FindExchange(static_cast<uint32_t>(id));
           }),
       acceptor_(*parts_.ring, parts_.row, parts_.slot, std::move(parts_.listeners)),
-      heirs_(service_.app_options.protocol),
+      mover_(service_, table_, {ring::Op::kWake, 0, kHeirIndex}),
       inbox_(std::move(parts_.inbox), service_.app_options.protocol),
       probe_counters_(std::make_unique<scoreboard::Counters>()),
       admitted_(parts_.entry == link::Entry::kAtOnce) {
@@ -195,7 +193,7 @@ void Server::OnWake(const ring::Completion& completion) {
       OnInbox();
       return;
     case kHeirIndex:
-      heir_armed_ = false;  // MoveConnections() goes on
+      mover_.OnRoom();
       return;
   }
   if (!completion.more) parts_.ring->PollMultishot(source, POLLIN, completion.tag);
@@ -212,7 +210,7 @@ void Server::OnWake(const ring::Completion& completion) {
     for (Connection* connection : visiting_) connection->OnScheduled();
     visiting_.clear();
   }
-  MoveConnections();
+  mover_.Move();
   for (const uint32_t index : service_.departed) {
     table_.Free(index);
     const bool probe = std::erase(probes_open_, index) > 0;
@@ -306,7 +304,7 @@ void Server::OnTick(const ring::Completion& completion) {
     LogWarning("the coordinator is gone; serving on without it");
     unlinked_since_ns_ = std::numeric_limits<int64_t>::max();  // said once
   }
-  if (service_.moving && !service_.draining && service_.now_ns >= giving_until_ns_) StopMoving();
+  mover_.EndGivingInTime();
   if (service_.draining && service_.now_ns >= end_idle_at_ns_) EndIdleConnections();
   if (service_.draining && service_.now_ns >= end_linger_at_ns_) EndLingeringConnections();
   if (!completion.more) tick_ns_ = 0;
@@ -338,7 +336,7 @@ void Server::Obey(link::Received received) {
     BeginDrain(drain->kind, int64_t{drain->within_ms} * 1'000'000, std::move(descriptors));
   } else if (const auto* give = std::get_if<link::Give>(&received.message)) {
     if (give->connections.size() == descriptors.size()) {
-      BeginGiving(give->connections, std::move(descriptors));
+      mover_.BeginGiving(give->connections, std::move(descriptors));
     }
   } else if (const auto* adopt = std::get_if<link::Adopt>(&received.message)) {
     if (!service_.draining) acceptor_.Adopt(adopt->slot, std::move(descriptors));
@@ -412,10 +410,7 @@ void Server::BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd>
     acceptor_.Sweep(Room(), [this](Fd fd, uint32_t slot) { OpenAccepted(std::move(fd), slot); });
   }
   acceptor_.Close();
-  std::vector<uint32_t> shares(heirs.size(), Heirs::kUnlimited);
-  heirs_.Set(std::move(heirs), std::move(shares));
-  service_.moving = heirs_.any() && service_.app_options.protocol == app::Protocol::kHttp;
-  service_.moves_left = service_.moving ? Heirs::kUnlimited : 0;
+  mover_.BeginLeaving(std::move(heirs));
   const bool prompt = kind == link::DrainKind::kPrompt && !service_.moving;
   // Who stays idle is told in time before the coordinator loses patience.
   end_idle_at_ns_ = prompt ? service_.now_ns : service_.now_ns + within_ns / 10 * 7;
@@ -429,50 +424,6 @@ void Server::BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd>
   }
   LogInfo(absl::StrCat("draining ", table_.open(), " connections",
                        service_.moving ? ", idle ones go to other workers" : ""));
-}
-
-void Server::BeginGiving(std::vector<uint32_t> shares, std::vector<Fd> inboxes) {
-  if (service_.draining || service_.app_options.protocol != app::Protocol::kHttp) return;
-  heirs_.Set(std::move(inboxes), std::move(shares));
-  service_.moving = heirs_.any();
-  service_.moves_left = heirs_.wanted();
-  giving_until_ns_ = service_.now_ns + kGivingNs;
-  for (uint32_t index = 0; index < table_.places() && service_.moves_left > 0; ++index) {
-    if (table_.at(index).open()) table_.at(index).BeginMove();
-  }
-}
-
-void Server::MoveConnections() {
-  if (service_.movable.empty()) return;
-  moving_now_.clear();
-  moving_descriptors_.clear();
-  // A place may have come up for two tenants in turn, or twice for one.
-  std::sort(service_.movable.begin(), service_.movable.end());
-  service_.movable.erase(std::unique(service_.movable.begin(), service_.movable.end()),
-                         service_.movable.end());
-  for (const uint32_t index : service_.movable) {
-    if (!table_.at(index).movable()) continue;
-    moving_now_.push_back(index);
-    moving_descriptors_.push_back(table_.at(index).descriptor());
-  }
-  service_.movable.clear();
-  const size_t given = service_.moving ? heirs_.Give(moving_descriptors_) : 0;
-  for (size_t i = 0; i < given; ++i) table_.at(moving_now_[i]).GiveAway();
-  service_.movable.assign(moving_now_.begin() + static_cast<ptrdiff_t>(given), moving_now_.end());
-  if (!heirs_.any()) {
-    StopMoving();
-  } else if (!service_.movable.empty() && heirs_.full() >= 0 && !heir_armed_) {
-    heir_armed_ = true;
-    parts_.ring->PollOnce(heirs_.full(), POLLOUT, {ring::Op::kWake, 0, kHeirIndex});
-  }
-}
-
-// There is nobody (left) to give to: those that wanted to go stay, and end as without heirs.
-void Server::StopMoving() {
-  service_.moving = false;
-  service_.moves_left = 0;
-  heirs_.Clear();
-  for (const uint32_t index : std::exchange(service_.movable, {})) table_.at(index).EndMove();
 }
 
 void Server::EndIdleConnections() {

@@ -19,6 +19,7 @@
 #include "core/worker/connection_table.h"
 #include "core/worker/deadlines.h"
 #include "core/worker/hand_over.h"
+#include "core/worker/mover.h"
 #include "core/worker/service.h"
 
 namespace uc::worker {
@@ -76,9 +77,6 @@ class Server {
   void ForgetPending();
   void ArmAccepts();
   void BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd> heirs);
-  void BeginGiving(std::vector<uint32_t> shares, std::vector<Fd> inboxes);
-  void MoveConnections();
-  void StopMoving();
   // Draining and nobody is left. Shuts the inbox; false: somebody was still in it.
   bool Empty();
   void EndIdleConnections();
@@ -101,7 +99,7 @@ class Server {
   AppContext context_;
   ConnectionTable table_;
   Acceptor acceptor_;
-  Heirs heirs_;
+  Mover mover_;
   Inbox inbox_;
   http::DateCache date_;
 
@@ -117,14 +115,10 @@ class Server {
   uint32_t link_generation_ = 0;  // tells the polls of former links apart
   bool admitted_ = false;
   bool inbox_armed_ = false;
-  bool heir_armed_ = false;
-  int64_t giving_until_ns_ = 0;
   int64_t forget_pending_at_ns_ = 0;
   bool leave_now_ = false;
   int signals_ = 0;  // that asked us to leave
   std::vector<Connection*> visiting_;
-  std::vector<uint32_t> moving_now_;
-  std::vector<int> moving_descriptors_;
   int64_t end_idle_at_ns_ = 0;
   int64_t end_linger_at_ns_ = 0;
 };
