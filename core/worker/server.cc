@@ -25,8 +25,7 @@ constexpr uint32_t kSignalIndex = 1;
 constexpr uint32_t kInboxIndex = 2;
 constexpr uint32_t kHeirIndex = 3;
 constexpr uint32_t kDoorIndex = 4;
-constexpr int64_t kUnlinkedPatienceNs = 1'000'000'000;  // an upgrade is back long before
-constexpr int64_t kQuickTickNs = 100'000'000;           // while a deadline or a timer is near
+constexpr int64_t kQuickTickNs = 100'000'000;  // while a deadline or a timer is near
 // Longer than a handshake takes, one that waits for the first bytes (TCP_DEFER_ACCEPT) as well.
 constexpr int64_t kForgetPendingNs = 3'000'000'000;
 constexpr int kVisitsMax = 16;  // of one connection in one turn
@@ -61,6 +60,7 @@ Server::Server(ServerParts parts)
       deadlines_(DurationsOf(parts_.options)),
       service_{*parts_.ring,          deadlines_,     *parts_.app,
                parts_.app->options(), parts_.options, parts_.row},
+      coordinator_(service_, parts_.channel, std::move(parts_.door)),
       context_(
           parts_.slot, parts_.generation, parts_.options.app_arguments, std::move(parts_.wake),
           [this](app::ExchangeId id) -> app::Exchange* {
@@ -84,8 +84,8 @@ void Server::StartApp() { parts_.app->Start(context_); }
 
 void Server::Arm() {
   ring::Ring& ring = *parts_.ring;
-  ring.PollMultishot(parts_.channel.fd(), POLLIN, {ring::Op::kLink, link_generation_, 0});
-  ring.PollMultishot(parts_.door.get(), POLLIN, {ring::Op::kWake, 0, kDoorIndex});
+  coordinator_.Arm();
+  ring.PollMultishot(coordinator_.door(), POLLIN, {ring::Op::kWake, 0, kDoorIndex});
   ring.PollMultishot(context_.wake().get(), POLLIN, {ring::Op::kWake, 0, kWakeIndex});
   ring.PollMultishot(parts_.signals.get(), POLLIN, {ring::Op::kWake, 0, kSignalIndex});
   ChooseTick();
@@ -157,11 +157,7 @@ void Server::SetDate() {
       OnTick(completion);
       return;
     case ring::Op::kLink:
-      if (tag.generation != link_generation_) return;
-      OnLink();
-      if (!completion.more && linked_) {
-        parts_.ring->PollMultishot(parts_.channel.fd(), POLLIN, tag);
-      }
+      OnLink(completion);
       return;
     case ring::Op::kWake:
       OnWake(completion);
@@ -186,7 +182,7 @@ void Server::OnWake(const ring::Completion& completion) {
       break;
     case kDoorIndex:
       OnDoor();
-      source = parts_.door.get();
+      source = coordinator_.door();
       break;
     case kInboxIndex:
       inbox_armed_ = false;
@@ -300,10 +296,7 @@ void Server::OnTick(const ring::Completion& completion) {
   context_.RunTimers(service_.now_ns);
   acceptor_.Unblock();
   ForgetPending();
-  if (!linked_ && service_.now_ns - unlinked_since_ns_ >= kUnlinkedPatienceNs) {
-    LogWarning("the coordinator is gone; serving on without it");
-    unlinked_since_ns_ = std::numeric_limits<int64_t>::max();  // said once
-  }
+  coordinator_.TellIfGone();
   mover_.EndGivingInTime();
   if (service_.draining && service_.now_ns >= end_idle_at_ns_) EndIdleConnections();
   if (service_.draining && service_.now_ns >= end_linger_at_ns_) EndLingeringConnections();
@@ -311,23 +304,20 @@ void Server::OnTick(const ring::Completion& completion) {
   ChooseTick();
 }
 
-void Server::OnLink() {
-  while (linked_) {
-    absl::StatusOr<std::optional<link::Received>> received = parts_.channel.Receive();
+void Server::OnLink(const ring::Completion& completion) {
+  if (!coordinator_.IsCurrent(completion.tag)) return;
+  while (coordinator_.linked()) {
+    absl::StatusOr<std::optional<link::Received>> received = coordinator_.Hear();
     if (absl::IsInvalidArgument(received.status())) {
       LogError(absl::StrCat("leaves, for it does not understand its coordinator: ",
                             received.status().message()));
       BeginDrain(link::DrainKind::kPrompt, 0, {});
       continue;
     }
-    if (!received.ok()) {
-      linked_ = false;
-      unlinked_since_ns_ = service_.now_ns;
-      return;
-    }
-    if (!received->has_value()) return;
+    if (!received.ok() || !received->has_value()) break;
     Obey(std::move(**received));
   }
+  if (!completion.more) coordinator_.Arm();
 }
 
 void Server::Obey(link::Received received) {
@@ -351,35 +341,17 @@ void Server::Obey(link::Received received) {
   }
 }
 
-// A coordinator that came after ours. The newest is the one to obey.
 void Server::OnDoor() {
-  while (std::optional<Fd> visitor = link::AnswerDoor(parts_.door)) {
-    parts_.ring->Cancel({ring::Op::kLink, link_generation_, 0});
-    service_.closing.push_back(parts_.channel.Replace(*std::move(visitor)));
-    link_generation_ = (link_generation_ + 1) & ring::kGenerationMask;
-    linked_ = true;
-    parts_.ring->PollMultishot(parts_.channel.fd(), POLLIN, {ring::Op::kLink, link_generation_, 0});
-    GreetCoordinator();
+  while (coordinator_.TakeVisitor()) {
+    link::Hello hello;
+    hello.slot = parts_.slot;
+    hello.generation = parts_.generation;
+    hello.phase = service_.draining ? link::Phase::kDraining
+                  : admitted_       ? link::Phase::kServing
+                                    : link::Phase::kReady;
+    hello.steering = static_cast<uint16_t>(parts_.steering.size());
+    coordinator_.Greet(hello, parts_.inbox_writing, parts_.steering, acceptor_);
   }
-}
-
-void Server::GreetCoordinator() {
-  link::Hello hello;
-  hello.slot = parts_.slot;
-  hello.generation = parts_.generation;
-  hello.phase = service_.draining ? link::Phase::kDraining
-                : admitted_       ? link::Phase::kServing
-                                  : link::Phase::kReady;
-  hello.steering = static_cast<uint16_t>(parts_.steering.size());
-  std::vector<int> descriptors = {parts_.inbox_writing.get()};
-  for (const Fd& fd : parts_.steering) descriptors.push_back(fd.get());
-  for (const int listener : acceptor_.listeners(parts_.slot)) descriptors.push_back(listener);
-  absl::Status status = parts_.channel.Send(hello, descriptors);
-  for (const uint32_t slot : acceptor_.adopted()) {
-    if (status.ok()) status = parts_.channel.Send(link::Holds{slot}, acceptor_.listeners(slot));
-  }
-  if (status.ok()) status = parts_.channel.Send(link::HelloEnd{});
-  if (!status.ok()) LogWarning(absl::StrCat("a new coordinator left at once: ", status.message()));
 }
 
 void Server::OnSignal() {
@@ -405,7 +377,7 @@ void Server::BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd>
   }
   service_.draining = true;
   RunHook("Drain", [&] { parts_.app->Drain(context_); });
-  if (!linked_) {
+  if (!coordinator_.linked()) {
     // Without a coordinator the last descriptor may be ours: what is queued is lost when it closes.
     acceptor_.Sweep(Room(), [this](Fd fd, uint32_t slot) { OpenAccepted(std::move(fd), slot); });
   }

@@ -17,6 +17,7 @@
 #include "core/worker/acceptor.h"
 #include "core/worker/app_context.h"
 #include "core/worker/connection_table.h"
+#include "core/worker/coordinator_link.h"
 #include "core/worker/deadlines.h"
 #include "core/worker/hand_over.h"
 #include "core/worker/mover.h"
@@ -65,10 +66,9 @@ class Server {
   void Dispatch(const ring::Completion& completion);
   void OnTick(const ring::Completion& completion);
   void OnWake(const ring::Completion& completion);
-  void OnLink();
+  void OnLink(const ring::Completion& completion);
   void Obey(link::Received received);  // one word of the coordinator
   void OnDoor();
-  void GreetCoordinator();
   void OnSignal();
   void OnInbox();
   enum class Origin { kAccepted, kTakenOver, kProbe };
@@ -96,6 +96,7 @@ class Server {
   ServerParts parts_;
   Deadlines deadlines_;
   Service service_;
+  CoordinatorLink coordinator_;
   AppContext context_;
   ConnectionTable table_;
   Acceptor acceptor_;
@@ -110,9 +111,6 @@ class Server {
   int64_t date_until_ns_ = 0;
   uint32_t tick_generation_ = 0;
   int64_t tick_ns_ = 0;  // period of the armed tick
-  bool linked_ = true;
-  int64_t unlinked_since_ns_ = 0;
-  uint32_t link_generation_ = 0;  // tells the polls of former links apart
   bool admitted_ = false;
   bool inbox_armed_ = false;
   int64_t forget_pending_at_ns_ = 0;
