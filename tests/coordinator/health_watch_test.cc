@@ -20,12 +20,14 @@ namespace {
 
 constexpr policy::Generation kWorker = 1;
 
-// The worker that is judged: a process that has nothing to do, so that it is not one that waits for a CPU.
+// The worker that is judged: a process that is stopped for certain, so that it is not one that waits for a CPU.
 class Sleeper {
  public:
   Sleeper() : pid_(fork()) {
-    if (pid_ != 0) return;
-    for (;;) pause();
+    if (pid_ == 0) {
+      for (;;) raise(SIGSTOP);
+    }
+    EXPECT_EQ(waitpid(pid_, nullptr, WUNTRACED), pid_);
   }
   ~Sleeper() {
     kill(pid_, SIGKILL);
