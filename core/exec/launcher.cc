@@ -31,6 +31,7 @@
 #include "core/exec/queue_watch.h"
 #include "core/exec/slot_listeners.h"
 #include "core/exec/waits_at.h"
+#include "core/link/first_word.h"
 #include "core/net/listener.h"
 #include "core/net/slot_load.h"
 #include "core/scoreboard/scoreboard.h"
@@ -38,7 +39,6 @@
 namespace uc::exec {
 namespace {
 
-constexpr int kAssignTimeoutMs = 10'000;
 // Between two looks at the program while connections come: silence is to be noticed before clients do.
 constexpr absl::Duration kBusyLook = absl::Milliseconds(25);
 constexpr absl::Duration kStartLook = absl::Milliseconds(20);
@@ -59,25 +59,18 @@ struct Assigned {
   std::vector<Fd> listeners;
 };
 
-absl::StatusOr<Assigned> AwaitAssign(link::Channel& channel) {
-  pollfd watch = {channel.fd(), POLLIN, 0};
-  if (poll(&watch, 1, kAssignTimeoutMs) != 1) {
-    return absl::DeadlineExceededError("no word from the coordinator");
-  }
-  absl::StatusOr<std::optional<link::Received>> received = channel.Receive();
-  if (!received.ok()) return received.status();
-  const auto* assign =
-      received->has_value() ? std::get_if<link::Assign>(&(*received)->message) : nullptr;
-  if (assign == nullptr ||
-      (*received)->descriptors.size() < link::kAssignDescriptors + assign->steering ||
-      assign->row >= scoreboard::kWorkerRows) {
+absl::StatusOr<Assigned> AwaitAssigned(link::Channel& channel) {
+  absl::StatusOr<link::Received> first = link::AwaitAssign(channel);
+  if (!first.ok()) return first.status();
+  const link::Assign& assign = std::get<link::Assign>(first->message);
+  if (assign.row >= scoreboard::kWorkerRows) {
     return absl::FailedPreconditionError("the coordinator's first word is no assignment");
   }
-  std::vector<Fd>& descriptors = (*received)->descriptors;
+  std::vector<Fd>& descriptors = first->descriptors;
   absl::StatusOr<scoreboard::Scoreboard> board =
       scoreboard::Scoreboard::Attach(std::move(descriptors[0]));
   if (!board.ok()) return board.status();
-  Assigned assigned{.assign = *assign,
+  Assigned assigned{.assign = assign,
                     .board = *std::move(board),
                     .inbox = std::move(descriptors[1]),
                     .inbox_writing = std::move(descriptors[2]),
@@ -86,22 +79,9 @@ absl::StatusOr<Assigned> AwaitAssign(link::Channel& channel) {
                     .listeners = {}};
   const auto rest = std::make_move_iterator(descriptors.begin() + link::kAssignDescriptors);
   const auto end = std::make_move_iterator(descriptors.end());
-  assigned.steering.assign(rest, rest + assign->steering);
-  assigned.listeners.assign(rest + assign->steering, end);
+  assigned.steering.assign(rest, rest + assign.steering);
+  assigned.listeners.assign(rest + assign.steering, end);
   return assigned;
-}
-
-// SIGTERM and SIGINT are read; the coordinator's own signals mean nothing to a worker.
-Fd TakeSignals() {
-  for (const int ignored : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGTTIN, SIGTTOU}) {
-    signal(ignored, SIG_IGN);
-  }
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  UC_CHECK(sigprocmask(SIG_BLOCK, &set, nullptr) == 0);
-  return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
 std::string EndText(int status) {
@@ -302,7 +282,7 @@ absl::Status Launcher::OpenDoors() {
   absl::StatusOr<NotifySocket> notify = NotifySocket::Open(name + "-notify", user);
   if (!notify.ok()) return notify.status();
   notify_.emplace(*std::move(notify));
-  signals_ = TakeSignals();
+  signals_ = link::TakeSignals();
   return signals_.valid() ? absl::OkStatus() : absl::ResourceExhaustedError("no file descriptors");
 }
 
@@ -638,7 +618,7 @@ absl::Status CheckLaunch(const LaunchOptions& options) {
 }
 
 int RunLauncher(const LaunchOptions& options, link::Channel channel) {
-  absl::StatusOr<Assigned> assigned = AwaitAssign(channel);
+  absl::StatusOr<Assigned> assigned = AwaitAssigned(channel);
   if (!assigned.ok()) {
     LogError(absl::StrCat("worker without an assignment: ", assigned.status().message()));
     return 1;

@@ -1,11 +1,8 @@
 #include "core/worker/worker.h"
 
-#include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 
 #include <algorithm>
 #include <exception>
@@ -20,6 +17,7 @@
 #include "core/base/check.h"
 #include "core/base/core_pin.h"
 #include "core/base/log.h"
+#include "core/link/first_word.h"
 #include "core/net/bpf_capability.h"
 #include "core/net/listener.h"
 #include "core/scoreboard/scoreboard.h"
@@ -28,38 +26,9 @@
 namespace uc::worker {
 namespace {
 
-constexpr int kAssignTimeoutMs = 10'000;
 constexpr rlim_t kDescriptorReserve =
     64;  // ring, listeners, files being sent, whatever the app opens
 constexpr int kDeferAcceptSeconds = 1;
-
-absl::StatusOr<link::Received> AwaitAssign(link::Channel& channel) {
-  pollfd watch = {channel.fd(), POLLIN, 0};
-  if (poll(&watch, 1, kAssignTimeoutMs) != 1) {
-    return absl::DeadlineExceededError("no word from the coordinator");
-  }
-  absl::StatusOr<std::optional<link::Received>> received = channel.Receive();
-  if (!received.ok()) return received.status();
-  if (!received->has_value() || !std::holds_alternative<link::Assign>((*received)->message) ||
-      (*received)->descriptors.size() <
-          link::kAssignDescriptors + std::get<link::Assign>((*received)->message).steering) {
-    return absl::FailedPreconditionError("the coordinator's first word is no assignment");
-  }
-  return std::move(**received);
-}
-
-// SIGTERM and SIGINT come through the ring; the coordinator's own signals mean nothing to a worker.
-Fd TakeSignals() {
-  for (const int ignored : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGTTIN, SIGTTOU}) {
-    signal(ignored, SIG_IGN);
-  }
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  UC_CHECK(sigprocmask(SIG_BLOCK, &set, nullptr) == 0);
-  return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-}
 
 // What the descriptors allow.
 uint32_t ConnectionsPossible() {
@@ -164,7 +133,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
 
   absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::RingOptions{});
   if (!ring.ok()) return ring.status();
-  Fd signals = TakeSignals();
+  Fd signals = link::TakeSignals();  // they come through the ring
   Fd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!signals.valid() || !wake.valid()) {
     return absl::ResourceExhaustedError("no file descriptors left for a worker; raise ulimit -n");
@@ -217,7 +186,7 @@ int RunWorker(const WorkerOptions& options, link::Channel channel) {
 int RunWorkerWithApp(const WorkerOptions& options, link::Channel channel,
                      const AppFactory& make_app) {
   net::DropBpfCapability();  // a binary that has it as a file capability gives it to each of us
-  absl::StatusOr<link::Received> first = AwaitAssign(channel);
+  absl::StatusOr<link::Received> first = link::AwaitAssign(channel);
   if (!first.ok()) {
     LogError(absl::StrCat("worker without an assignment: ", first.status().message()));
     return 1;
