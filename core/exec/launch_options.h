@@ -1,0 +1,50 @@
+// LaunchOptions: how the program of a slot is run, the same for all slots of a cluster.
+#ifndef CORE_EXEC_LAUNCH_OPTIONS_H_
+#define CORE_EXEC_LAUNCH_OPTIONS_H_
+
+#include <signal.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/exec/program.h"
+#include "core/net/address.h"
+
+namespace uc::exec {
+
+enum class ReadyWhen {
+  kListens,  // its first listen(), or READY=1
+  kSaysSo,   // Node's process.send('ready'), or READY=1 (sd_notify)
+  kStarted,  // at once: for programs that serve nobody
+};
+enum class SocketWay {
+  kAuto,       // what fits the program
+  kPreload,    // its own listen()
+  kListenFds,  // it takes descriptors 3 and up (sd_listen_fds(3))
+};
+
+struct LaunchOptions {
+  ProgramOptions program;
+  std::string name;                      // of the cluster
+  std::vector<std::string> environment;  // "KEY=VALUE", besides what we have ourselves
+  std::string user;                      // to run it as; empty: as we are
+  std::vector<net::Address> addresses;   // of --listen; empty: its own count
+  int backlog = 4096;                    // with LISTEN_FDS
+  ReadyWhen ready = ReadyWhen::kListens;
+  SocketWay sockets = SocketWay::kAuto;
+  absl::Duration listen_timeout = absl::Seconds(10);
+  absl::Duration kill_timeout = absl::Seconds(10);
+  absl::Duration heartbeat_period = absl::Milliseconds(500);
+  bool cpu_affinity = false;  // it and its program: pinned to their slot's core
+  bool shutdown_with_message = false;
+  int kill_signal = SIGINT;  // as PM2 does
+};
+
+// In the coordinator, before it spawns: everything about the program that can be known without running it.
+absl::Status CheckLaunch(const LaunchOptions& options);
+
+}  // namespace uc::exec
+
+#endif  // CORE_EXEC_LAUNCH_OPTIONS_H_
