@@ -1,0 +1,191 @@
+#include "tools/start_flags.h"
+
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "tools/logs/log_flags.h"
+#include "tools/restart_flags.h"
+#include "tools/start_others.h"
+
+ABSL_FLAG(uc::tools::TextList, listen, uc::tools::TextList{},
+          "ADDR:PORT to listen on; repeatable, IPv6 as [::1]:8080 (default 127.0.0.1:8080)");
+ABSL_FLAG(int64_t, workers, 0, "worker processes; 0 = as many as cores that may really be used");
+ABSL_FLAG(int64_t, i, 0, "short for --workers");
+ABSL_FLAG(std::string, name, "", "name of the cluster (default: from the app)");
+ABSL_FLAG(bool, daemon, false, "go to the background; returns when the cluster serves");
+ABSL_FLAG(std::string, log_file, "", "where the log goes (default: stderr; with --daemon a file)");
+ABSL_FLAG(uc::tools::DurationFlag, listen_timeout, {absl::Seconds(10)},
+          "a worker that is not ready by then is killed; in a roll it aborts the roll");
+ABSL_FLAG(uc::tools::DurationFlag, kill_timeout, {absl::Seconds(10)},
+          "a worker that was asked to leave and is still there is killed");
+ABSL_FLAG(uc::tools::DurationFlag, hang_timeout, {absl::Seconds(10)},
+          "a worker whose loop stands still for so long is killed and replaced");
+ABSL_FLAG(
+    std::string, mode, "auto",
+    "how connections are steered: full (needs CAP_BPF), migrate, plain; auto = the best there is");
+ABSL_FLAG(std::string, balance, "",
+          "least-connections, round-robin, random or hash (default: the best of the mode)");
+ABSL_FLAG(bool, rebalance, true,
+          "loaded workers give idle keep-alive connections to a worker that is new");
+ABSL_FLAG(bool, cpu_affinity, false,
+          "the worker of slot k runs on the k-th core that the cluster may use");
+ABSL_FLAG(uc::tools::DurationFlag, soak, {absl::ZeroDuration()},
+          "reload: a new worker must stay healthy that long before the old one leaves");
+ABSL_FLAG(int64_t, roll_width, 1, "reload: workers that are replaced at one time");
+ABSL_FLAG(std::string, probe, "/",
+          "reload: path that a new worker must answer before it gets traffic; off = no probe");
+// For apps that are programs of their own.
+ABSL_FLAG(std::string, interpreter, "", "runs the program; none = the program runs itself");
+ABSL_FLAG(std::string, interpreter_args, "", "arguments for the interpreter, before the script");
+ABSL_FLAG(std::string, node_args, "", "the same as --interpreter-args");
+ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
+ABSL_FLAG(uc::tools::LineList, env, uc::tools::LineList{}, "KEY=VALUE for the program; repeatable");
+ABSL_FLAG(std::string, user, "", "user that the program runs as");
+ABSL_FLAG(bool, wait_ready, false,
+          "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");
+ABSL_FLAG(std::string, ready, "",
+          "when a program is ready: listen (default), message (--wait-ready), start (at once)");
+ABSL_FLAG(std::string, sockets, "auto",
+          "how a program gets its listeners: preload (its own listen()), listen-fds, auto");
+ABSL_FLAG(bool, shutdown_with_message, false,
+          "a Node program is asked to leave by the message 'shutdown' instead of a signal");
+ABSL_FLAG(std::string, kill_signal, "SIGINT", "asks a program to leave");
+ABSL_FLAG(int64_t, backlog, 4096, "length of each accept queue");
+ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
+ABSL_FLAG(uc::tools::DurationFlag, header_timeout, {absl::Seconds(10)},
+          "for a request's head, from its first byte; then 408");
+ABSL_FLAG(uc::tools::DurationFlag, body_timeout, {absl::Seconds(30)},
+          "between two pieces of a request's body; then 408");
+ABSL_FLAG(uc::tools::DurationFlag, idle_timeout, {absl::Seconds(75)},
+          "keep-alive, between two requests");
+ABSL_FLAG(uc::tools::DurationFlag, request_timeout, {absl::Seconds(60)},
+          "for a response that the app has deferred; then 504");
+
+namespace uc::tools {
+namespace {
+
+// Of apps that are programs of their own.
+FlagSet ProgramFlags() {
+  return {"interpreter",
+          "interpreter_args",
+          "node_args",
+          "cwd",
+          "env",
+          "user",
+          "wait_ready",
+          "ready",
+          "sockets",
+          "kill_signal",
+          "shutdown_with_message"};
+}
+
+LaunchRequest ToLaunchRequest(const FlagSet& given) {
+  LaunchRequest launch;
+  launch.interpreter = absl::GetFlag(FLAGS_interpreter);
+  launch.interpreter_arguments =
+      absl::StrCat(absl::GetFlag(FLAGS_interpreter_args), " ", absl::GetFlag(FLAGS_node_args));
+  launch.directory = absl::GetFlag(FLAGS_cwd);
+  launch.environment = absl::GetFlag(FLAGS_env).values;
+  launch.user = absl::GetFlag(FLAGS_user);
+  launch.wait_ready = absl::GetFlag(FLAGS_wait_ready);
+  launch.ready = absl::GetFlag(FLAGS_ready);
+  launch.sockets = absl::GetFlag(FLAGS_sockets);
+  launch.shutdown_with_message = absl::GetFlag(FLAGS_shutdown_with_message);
+  launch.kill_signal = absl::GetFlag(FLAGS_kill_signal);
+  for (const std::string& name : ProgramFlags()) {
+    if (given.count(name) > 0 && name != "interpreter") {
+      launch.given.push_back(absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}})));
+    }
+  }
+  return launch;
+}
+
+}  // namespace
+
+FlagSet StartFlags() {
+  FlagSet flags = {"listen",
+                   "workers",
+                   "i",
+                   "name",
+                   "daemon",
+                   "log_file",
+                   "listen_timeout",
+                   "kill_timeout",
+                   "hang_timeout",
+                   "mode",
+                   "balance",
+                   "rebalance",
+                   "cpu_affinity",
+                   "soak",
+                   "roll_width",
+                   "probe",
+                   "backlog",
+                   "max_connections",
+                   "header_timeout",
+                   "body_timeout",
+                   "idle_timeout",
+                   "request_timeout",
+                   "run_dir"};
+  flags.merge(LogFlags());
+  flags.merge(ConfigFlags());
+  flags.merge(ProgramFlags());
+  flags.merge(RestartFlags());
+  return flags;
+}
+
+FlagSet RepeatableStartFlags() {
+  FlagSet flags = RepeatableRestartFlags();
+  flags.insert({"listen", "env"});
+  return flags;
+}
+
+absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_directory) {
+  if (walk.positionals.empty()) {
+    return absl::InvalidArgumentError(
+        "start needs an app: hello, echo, static DIR, the path of a shared object, or a program");
+  }
+  if (walk.given.count("i") > 0 && walk.given.count("workers") > 0) {
+    return absl::InvalidArgumentError("-i and --workers are the same flag: give one of them");
+  }
+  StartRequest request;
+  request.app = walk.positionals[0];
+  request.app_arguments.assign(walk.positionals.begin() + 1, walk.positionals.end());
+  request.app_arguments.insert(request.app_arguments.end(), walk.behind.begin(), walk.behind.end());
+  request.listen = absl::GetFlag(FLAGS_listen).values;
+  request.launch = ToLaunchRequest(walk.given);
+  // Without it a program's own addresses count.
+  if (walk.given.count("listen") == 0 && !IsProgram(request)) request.listen = {"127.0.0.1:8080"};
+  request.workers =
+      walk.given.count("i") > 0 ? absl::GetFlag(FLAGS_i) : absl::GetFlag(FLAGS_workers);
+  request.name = absl::GetFlag(FLAGS_name);
+  request.base_directory = std::move(base_directory);
+  request.daemon = absl::GetFlag(FLAGS_daemon);
+  request.log_file = absl::GetFlag(FLAGS_log_file);
+  request.logs = ReadLogFlags();
+  request.backlog = absl::GetFlag(FLAGS_backlog);
+  request.connections_max = absl::GetFlag(FLAGS_max_connections);
+  request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;
+  request.kill_timeout = absl::GetFlag(FLAGS_kill_timeout).value;
+  request.hang_timeout = absl::GetFlag(FLAGS_hang_timeout).value;
+  request.restarts = ReadRestartFlags();
+  request.mode = absl::GetFlag(FLAGS_mode);
+  request.balance = absl::GetFlag(FLAGS_balance);
+  request.cpu_affinity = absl::GetFlag(FLAGS_cpu_affinity);
+  request.rebalance = absl::GetFlag(FLAGS_rebalance);
+  request.soak = absl::GetFlag(FLAGS_soak).value;
+  request.roll_width = absl::GetFlag(FLAGS_roll_width);
+  request.probe = absl::GetFlag(FLAGS_probe);
+  request.probe_given = walk.given.count("probe") > 0;
+  request.workers_given = walk.given.count("i") + walk.given.count("workers") > 0;
+  request.header_timeout = absl::GetFlag(FLAGS_header_timeout).value;
+  request.body_timeout = absl::GetFlag(FLAGS_body_timeout).value;
+  request.idle_timeout = absl::GetFlag(FLAGS_idle_timeout).value;
+  request.request_timeout = absl::GetFlag(FLAGS_request_timeout).value;
+  // A flag file's words, not its name: a worker that is born tomorrow must not depend on the file.
+  request.command_line = std::move(walk.words);
+  return request;
+}
+
+}  // namespace uc::tools
