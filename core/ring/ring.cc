@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <liburing.h>
-#include <sys/socket.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,9 +13,6 @@
 
 namespace uc::ring {
 namespace {
-
-// A submission's length has 32 bits, its result 31; the kernel cuts reads and writes a page below.
-constexpr size_t kTransferMax = 0x7ffff000;
 
 absl::StatusOr<std::unique_ptr<BufferRing>> MakeBuffers(const RingOptions& options, Uring& uring) {
   if (options.level < RingOptions::Level::kPlainBuffers) {
@@ -70,27 +65,11 @@ absl::StatusOr<std::unique_ptr<Ring>> Ring::Create(const RingOptions& options) {
   return ring;
 }
 
-void Ring::AcceptOnce(int fd, Tag tag) {
-  io_uring_prep_accept(state_->uring->Queue(tag), fd, nullptr, nullptr,
-                       SOCK_CLOEXEC | SOCK_NONBLOCK);
-}
-
 [[gnu::hot]] void Ring::ReceiveMultishot(int fd, Tag tag) {
   io_uring_sqe* sqe = state_->uring->Queue(tag);
   io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = BufferRing::kGroup;
-}
-
-void Ring::ReceiveInto(int fd, char* memory, size_t size, Tag tag) {
-  UC_CHECK(size > 0);  // a result of 0 is the end of the stream
-  io_uring_prep_recv(state_->uring->Queue(tag), fd, memory, std::min(size, kTransferMax), 0);
-}
-
-void Ring::Send(int fd, absl::string_view bytes, Tag tag) {
-  UC_CHECK(bytes.size() <= kTransferMax);
-  io_uring_prep_send(state_->uring->Queue(tag), fd, bytes.data(), bytes.size(),
-                     MSG_WAITALL | MSG_NOSIGNAL);
 }
 
 [[gnu::hot]] void Ring::PollOnce(int fd, uint32_t events, Tag tag) {

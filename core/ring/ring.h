@@ -65,12 +65,7 @@ class Ring {
 
   // Submissions. Each is queued and handed to the kernel by the next Turn() (or at once when the
   // queue is full). Descriptors and memory must live until the completion arrives.
-  void AcceptOnce(int fd, Tag tag);  // result = the new descriptor, SOCK_CLOEXEC | SOCK_NONBLOCK
   void ReceiveMultishot(int fd, Tag tag);
-  void ReceiveInto(int fd, char* memory, size_t size, Tag tag);  // size > 0
-  // All of it (MSG_WAITALL), or an error; less than all means that the connection broke on the way.
-  // At most 2 GB.
-  void Send(int fd, absl::string_view bytes, Tag tag);
   void PollOnce(int fd, uint32_t events, Tag tag);  // result = revents
   void PollMultishot(int fd, uint32_t events, Tag tag);
   // A completion of `tag` (-ETIME) every `period` > 0 until cancelled (a chain of one-shots before

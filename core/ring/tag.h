@@ -10,15 +10,13 @@
 namespace uc::ring {
 
 enum class Op : uint8_t {
-  kIgnore = 0,   // nobody waits for it (cancellations)
-  kAccept,       // index = listener
-  kReceive,      // index = connection; multishot into the buffer ring
-  kReceiveInto,  // index = connection; one shot into memory of the connection
-  kSend,         // index = connection
-  kWritable,     // index = connection; poll for POLLOUT
-  kTick,         // the multishot timer
-  kLink,         // the coordinator's link is readable
-  kWake,         // the eventfd: work posted by other threads, signals
+  kIgnore = 0,  // nobody waits for it (cancellations)
+  kAccept,      // index = listener; poll for POLLIN
+  kReceive,     // index = connection; multishot into the buffer ring
+  kWritable,    // index = connection; poll for POLLOUT
+  kTick,        // the multishot timer
+  kLink,        // the coordinator's link is readable
+  kWake,        // the eventfd: work posted by other threads, signals
 };
 
 inline constexpr uint32_t kGenerationMask = 0xffffff;

@@ -163,8 +163,6 @@ void Server::SetDate() {
       OnWake(completion);
       return;
     case ring::Op::kIgnore:
-    case ring::Op::kReceiveInto:
-    case ring::Op::kSend:
       return;
   }
 }

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "core/base/clock.h"
@@ -19,22 +18,12 @@ namespace {
 
 using testing::AnyOf;
 
-constexpr Tag kAccept{Op::kAccept, 1, 0};
 constexpr Tag kReceive{Op::kReceive, 7, 3};
-constexpr Tag kReceiveInto{Op::kReceiveInto, 7, 3};
-constexpr Tag kSend{Op::kSend, 7, 3};
 constexpr Tag kWritable{Op::kWritable, 7, 3};
 constexpr Tag kTick{Op::kTick, 1, 0};
 constexpr Tag kOtherTick{Op::kTick, 2, 0};
 constexpr Tag kWake{Op::kWake, 0, 0};
 constexpr Tag kCancelled{};  // what Cancel() itself completes with: how many it has found
-
-// Without end-of-file, a stream of this many bytes.
-std::string Pattern(size_t size) {
-  std::string text(size, '\0');
-  for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 2654435761u >> 13);
-  return text;
-}
 
 std::string ReadAll(const Fd& fd, size_t size) {
   std::string text(size, '\0');
@@ -57,35 +46,6 @@ TEST_P(OperationsTest, DescriptionSaysWhatWasObtained) {
   EXPECT_EQ(ring().description(), kWanted[static_cast<int>(GetParam())]);
 }
 
-TEST_P(OperationsTest, AcceptGivesANonBlockingConnectionThatClosesOnExec) {
-  const Fd listener = Listen();
-  ring().AcceptOnce(listener.get(), kAccept);
-  const Fd client = ConnectTo(listener);
-  const Seen seen = Await(kAccept);
-  ASSERT_GE(seen.result, 0);
-  const Fd accepted(seen.result);
-  EXPECT_FALSE(seen.more);
-  EXPECT_TRUE(fcntl(accepted.get(), F_GETFL) & O_NONBLOCK);
-  EXPECT_TRUE(fcntl(accepted.get(), F_GETFD) & FD_CLOEXEC);
-}
-
-TEST_P(OperationsTest, AcceptTakesOneConnectionOnly) {
-  const Fd listener = Listen();
-  const Fd first = ConnectTo(listener), second = ConnectTo(listener);
-  ring().AcceptOnce(listener.get(), kAccept);
-  const Fd accepted(Await(kAccept).result);
-  EXPECT_TRUE(Fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)).valid());
-}
-
-TEST_P(OperationsTest, CancelledAcceptTakesNoConnection) {
-  const Fd listener = Listen();
-  ring().AcceptOnce(listener.get(), kAccept);
-  ring().Cancel(kAccept);
-  EXPECT_EQ(Await(kAccept).result, -ECANCELED);
-  const Fd client = ConnectTo(listener);
-  EXPECT_TRUE(Fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)).valid());
-}
-
 TEST_P(OperationsTest, MultishotReceiveBringsEveryPieceAndThenTheEnd) {
   Pair pair = Connect();
   ring().ReceiveMultishot(pair.near.get(), kReceive);
@@ -100,18 +60,6 @@ TEST_P(OperationsTest, MultishotReceiveBringsEveryPieceAndThenTheEnd) {
   EXPECT_EQ(end.result, 0);
   EXPECT_FALSE(end.more);
   EXPECT_EQ(end.data, "");
-}
-
-TEST_P(OperationsTest, AcceptedNonBlockingConnectionIsReceivedFrom) {
-  const Fd listener = Listen();
-  ring().AcceptOnce(listener.get(), kAccept);
-  const Fd client = ConnectTo(listener);
-  const Fd accepted(Await(kAccept).result);
-  ring().ReceiveMultishot(accepted.get(), kReceive);
-  ring().Cancel(Tag{Op::kReceive, 0, 999});  // its completion shows that the receive waits
-  EXPECT_EQ(Await(kCancelled).result, 0);
-  Say(client, "late");
-  EXPECT_EQ(Await(kReceive).data, "late");
 }
 
 TEST_P(OperationsTest, CancelledMultishotReceiveEndsWithECanceled) {
@@ -145,48 +93,6 @@ TEST_P(OperationsTest, ShutdownOfOurOwnEndsAnArmedReceive) {
   Await(kWritable);
   shutdown(pair.near.get(), SHUT_RDWR);
   EXPECT_EQ(AwaitLast(kReceive).result, 0);
-}
-
-TEST_P(OperationsTest, ReceiveIntoFillsTheOwnersMemory) {
-  const Pair pair = Connect();
-  std::string body(100, '?');
-  ring().ReceiveInto(pair.near.get(), body.data(), body.size(), kReceiveInto);
-  Say(pair.far, "hello");
-  const Seen seen = Await(kReceiveInto);
-  EXPECT_EQ(seen.result, 5);
-  EXPECT_FALSE(seen.more);
-  EXPECT_EQ(body.substr(0, 6), "hello?");
-}
-
-TEST_P(OperationsTest, SendIsWholeHoweverSlowThePeer) {
-  const Pair pair = Connect();
-  const std::string bytes = Pattern(8 << 20);
-  std::string read;
-  ring().Send(pair.near.get(), bytes, kSend);
-  std::thread peer([&] { read = ReadAll(pair.far, bytes.size()); });
-  const Seen seen = Await(kSend);
-  peer.join();
-  EXPECT_EQ(seen.result, static_cast<int32_t>(bytes.size()));
-  EXPECT_TRUE(read == bytes);
-}
-
-TEST_P(OperationsTest, SendOnAcceptedNonBlockingConnectionIsWholeToo) {
-  const Fd listener = Listen();
-  ring().AcceptOnce(listener.get(), kAccept);
-  const Fd client = ConnectTo(listener);
-  const Fd accepted(Await(kAccept).result);
-  const std::string bytes = Pattern(8 << 20);
-  ring().Send(accepted.get(), bytes, kSend);
-  std::thread peer([&] { EXPECT_TRUE(ReadAll(client, bytes.size()) == bytes); });
-  EXPECT_EQ(Await(kSend).result, static_cast<int32_t>(bytes.size()));
-  peer.join();
-}
-
-TEST_P(OperationsTest, SendToAPeerThatIsGoneIsAnErrorAndNoSignal) {
-  Pair pair = Connect();
-  shutdown(pair.near.get(), SHUT_WR);
-  ring().Send(pair.near.get(), "x", kSend);
-  EXPECT_EQ(Await(kSend).result, -EPIPE);
 }
 
 TEST_P(OperationsTest, CancelByDescriptorEndsAllThatIsArmedOnIt) {

@@ -119,8 +119,6 @@ void Client::OnCompletion(const ring::Completion& completion) {
       return Send(connections_[number].lane);
     case ring::Op::kIgnore:
     case ring::Op::kAccept:
-    case ring::Op::kReceiveInto:
-    case ring::Op::kSend:
     case ring::Op::kLink:
     case ring::Op::kWake:
       return;
