@@ -18,7 +18,7 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
 }  // namespace
 
 [[gnu::hot]] void Connection::Open(Fd fd, uint32_t index, uint32_t generation,
-                                   scoreboard::Counters& counters) {
+                                   scoreboard::Counters& counters, FirstBytes first) {
   fd_ = std::move(fd);
   counters_ = &counters;
   index_ = index;
@@ -28,7 +28,24 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
   peer_ended_ = finishing_ = holding_ = false;
   OnOpened();
   if (!open()) return;
+  if (first == FirstBytes::kHere) {
+    ReadAtOnce();
+    return;
+  }
   ArmReceive();
+  Flush();
+}
+
+// Who asks once and leaves is answered and gone without an operation in the ring.
+[[gnu::hot]] void Connection::ReadAtOnce() {
+  const ssize_t size =
+      recv(fd_.get(), service_.first_bytes.data(), service_.first_bytes.size(), MSG_DONTWAIT);
+  if (size >= 0) {
+    OnReceive(static_cast<int32_t>(size), false,
+              {service_.first_bytes.data(), static_cast<size_t>(size)});
+    return;
+  }
+  ArmReceive();  // which brings an error, too
   Flush();
 }
 
@@ -210,9 +227,14 @@ void Connection::SendFin() {
   finishing_ = false;
   moving_ = false;
   state_ = State::kLingering;
+  const bool nothing_comes = peer_ended_ || PeerHasSaidAll();
   holding_ = false;
   held_.clear();
-  if (peer_ended_) {
+  if (nothing_comes && !receive_armed_ && !writable_armed_) {
+    Close();
+    return;
+  }
+  if (nothing_comes) {
     Abandon();
     return;
   }
@@ -234,6 +256,10 @@ std::string Connection::PeerText() const {
   if (!open()) return;
   // A peer that has said its FIN learns the rest from the close.
   if (!peer_ended_) shutdown(fd_.get(), SHUT_RDWR);
+  Close();
+}
+
+[[gnu::hot]] void Connection::Close() {
   if (receive_armed_ || writable_armed_) {
     if (receive_armed_) service_.ring.Cancel(TagOf(ring::Op::kReceive));
     if (writable_armed_) service_.ring.Cancel(TagOf(ring::Op::kWritable));

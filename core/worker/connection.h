@@ -27,8 +27,11 @@ class Connection : public DeadlineNode {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  // kHere: its first bytes are likely to be (TCP_DEFER_ACCEPT): read without asking the ring.
+  enum class FirstBytes { kHere, kAwaited };
   // A new tenant. `index` and `generation` name it in completions. What it does is counted in `counters`.
-  void Open(Fd fd, uint32_t index, uint32_t generation, scoreboard::Counters& counters);
+  void Open(Fd fd, uint32_t index, uint32_t generation, scoreboard::Counters& counters,
+            FirstBytes first);
   bool open() const { return fd_.valid(); }
   bool lingering() const { return state_ == State::kLingering; }
   uint32_t index() const { return index_; }
@@ -77,6 +80,9 @@ class Connection : public DeadlineNode {
   virtual void OnTimeout(DeadlineKind kind) = 0;
   // Which deadline fits the present state, when nothing is queued and we do not linger.
   virtual DeadlineKind Deadline() const = 0;
+  // The peer has promised to send nothing more, and everything of it was read: nothing is lost by a close without
+  // lingering.
+  virtual bool PeerHasSaidAll() const { return false; }
   // Between two requests: the descriptor is all that there is of it.
   virtual bool MayMove() const = 0;
   // The last call: the socket is gone.
@@ -112,6 +118,7 @@ class Connection : public DeadlineNode {
   enum class State { kOpen, kLingering };
   static constexpr size_t kHeldBytesMax = 64 * 1024;  // then reading stops
 
+  void ReadAtOnce();
   void Receive(absl::string_view bytes);
   void Advance();
   void Flush();
@@ -120,6 +127,8 @@ class Connection : public DeadlineNode {
   void UpdateDeadline(Progress progress);
   void Leave();
   void SendFin();
+  // The socket goes; what was sent still arrives.
+  void Close();
   ring::Tag TagOf(ring::Op op) const { return {op, generation_, index_}; }
 
   scoreboard::Counters* counters_ = nullptr;

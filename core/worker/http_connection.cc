@@ -29,7 +29,7 @@ std::string_view ToStd(absl::string_view text) { return {text.data(), text.size(
   if (state_ != nullptr) service_.request_states.Give(std::move(state_));
   reading_ = Reading::kIdle;
   answer_ = Answer::kNone;
-  close_after_ = false;
+  close_after_ = said_all_ = false;
   NextExchange();
 }
 
@@ -104,11 +104,13 @@ bool HttpConnection::IsIdle() const {
   state().body_bytes = 0;
   head_only_ = head.method == "HEAD";
   close_after_ = !head.keep_alive;
+  said_all_ = false;
   if (head.content_length.value_or(0) > service_.app_options.body_bytes_max) {
     Refuse(413);
     return;
   }
   const bool has_body = head.chunked || head.content_length.value_or(0) > 0;
+  said_all_ = !head.keep_alive && !has_body;
   if (!has_body) return;
   state().parser.RetainHead();
   continue_due_ = head.expects_continue;
@@ -207,6 +209,7 @@ void HttpConnection::Proceed() {
 // An answer of ours, and the end of the connection.
 [[gnu::cold]] void HttpConnection::Refuse(int status) {
   Forsake();
+  said_all_ = false;
   scoreboard::Add(counters().bad_requests, 1);
   http::AppendErrorResponse(status, service_.date,
                             head_only_ ? http::ErrorBody::kOmit : http::ErrorBody::kInclude,

@@ -67,6 +67,9 @@ class HttpConnection final : public Connection, public app::Exchange {
   bool AcceptsBytes() const override;
   void OnTimeout(DeadlineKind kind) override;
   DeadlineKind Deadline() const override;
+  bool PeerHasSaidAll() const override {
+    return said_all_ && reading_ == Reading::kIdle && !holding() && !MidMessage();
+  }
   bool MayMove() const override { return IsIdle() && !finishing() && !peer_ended() && !writing(); }
   void OnGone() override;
 
@@ -120,6 +123,7 @@ class HttpConnection final : public Connection, public app::Exchange {
   bool head_only_ = false;      // HEAD
   bool chunked_ = false;        // the response being streamed
   bool close_after_ = false;
+  bool said_all_ = false;      // the client ends with this request, which has no body
   bool continue_due_ = false;  // the client waits for 100 Continue
   bool body_paused_ = false;
   bool body_rebound_ = false;  // OnBody was called from within a body callback

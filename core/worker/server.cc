@@ -251,7 +251,11 @@ void Server::OnInbox() {
   } else if (origin == Origin::kTakenOver && parts_.load.has_value()) {
     parts_.load->Gained();
   }
-  table_.at(index).Open(std::move(fd), index, table_.generation(index), counters);
+  // Its listener has held it back until they were.
+  const bool here =
+      origin == Origin::kAccepted && service_.app_options.protocol == app::Protocol::kHttp;
+  table_.at(index).Open(std::move(fd), index, table_.generation(index), counters,
+                        here ? Connection::FirstBytes::kHere : Connection::FirstBytes::kAwaited);
 }
 
 // `slot`: in whose queue it was.

@@ -2,6 +2,7 @@
 #ifndef CORE_WORKER_SERVICE_H_
 #define CORE_WORKER_SERVICE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -44,6 +45,8 @@ struct Service {
   bool moving = false;      // connections go to other workers (hand_over.h)
   uint32_t moves_left = 0;  // so many may still begin to; UINT32_MAX: all
   std::string scratch;      // output of one turn, lent to one connection at a time
+  // What a connection brings along when it is accepted; no longer than the call.
+  std::array<char, 16 * 1024> first_bytes;
   RequestStates request_states{options.parser};
   http::HeadWriter heads;
   uint32_t last_exchange = 0;  // serial number of exchanges

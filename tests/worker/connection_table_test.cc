@@ -22,7 +22,8 @@ class ConnectionTableTest : public testing::Test {
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     peers_.emplace_back(ends[1]);
-    table_.at(index).Open(Fd(ends[0]), index, table_.generation(index), row_.counters);
+    table_.at(index).Open(Fd(ends[0]), index, table_.generation(index), row_.counters,
+                          Connection::FirstBytes::kAwaited);
     return index;
   }
   void End(uint32_t index) {

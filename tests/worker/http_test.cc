@@ -130,6 +130,58 @@ TEST_F(HttpTest, ConnectionCloseIsHonoured) {
   EXPECT_TRUE(Reaches(row().counters.closed, 1));
 }
 
+// Nobody lingers for a client that has said that it ends: its answer arrives all the same, however slowly it reads.
+TEST_F(HttpTest, WhoEndsAfterItsRequestGetsItsWholeAnswerAndAnEnd) {
+  Raise<Actor>();
+  Client client = Connect({.receive_buffer_bytes = 4'096});
+  EXPECT_TRUE(client.Say("GET /size?900000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+  EXPECT_EQ(client.Hear().body.size(), 900'000u);
+  EXPECT_EQ(client.AwaitEnd(), Ending::kFin);
+}
+
+TEST_F(HttpTest, WhoEndsAfterALaterRequestGetsAnEndToo) {
+  Raise<Actor>();
+  Client client = Connect();
+  EXPECT_EQ(client.Get("/hello").body, "hello");
+  EXPECT_TRUE(client.Say("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+  EXPECT_EQ(client.Hear().body, "hello");
+  EXPECT_EQ(client.AwaitEnd(), Ending::kFin);
+}
+
+// What a client sends against its word, and behind a body, is read and dropped: else it would get a reset in place
+// of its answer.
+TEST_F(HttpTest, MoreThanWasPromisedIsNoReset) {
+  Raise<Actor>();
+  for (const char* request : {"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nmore",
+                              "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                              "Connection: close\r\n\r\nhello\r\n"}) {
+    Client client = Connect();
+    EXPECT_TRUE(client.Say(request));
+    EXPECT_EQ(client.Hear().body, "hello");
+    EXPECT_EQ(client.AwaitEnd(), Ending::kFin);
+  }
+}
+
+TEST_F(HttpTest, AFirstRequestMayComeInPiecesAndAfterAPause) {
+  Raise<Actor>();
+  Client client = Connect();
+  EXPECT_EQ(Connect().Get("/hello").body, "hello");
+  EXPECT_TRUE(client.Say("GET /hello HTTP/1.1\r\n"));
+  EXPECT_EQ(Connect().Get("/hello").body, "hello");
+  EXPECT_TRUE(client.Say("Host: a\r\n\r\n"));
+  EXPECT_EQ(client.Hear().body, "hello");
+}
+
+TEST_F(HttpTest, AFirstRequestMayBeLargerThanWhatIsReadAtOnce) {
+  Raise<Actor>();
+  Client client = Connect();
+  const std::string body(100'000, 'b');
+  EXPECT_TRUE(
+      client.Say("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + body));
+  EXPECT_EQ(client.Hear().body, body);
+  EXPECT_EQ(client.Get("/hello").body, "hello");
+}
+
 TEST_F(HttpTest, WhoEndsItsSendingStillGetsAllAnswers) {
   Raise<Actor>();
   Client client = Connect();
