@@ -3,9 +3,12 @@
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 170, 40, 55
-COLOURS = ("#1b6ca8", "#c8553d", "#3a7d44", "#8d5a97", "#b8860b", "#5c5c5c", "#00838f", "#ad1457")
+WIDTH, HEIGHT = 860, 440
+LEFT, RIGHT, TOP, BOTTOM = 70, 200, 60, 55
+# A server has its colour in all plots.
+COLOURS = {"epoll-floor": "#5c5c5c", "uring-floor": "#a0a0a0", "uring-cluster": "#c8553d", "uring-cluster-static": "#c8553d",
+           "nginx": "#3a7d44", "h2o": "#8d5a97", "haproxy": "#b8860b", "node": "#1b6ca8", "node-cluster": "#00838f"}
+OTHERS = ("#ad1457", "#4e342e", "#283593", "#827717")
 
 
 def number(value):
@@ -14,6 +17,17 @@ def number(value):
         if abs(value) >= limit:
             return ("%.3g" % (value / limit)) + unit
     return "%.3g" % value
+
+
+def styles(names):
+    """{name: (colour, dashes)}; the second series of a server ("nginx, new") is dashed."""
+    result, seen, others = {}, {}, {}
+    for name in names:
+        server = name.split(",")[0]
+        colour = COLOURS.get(server) or others.setdefault(server, OTHERS[len(others) % len(OTHERS)])
+        result[name] = (colour, ("", "7 4", "2 3")[min(seen.get(server, 0), 2)])
+        seen[server] = seen.get(server, 0) + 1
+    return result
 
 
 class Axis:
@@ -91,13 +105,14 @@ def lines(path, title, x_name, y_name, series, logarithmic=(False, False)):
     y_axis = Axis(ys, HEIGHT - BOTTOM, TOP, logarithmic[1])
     canvas = Canvas(title)
     canvas.frame(x_axis, y_axis, x_name, y_name)
+    style = styles(series)
     for i, (name, points) in enumerate(series.items()):
-        colour = COLOURS[i % len(COLOURS)]
+        colour, dashes = style[name]
         places = [(x_axis.place(x), y_axis.place(y)) for x, y in points]
-        canvas.line(places, colour, 2)
+        canvas.line(places, colour, 2, dashes)
         for x, y in places:
             canvas.parts.append('<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>' % (x, y, colour))
-        canvas.line([(WIDTH - RIGHT + 12, TOP + 18 * i + 6), (WIDTH - RIGHT + 32, TOP + 18 * i + 6)], colour, 3)
+        canvas.line([(WIDTH - RIGHT + 12, TOP + 18 * i + 6), (WIDTH - RIGHT + 32, TOP + 18 * i + 6)], colour, 3, dashes)
         canvas.text(WIDTH - RIGHT + 38, TOP + 18 * i + 10, name)
     canvas.write(path)
 
@@ -113,16 +128,17 @@ def bars(path, title, y_name, groups, top=None):
     canvas.frame(None, y_axis, "", y_name)
     room = (WIDTH - RIGHT - LEFT) / len(groups)
     width = room * 0.86 / len(names)
+    style = styles(names)
     for g, (group, members) in enumerate(groups.items()):
         begin = LEFT + g * room + room * 0.07
         for name, value in members.items():
             x, y = begin + names.index(name) * width, y_axis.place(value)
             canvas.parts.append('<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>' % (
-                x, y, max(width - 1, 1), HEIGHT - BOTTOM - y, COLOURS[names.index(name) % len(COLOURS)]))
-            canvas.text(x + width / 2, y - 3, number(value), "middle", size=8)
+                x, y, max(width - 1, 1), HEIGHT - BOTTOM - y, style[name][0]))
+            canvas.text(x + width / 2 + 3, y - 4, number(value), size=9, turned=True)
         canvas.text(begin + room * 0.43, HEIGHT - BOTTOM + 16, group, "middle", size=11)
     for i, name in enumerate(names):
         canvas.line([(WIDTH - RIGHT + 12, TOP + 18 * i + 6), (WIDTH - RIGHT + 32, TOP + 18 * i + 6)],
-                    COLOURS[i % len(COLOURS)], 8)
+                    style[name][0], 8)
         canvas.text(WIDTH - RIGHT + 38, TOP + 18 * i + 10, name)
     canvas.write(path)

@@ -130,4 +130,5 @@ def plots(figures, folder):
         for key, title in (("answers_per_second", "Throughput"), ("cpu_us", "CPU time per request, us")):
             series = {"%s, %s" % (name, work): [(at["workers"], at[key]) for at in points if at["work"] == work]
                       for name, points in figures["scaling"].items() for work in ("keep-alive", "new")}
-            plot.lines(path("scaling-" + key[:3]), title + " over workers", "workers", title, series)
+            plot.lines(path("scaling-" + key[:3]), title + " over workers", "workers", title, series,
+                       (True, True))
