@@ -10,7 +10,7 @@ import unittest
 
 import network
 from cluster import GET, Background, Cluster, exists, fixture, read_response, wait_until
-from load import Load
+from load import PLANNED_MAX, Load
 
 MODES = network.enter()
 NOBODY = 65534
@@ -46,7 +46,7 @@ class InEachMode(Case):
                     load = stack.enter_context(Load(cluster, threads=3, fresh=fresh, pause=0.001))
                     yield cluster, load
                     load.stop()
-                    self.assertEqual(load.lost, 0, load.failures)
+                    self.assertLessEqual(load.lost, PLANNED_MAX[mode] if fresh else 0, load.failures)
                     cluster.close()
 
     def test_workers_serve_on_and_the_next_coordinator_goes_on_with_them(self):

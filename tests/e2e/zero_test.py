@@ -6,15 +6,13 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../benchmarks/loss"))
 import loss_matrix  # noqa: E402
+from load import PLANNED_MAX  # noqa: E402
 from stage import CannotRun  # noqa: E402
 
 PLANNED = {"roll": 2, "scale": 1, "coordinator": 1}
 CRASHES = {"kill": 2, "stop": 1}
 # Where new connections go, a worker has at most its share of the client's 64; keep-alive ones may all be at one.
 IN_FLIGHT_MAX = {"new": 16 * 3, "rate": 16 * 3, "keep-alive": 50 * 3}
-# README, "Limits": where nothing steers, the last packet of a handshake can meet the moment in which its listener is
-# shut down. Once in some hundred listeners under load.
-PLANNED_MAX = {"full": 0, "migrate": 1, "plain": 0}
 
 
 class Zero(unittest.TestCase):
