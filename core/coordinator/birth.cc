@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/publish.h"
@@ -32,8 +34,12 @@ absl::StatusOr<WorkerProcess> GiveBirth(const CoordinatorOptions& options, const
   if (!ends.ok()) return absl::UnavailableError(ends.status().message());
   absl::StatusOr<std::pair<link::Channel, link::Channel>> inbox = link::Channel::Pair();
   if (!inbox.ok()) return absl::UnavailableError(inbox.status().message());
-  const absl::StatusOr<Fd> door = link::MakeDoor(DoorPath(options.directory, id.generation));
+  const std::string door_path = DoorPath(options.directory, id.generation);
+  const absl::StatusOr<Fd> door = link::MakeDoor(door_path);
   if (!door.ok()) return absl::UnavailableError(door.status().message());
+  absl::Cleanup close_door = [&door_path] {
+    unlink(door_path.c_str());
+  };  // of one that nobody stands behind
 
   link::Assign assign;
   assign.slot = id.slot;
@@ -55,10 +61,8 @@ absl::StatusOr<WorkerProcess> GiveBirth(const CoordinatorOptions& options, const
   absl::StatusOr<Spawned> spawned =
       SpawnWorker(options.binary, options.worker_arguments, ends->second.fd(),
                   {streams.out.get(), streams.err.get()});
-  if (!spawned.ok()) {
-    unlink(DoorPath(options.directory, id.generation).c_str());
-    return spawned.status();
-  }
+  if (!spawned.ok()) return spawned.status();
+  std::move(close_door).Cancel();
   OccupyRow(id, spawned->pid, layout.workers[*row]);
   WorkerProcess process;
   process.id = id;
