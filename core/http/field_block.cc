@@ -20,8 +20,6 @@ bool BeginsWith(const char* at, const char* end, const char* pattern, size_t siz
   return static_cast<size_t>(end - at) >= size && memcmp(at, pattern, size) == 0;
 }
 
-bool IsWhite(char c) { return c == ' ' || c == '\t'; }
-
 // Where the value that begins at `at` ends in CRLF; nullptr: it is empty, has white space around it or a tab in
 // it, or its line is not complete.
 const char* EndOfPlainValue(const char* at, const char* end) {

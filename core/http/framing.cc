@@ -123,33 +123,8 @@ Fault ReadHost(string_view value, Seen* seen) {
   return Fault();
 }
 
-Fault ReadField(const Field& field, Seen* seen, RequestHead* head) {
-  switch (field.name.size()) {
-    case 4:
-      if (IsWord(field.name, "host")) return ReadHost(field.value, seen);
-      break;
-    case 6:
-      // RFC 9110 10.1.1: other expectations are ignored, and all those of HTTP/1.0.
-      if (IsWord(field.name, "expect") && head->minor_version == 1) {
-        head->expects_continue = head->expects_continue || IsWord(field.value, "100-continue");
-      }
-      break;
-    case 10:
-      if (IsWord(field.name, "connection")) ReadConnection(field.value, seen);
-      break;
-    case 14:
-      if (IsWord(field.name, "content-length")) return ReadLength(field.value, head);
-      break;
-    case 17:
-      if (IsWord(field.name, "transfer-encoding")) {
-        return ReadCoding(field.value, seen, head);
-      }
-      break;
-    default:
-      break;
-  }
-  return Fault();
-}
+// The fields that say where a body ends and what becomes of the connection: named here, and nowhere else.
+enum class Subject { kOther, kHost, kExpect, kConnection, kContentLength, kTransferEncoding };
 
 // The size of the name tells the five apart from most others.
 bool MayMatter(string_view name) {
@@ -157,13 +132,50 @@ bool MayMatter(string_view name) {
   return name.size() <= 17 && (kSizes >> name.size() & 1) != 0;
 }
 
+Subject SubjectOf(string_view name) {
+  if (!MayMatter(name)) return Subject::kOther;
+  switch (name.size()) {
+    case 4:
+      return IsWord(name, "host") ? Subject::kHost : Subject::kOther;
+    case 6:
+      return IsWord(name, "expect") ? Subject::kExpect : Subject::kOther;
+    case 10:
+      return IsWord(name, "connection") ? Subject::kConnection : Subject::kOther;
+    case 14:
+      return IsWord(name, "content-length") ? Subject::kContentLength : Subject::kOther;
+    case 17:
+      return IsWord(name, "transfer-encoding") ? Subject::kTransferEncoding : Subject::kOther;
+    default:
+      return Subject::kOther;
+  }
+}
+
+Fault ReadField(const Field& field, Seen* seen, RequestHead* head) {
+  switch (SubjectOf(field.name)) {
+    case Subject::kHost:
+      return ReadHost(field.value, seen);
+    case Subject::kExpect:
+      // RFC 9110 10.1.1: other expectations are ignored, and all those of HTTP/1.0.
+      if (head->minor_version == 1) {
+        head->expects_continue = head->expects_continue || IsWord(field.value, "100-continue");
+      }
+      break;
+    case Subject::kConnection:
+      ReadConnection(field.value, seen);
+      break;
+    case Subject::kContentLength:
+      return ReadLength(field.value, head);
+    case Subject::kTransferEncoding:
+      return ReadCoding(field.value, seen, head);
+    case Subject::kOther:
+      break;
+  }
+  return Fault();
+}
+
 }  // namespace
 
-bool BearsOnFraming(string_view name) {
-  return MayMatter(name) &&
-         (IsWord(name, "host") || IsWord(name, "expect") || IsWord(name, "connection") ||
-          IsWord(name, "content-length") || IsWord(name, "transfer-encoding"));
-}
+bool BearsOnFraming(string_view name) { return SubjectOf(name) != Subject::kOther; }
 
 Fault ReadFraming(RequestHead* head) {
   head->content_length.reset();
@@ -171,7 +183,6 @@ Fault ReadFraming(RequestHead* head) {
   head->expects_continue = false;
   Seen seen;
   for (const Field& field : head->fields) {
-    if (!MayMatter(field.name)) continue;
     if (const Fault fault = ReadField(field, &seen, head)) return fault;
   }
   if (seen.hosts == 0 && head->minor_version == 1) {

@@ -48,8 +48,6 @@ inline const char* SkipToken(const char* at, const char* end) {
   return at;
 }
 
-bool IsWhite(char c) { return c == ' ' || c == '\t'; }
-
 // What says where the body ends must say it in the same way to everybody: llhttp reads "chunked" and a tab
 // behind it as another coding.
 bool MayEndInTab(absl::string_view name) {

@@ -54,10 +54,11 @@ inline bool IsControl(char c) {
 }
 
 // Optional white space is SP and HTAB, nothing else.
+inline bool IsWhite(char c) { return c == ' ' || c == '\t'; }
+
 inline absl::string_view StripWhitespace(absl::string_view text) {
-  const auto white = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && white(text.front())) text.remove_prefix(1);
-  while (!text.empty() && white(text.back())) text.remove_suffix(1);
+  while (!text.empty() && IsWhite(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsWhite(text.back())) text.remove_suffix(1);
   return text;
 }
 

@@ -230,12 +230,9 @@ void Connection::SendFin() {
   const bool nothing_comes = peer_ended_ || PeerHasSaidAll();
   holding_ = false;
   held_.clear();
-  if (nothing_comes && !receive_armed_ && !writable_armed_) {
-    Close();
-    return;
-  }
   if (nothing_comes) {
-    Abandon();
+    // What is armed in the ring holds the socket: its end has to be said.
+    receive_armed_ || writable_armed_ ? Abandon() : Close();
     return;
   }
   shutdown(fd_.get(), SHUT_WR);
