@@ -1,5 +1,6 @@
 #!/bin/bash
-# run.sh MODULE: one file of end-to-end tests, on the binary and the shared objects that Bazel has built.
+# run.sh MODULE: one file of end-to-end tests of the folder that it is run from (tests/e2e, tests/hostile), on the
+# binary and the shared objects that Bazel has built.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -17,7 +18,7 @@ export UC_TOOLS=${UC_TOOLS:-$copies}
 cp -L "${UC_PROGRAMS:-$root/tests/exec/fixtures}/inheriting_server" "$copies"
 chmod 755 "$copies"/*
 export UC_BINARY=$copies/uring-cluster UC_FIXTURES=$copies
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here:$root/tests/e2e
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
-"$python" "$here/runner.py" "$@"
+"$python" "$root/tests/e2e/runner.py" "$@"
