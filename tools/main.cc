@@ -1,5 +1,7 @@
 // uring-cluster: the one binary. Walks the command line, and hands over to the verb.
 // A worker is the same binary, exec'd with the hidden verb `worker` and the words of `start`.
+#include <signal.h>
+
 #include <cstdio>
 #include <optional>
 #include <set>
@@ -244,4 +246,9 @@ int Main(std::vector<std::string> arguments) {
 }  // namespace
 }  // namespace uc::tools
 
-int main(int argc, char** argv) { return uc::tools::Main({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  // A file that reaches RLIMIT_FSIZE: write(2) and ftruncate(2) say EFBIG, which is handled as a full disk is, in each
+  // of our processes. What they start gets the default back (spawner.cc, child.cc, subprocess.cc).
+  signal(SIGXFSZ, SIG_IGN);
+  return uc::tools::Main({argv + 1, argv + argc});
+}

@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +93,43 @@ void TellPid(char* const* environment) {
   }
 }
 
+enum class RunsAs { kSameUser, kAnotherUser };
+
+struct OutputStream {
+  int fd;
+  const char* path;
+};
+
+void Narrow(const OutputStream& stream, RunsAs runs_as) {
+  struct stat status;
+  if (fstat(stream.fd, &status) != 0 || !S_ISFIFO(status.st_mode)) return;
+  struct statfs system;
+  if (runs_as == RunsAs::kAnotherUser && fstatfs(stream.fd, &system) == 0 &&
+      system.f_type == PIPEFS_MAGIC) {
+    fchmod(stream.fd, 0622);
+  }
+  const int flags = fcntl(stream.fd, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) != O_RDWR) return;
+  // Does not wait for a reader: the descriptor that it opens again is one.
+  const int writer = open(stream.path, O_WRONLY | O_CLOEXEC);
+  if (writer < 0) return;
+  dup2(writer, stream.fd);
+  close(writer);
+}
+
+// In the child, before it changes its user: what the program can do with the stdout and stderr that it inherits.
+//
+// The launcher's own are FIFOs that are open for reading as well, so that the death of the log writer is no EPIPE
+// (core/coordinator/worker_output.h). A program that could read there would take the launcher's lines away: it gets
+// descriptors for writing only, and the launcher, which lives as long as its program, keeps the reading end open. A
+// program of another user can also open /dev/stdout and /dev/stderr again where they are pipes without a name: those
+// belong to the user who made them, and their mode is all that keeps others out (container runtimes change the owner,
+// which would let it read). What cannot be changed stays as it is.
+void NarrowOutput(RunsAs runs_as) {
+  Narrow({STDOUT_FILENO, "/proc/self/fd/1"}, runs_as);
+  Narrow({STDERR_FILENO, "/proc/self/fd/2"}, runs_as);
+}
+
 struct Step {
   const char* what;
   int error;
@@ -108,6 +148,7 @@ struct Step {
   if (getppid() != parent) _exit(127);
   setpgid(0, 0);
   TellPid(environment);
+  NarrowOutput(user != nullptr ? RunsAs::kAnotherUser : RunsAs::kSameUser);
   if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) fail("--cwd");
   if (user != nullptr && (initgroups(user->pw_name, user->pw_gid) != 0 ||
                           setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) {

@@ -1,8 +1,10 @@
 #include "core/exec/child.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,7 +76,47 @@ TEST_F(ChildTest, NothingElseIsInherited) {
   unsetenv("NODE_CHANNEL_FD");
 }
 
+// The shell's stdout is what `fd` refers to.
+class ChildOutputTest : public ChildTest {
+ protected:
+  ChildOutputTest() : stdout_(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)) {}
+  ~ChildOutputTest() override { dup2(stdout_.get(), STDOUT_FILENO); }
+  void SetStdout(const Fd& fd) { ASSERT_EQ(dup2(fd.get(), STDOUT_FILENO), STDOUT_FILENO); }
+
+  const Fd stdout_;
+};
+
+TEST_F(ChildOutputTest, FifoThatWeReadIsForWritingOnly) {
+  const std::string path = std::string(getenv("TEST_TMPDIR")) + "/fifo";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const Fd fifo(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  SetStdout(fifo);
+  EXPECT_EQ(Run(Shell("test $(grep flags /proc/$$/fdinfo/1 | tail -c 2) = 1 && echo hello")), 0);
+  char text[16] = {};
+  EXPECT_EQ(read(fifo.get(), text, sizeof(text)), 6) << "the launcher's own stays open for reading";
+  EXPECT_STREQ(text, "hello\n");
+}
+
+TEST_F(ChildOutputTest, AnotherUserOpensThePipeThatIsItsStdoutForWritingOnly) {
+  ChildOptions options = Shell("true");
+  options.user = "nobody";
+  if (!Child::Start(options).ok()) GTEST_SKIP() << "we cannot start a program as another user";
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  const Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  SetStdout(writer);
+  options.program =
+      Shell("echo hello > /dev/stdout && ! (: < /dev/stdout) 2> /dev/null && test $(id -u) != 0")
+          .program;
+  EXPECT_EQ(Run(options), 0);
+  char text[16] = {};
+  EXPECT_EQ(read(reader.get(), text, sizeof(text)), 6);
+}
+
 TEST_F(ChildTest, SignalsAreAsTheProgramExpectsThem) {
+  signal(SIGXFSZ, SIG_IGN);
+  EXPECT_EQ(WTERMSIG(Run(Shell("kill -XFSZ $$"))), SIGXFSZ);
   signal(SIGUSR1, SIG_IGN);
   EXPECT_EQ(WTERMSIG(Run(Shell("kill -USR1 $$"))), SIGUSR1);
   signal(SIGUSR1, SIG_DFL);
