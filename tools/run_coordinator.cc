@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/base/own_log.h"
 #include "core/coordinator/coordinator.h"
 #include "tools/logs/log_plan.h"
 #include "tools/print_error.h"
@@ -26,19 +27,21 @@ constexpr int kExitDone = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitOperator = 2;
 
+absl::Status OpenLog(const coordinator::CoordinatorOptions& options) {
+  const absl::Status status = OwnLog(options.log_file, options.log_limits).Open();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--log-file=", options.log_file, ": cannot be opened: ", status.message(),
+                   "; choose a file in a directory that you may write"));
+}
+
 // The child's half of --daemon: a session of its own, standard streams away from the terminal.
-absl::Status Detach(const std::string& log_file) {
+absl::Status Detach(const coordinator::CoordinatorOptions& options) {
   setsid();
-  const Fd log(open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!log.valid()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--log-file=", log_file, ": cannot be opened: ", strerror(errno),
-                     "; choose a file in a directory that you may write"));
-  }
+  if (absl::Status status = OpenLog(options); !status.ok()) return status;
   const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
   dup2(null.get(), STDIN_FILENO);
-  dup2(log.get(), STDOUT_FILENO);
-  dup2(log.get(), STDERR_FILENO);
+  dup2(STDERR_FILENO, STDOUT_FILENO);
   return absl::OkStatus();
 }
 
@@ -142,6 +145,14 @@ int RunHere(const coordinator::CoordinatorOptions& options, const ClusterRecord&
   return Run(options, record, nullptr);
 }
 
+int RunLogging(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
+  if (absl::Status status = OpenLog(options); !status.ok()) {
+    PrintError(status.message());
+    return kExitOperator;
+  }
+  return RunHere(options, record);
+}
+
 int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -160,7 +171,7 @@ int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecor
     return AwaitVerdict(reader);
   }
   reader.Reset();
-  if (absl::Status status = Detach(options.log_file); !status.ok()) {
+  if (absl::Status status = Detach(options); !status.ok()) {
     verdict.Say(kExitOperator, status.message());
     return kExitOperator;
   }

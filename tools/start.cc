@@ -190,8 +190,8 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
 }
 
 std::string LogFileOf(const StartRequest& request, const std::string& directory) {
-  if (request.daemon && request.log_file.empty()) return directory + "/log";
-  return request.log_file;
+  if (request.daemon && request.log_file.empty()) return Absolute(directory + "/log");
+  return Absolute(request.log_file);
 }
 
 absl::StatusOr<LogPlan> PlanLogs(const StartRequest& request, const std::string& name) {
@@ -281,12 +281,18 @@ int RunStart(const StartRequest& request) {
   }
   options->directory = *directory;
   options->log_file = LogFileOf(request, *directory);
+  options->log_limits = {request.logs.size_max, static_cast<int>(request.logs.files)};
   const absl::StatusOr<ClusterRecord> record = ToRecord(request, *options);
   if (!record.ok()) {
     PrintError(record.status().message());
     return kExitOperator;
   }
-  if (record->captured) options->scribe_arguments = SameWords("scribe", request);
+  // What the workers write to stderr goes into the log file, too: by the log writer, which follows its rotation as no
+  // program would that holds the file itself.
+  options->stdout_captured = record->captured;
+  if (record->captured || !options->log_file.empty()) {
+    options->scribe_arguments = SameWords("scribe", request);
+  }
   if (coordinator::IsRehearsal()) {
     const absl::Status status = coordinator::RehearseUpgrade(*options);
     if (!status.ok()) PrintError(status.message());
@@ -295,16 +301,7 @@ int RunStart(const StartRequest& request) {
   // The program before this one has become a daemon and opened the log already.
   if (coordinator::IsUpgraded()) return RunHere(*options, *record);
   if (request.daemon) return RunBehind(*options, *record);
-  if (!request.log_file.empty()) {
-    const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-    if (!log.valid()) {
-      PrintError(
-          absl::StrCat("--log-file=", request.log_file, ": cannot be opened: ", strerror(errno)));
-      return kExitOperator;
-    }
-    dup2(log.get(), STDERR_FILENO);
-  }
-  return RunHere(*options, *record);
+  return RunLogging(*options, *record);
 }
 
 int RunScribe(const StartRequest& request) {

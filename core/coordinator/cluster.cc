@@ -1,9 +1,6 @@
 #include "core/coordinator/cluster.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -67,7 +64,10 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       board_(std::move(board)),
       supervisor_(options.supervisor),
       watch_(std::move(watch)),
-      output_(options.binary, options.scribe_arguments, options.directory),
+      output_(
+          options.binary, options.scribe_arguments, options.directory,
+          options.stdout_captured ? WorkerOutput::Streams::kBoth : WorkerOutput::Streams::kErrors),
+      log_(options.log_file, options.log_limits),
       claims_(std::move(claims)),
       listeners_(addresses_.size(),
                  options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
@@ -312,7 +312,7 @@ void Cluster::Tell(policy::WorkerId id, const link::Message& message,
   WorkerProcess* process = Find(id);
   if (process == nullptr || !process->channel.has_value()) return;
   const absl::Status status = process->channel->Send(message, descriptors);
-  if (!status.ok()) LogWarning(absl::StrCat(ToText(id), ": ", status.message()));
+  if (!status.ok()) lines_.Warn(absl::StrCat(ToText(id), ": ", status.message()));
 }
 
 void Cluster::CarryOut(const policy::Probe& probe) {
@@ -338,7 +338,7 @@ void Cluster::CarryOut(const policy::Admit& admit) { Tell(admit.worker, link::Ad
 void Cluster::CarryOut(const policy::Drain& drain) {
   const WorkerProcess* process = Find(drain.worker);
   if (process == nullptr) return;
-  LogInfo(absl::StrCat(ToText(drain.worker), " (pid ", process->pid, ") drains"));
+  lines_.Info(absl::StrCat(ToText(drain.worker), " (pid ", process->pid, ") drains"));
   const int64_t within_ms =
       std::clamp<int64_t>(absl::ToInt64Milliseconds(drain.within), 0, int64_t{UINT32_MAX});
   std::vector<int> inboxes;
@@ -354,8 +354,8 @@ void Cluster::CarryOut(const policy::Drain& drain) {
 void Cluster::CarryOut(const policy::Kill& kill) {
   WorkerProcess* process = Find(kill.worker);
   if (process == nullptr) return;
-  LogWarning(absl::StrCat(ToText(kill.worker), " (pid ", process->pid,
-                          ") is killed: ", Describe(kill.reason)));
+  lines_.Warn(absl::StrCat(ToText(kill.worker), " (pid ", process->pid,
+                           ") is killed: ", Describe(kill.reason)));
   // By pidfd: the number may belong to somebody else, the descriptor cannot.
   syscall(SYS_pidfd_send_signal, process->pidfd.get(), SIGKILL, nullptr, 0);
 }
@@ -369,7 +369,7 @@ void Cluster::CarryOut(const policy::SetLive& set_live) {
 void Cluster::CarryOut(const policy::Adopt& adopt) {
   board_.layout().slots[adopt.slot].stand_in.store(adopt.worker.generation,
                                                    std::memory_order_relaxed);
-  LogInfo(absl::StrCat(ToText(adopt.worker), " accepts for slot ", adopt.slot, " as well"));
+  lines_.Info(absl::StrCat(ToText(adopt.worker), " accepts for slot ", adopt.slot, " as well"));
   Tell(adopt.worker, link::Adopt{adopt.slot}, listeners_.DescriptorsOf(adopt.slot));
 }
 
@@ -402,8 +402,8 @@ void Cluster::CarryOut(const policy::Rebalance&) {
     inboxes.push_back(Find(gift.to)->inbox.get());
   }
   for (const auto& [generation, gift] : gifts) {
-    LogInfo(absl::StrCat(ToText(givers[generation]), " gives idle connections to ",
-                         gift.second.size(), gift.second.size() == 1 ? " other" : " others"));
+    lines_.Info(absl::StrCat(ToText(givers[generation]), " gives idle connections to ",
+                             gift.second.size(), gift.second.size() == 1 ? " other" : " others"));
     Tell(givers[generation], gift.first, gift.second);
   }
 }
@@ -444,6 +444,7 @@ void Cluster::OnRehearsal(absl::Time now, const Fd& lock, const Fd& control) {
   if (!supervisor_.upgrading()) return;  // a stop came between
   if (status.ok()) {
     LogInfo("the new program can go on: replacing this one");
+    lines_.TellAll();
     status =
         ReplaceProgram(options_.binary, options_.own_arguments, StateForUpgrade(lock, control));
   }
@@ -451,8 +452,8 @@ void Cluster::OnRehearsal(absl::Time now, const Fd& lock, const Fd& control) {
 }
 
 void Cluster::CarryOut(const policy::Report& report) {
-  Log(report.level == policy::Report::Level::kInfo ? Severity::kInfo : Severity::kWarning,
-      report.text);
+  lines_.Say(report.level == policy::Report::Level::kInfo ? Severity::kInfo : Severity::kWarning,
+             report.text);
 }
 
 WorkerProcess* Cluster::Find(policy::WorkerId id) {
@@ -488,16 +489,24 @@ void Cluster::AnnounceWhenReady() {
 void Cluster::ReopenLogFiles() {
   output_.Reopen();
   if (options_.log_file.empty()) return;
-  const Fd file(open(options_.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!file.valid()) {
-    LogWarning(absl::StrCat(options_.log_file, ": cannot be opened again: ", strerror(errno),
+  if (const absl::Status status = log_.Open(); !status.ok()) {
+    LogWarning(absl::StrCat(options_.log_file, ": cannot be opened again: ", status.message(),
                             "; the old log file goes on"));
     return;
   }
-  UC_CHECK(dup2(file.get(), STDERR_FILENO) == STDERR_FILENO);
+  PassStderrOn();
+}
+
+void Cluster::TendLog() {
+  if (log_.Tend()) PassStderrOn();
+}
+
+void Cluster::PassStderrOn() {
+  if (output_.captured()) return;
   for (auto& [generation, process] : processes_) {
-    if (process.channel.has_value() && !output_.captured())
-      process.channel->Send(link::Reopen{}, {file.get()}).IgnoreError();
+    if (process.channel.has_value()) {
+      process.channel->Send(link::Reopen{}, {STDERR_FILENO}).IgnoreError();
+    }
   }
 }
 

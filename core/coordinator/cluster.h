@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "core/coordinator/asked_commands.h"
 #include "core/coordinator/claims.h"
+#include "core/coordinator/cluster_log.h"
 #include "core/coordinator/coordinator_options.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/health_watch.h"
@@ -78,10 +79,13 @@ class Cluster {
   absl::Time rehearsal_deadline() const { return rehearsal_deadline_; }
   const policy::Supervisor& supervisor() const { return supervisor_; }
   WorkerOutput& output() { return output_; }
+  ClusterLog& log() { return lines_; }
   const std::optional<policy::Finish>& finish() const { return finish_; }
 
   // Opens the log file again and passes it to the workers (USR1).
   void ReopenLogFiles();
+  // Rotates it when it is full, whoever has written into it.
+  void TendLog();
   // For an upgrade.
   UpgradeState StateForUpgrade(const Fd& lock, const Fd& control) const;
 
@@ -117,6 +121,8 @@ class Cluster {
   void KillProgram(const WorkerProcess& process);
   void KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
                      std::vector<Fd> listeners);
+  // Workers whose stderr is ours write into the file that it is now.
+  void PassStderrOn();
   WorkerProcess* Find(policy::WorkerId id);
   void AnnounceWhenReady();
 
@@ -128,6 +134,8 @@ class Cluster {
   ProcessWatch watch_;
   Processes processes_;
   WorkerOutput output_;
+  OwnLog log_;
+  ClusterLog lines_;
   Claims claims_;
   ListenerKeep listeners_;
   Spread spread_;
@@ -138,7 +146,7 @@ class Cluster {
   HealthWatch health_watch_;
   RecycleWatch recycle_watch_;
 
-  AskedCommands asked_;
+  AskedCommands asked_{lines_};
 
   std::deque<policy::Event> events_;
   absl::Time quiet_since_ = absl::InfiniteFuture();

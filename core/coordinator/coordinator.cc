@@ -119,6 +119,8 @@ class Coordinator {
     if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
     RollIfDue(now);
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
+    if (now >= cluster_.log().due()) cluster_.log().TellDue(now);
+    cluster_.TendLog();
   }
 
   void OnReadable(absl::Time now, const Watched& watched) {
@@ -172,8 +174,9 @@ class Coordinator {
 
   absl::Duration TimeLeft() const {
     const absl::Time now = MonotonicNow();
-    const absl::Time due = std::min({cluster_.supervisor().NextDeadline(), cluster_.health_due(),
-                                     cluster_.rehearsal_deadline(), cluster_.recycle_due()});
+    const absl::Time due =
+        std::min({cluster_.supervisor().NextDeadline(), cluster_.health_due(),
+                  cluster_.rehearsal_deadline(), cluster_.recycle_due(), cluster_.log().due()});
     const absl::Duration left = std::min(due - now, trigger_.TimeLeft(now, absl::Now(), rolling()));
     return std::clamp(left, absl::ZeroDuration(), absl::Hours(1));
   }
@@ -183,7 +186,7 @@ class Coordinator {
   void RollIfDue(absl::Time now) {
     const std::string why = trigger_.Fires(now, absl::Now(), rolling());
     if (why.empty() || cluster_.supervisor().stopping()) return;
-    LogInfo(absl::StrCat(why, ": reload"));
+    cluster_.log().Info(absl::StrCat(why, ": reload"));
     cluster_.Give(now, policy::Reload{}, Reply());
   }
 
@@ -199,10 +202,11 @@ class Coordinator {
       const std::optional<policy::Command> command =
           ToCommand(signal, cluster_.supervisor().stopping());
       if (!command.has_value()) {
-        LogWarning(absl::StrCat("signal SIG", name, " is not supported by this version: ignored"));
+        cluster_.log().Warn(
+            absl::StrCat("signal SIG", name, " is not supported by this version: ignored"));
         continue;
       }
-      LogInfo(absl::StrCat("signal SIG", name, ": ", policy::ToString(*command)));
+      cluster_.log().Info(absl::StrCat("signal SIG", name, ": ", policy::ToString(*command)));
       cluster_.Give(now, *command, Reply());
     }
   }
@@ -250,7 +254,7 @@ class Coordinator {
   void Complain(absl::Time now, absl::string_view what) {
     ++complaints_;
     if (now < complain_after_) return;
-    LogWarning(
+    cluster_.log().Warn(
         absl::StrCat("control pipe: ", what,
                      complaints_ > 1 ? absl::StrCat(" (and ", complaints_ - 1, " more)") : ""));
     complaints_ = 0;

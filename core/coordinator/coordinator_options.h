@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "core/base/own_log.h"
 #include "core/coordinator/file_watch.h"
 #include "core/coordinator/mode.h"
 #include "core/coordinator/recycle_watch.h"
@@ -48,6 +49,7 @@ struct CoordinatorOptions {
 
   // argv of the process that takes the workers' stdout and stderr; empty: they inherit ours.
   std::vector<std::string> scribe_arguments;
+  bool stdout_captured = true;  // too; else it takes their stderr only
 
   // For `list` and `describe`.
   std::string app_text;
@@ -55,6 +57,7 @@ struct CoordinatorOptions {
 
   // Where stderr goes; reopened on USR1. Empty: stderr is not a file of ours.
   std::string log_file;
+  LogLimits log_limits;
 
   // Called once, when the run directory is ours.
   std::function<void()> on_begun;

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/base/log_folder.h"
 #include "tools/cluster_directory.h"
 #include "tools/logs/last_lines.h"
 #include "tools/logs/line_maker.h"
@@ -158,11 +159,13 @@ int RunFlush(const std::vector<std::string>& names, const LogVerbOptions& option
   const std::vector<Shown> files = FindFiles(*records, options);
   for (const Shown& shown : files) {
     // Writers append: they go on at the new end.
-    if (truncate(shown.path.c_str(), 0) != 0) {
-      PrintError(absl::StrCat(shown.path, ": cannot be emptied"));
+    const absl::StatusOr<LogFolder> folder =
+        LogFolder::Open(shown.path, LogFolder::Missing::kIsAnError);
+    const absl::Status status = folder.ok() ? folder->Empty() : folder.status();
+    if (!status.ok()) {
+      PrintError(absl::StrCat(shown.path, ": cannot be emptied: ", status.message()));
       return kExitFailed;
     }
-    for (int number = 1; unlink(absl::StrCat(shown.path, ".", number).c_str()) == 0;) ++number;
   }
   if (options.json) {
     std::printf("%s\n", nlohmann::ordered_json({{"flushed", files.size()}}).dump().c_str());
