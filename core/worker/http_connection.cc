@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/http/ascii_target.h"
 #include "core/scoreboard/histogram.h"
 #include "core/scoreboard/scoreboard.h"
 
@@ -233,13 +234,17 @@ void HttpConnection::Guarded(const Callback& callback) {
 
 [[gnu::cold]] void HttpConnection::HandlerFailed(std::string_view what) {
   LogWarning(absl::StrCat("the app threw while handling ", ToAbsl(state().request.method), " ",
-                          ToAbsl(state().request.target.substr(0, 200)), ": ", ToAbsl(what)));
+                          ShownTarget(), ": ", ToAbsl(what)));
   if (!open()) return;
   if (answer_ == Answer::kHandling || answer_ == Answer::kDeferred) {
     Send({.status = 500, .body = "500 Internal Server Error\n"});
   } else if (answer_ == Answer::kStreaming) {
     BreakOff();
   }
+}
+
+[[gnu::cold]] std::string HttpConnection::ShownTarget() const {
+  return http::AsciiTarget(ToAbsl(state().request.target.substr(0, 200)));
 }
 
 // The callback is not in its place while it runs: it may put another one there.
@@ -252,7 +257,7 @@ void HttpConnection::CallOnBody(std::string_view piece, bool last) {
 
 [[gnu::cold]] void HttpConnection::Unanswered() {
   LogWarning(absl::StrCat("the app returned without an answer to ", ToAbsl(state().request.method),
-                          " ", ToAbsl(state().request.target.substr(0, 200))));
+                          " ", ShownTarget()));
   Send({.status = 500, .body = "500 Internal Server Error\n"});
 }
 
@@ -428,8 +433,7 @@ bool HttpConnection::Write(std::string_view bytes) {
   if (answer_ != Answer::kStreaming) return false;
   if (output_.memory_bytes() > kUnheededBytes * service_.options.output_bytes_max) {
     LogWarning(absl::StrCat("the app does not heed Write() == false in its answer to ",
-                            ToAbsl(state().request.target.substr(0, 200)),
-                            ", which is broken off"));
+                            ShownTarget(), ", which is broken off"));
     BreakOff();
     return false;
   }
@@ -533,7 +537,7 @@ void HttpConnection::OnTimeout(DeadlineKind kind) {
         return;
       }
       LogWarning(absl::StrCat("no answer from the app in time to ", ToAbsl(state().request.method),
-                              " ", ToAbsl(state().request.target.substr(0, 200))));
+                              " ", ShownTarget()));
       close_after_ = true;
       Send({.status = 504, .body = "504 Gateway Timeout\n"});
       Answered();

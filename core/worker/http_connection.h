@@ -96,6 +96,7 @@ class HttpConnection final : public Connection, public app::Exchange {
   template <typename Callback>
   void Guarded(const Callback& callback);
   void HandlerFailed(std::string_view what);
+  std::string ShownTarget() const;  // for a log line
   void AppendHead(const app::Response& response, http::BodyFraming framing, uint64_t length);
   void AppendBody(std::string_view body);
   void Answered();

@@ -28,6 +28,7 @@ struct RequestState {
     on_body = nullptr;
     on_writable = nullptr;
     abort = nullptr;
+    if (headers.capacity() > kHeadersKept) std::vector<app::Header>().swap(headers);
     if (body.capacity() > kBodyBytesKept) {
       std::string().swap(body);
     } else {
@@ -47,6 +48,7 @@ struct RequestState {
 
  private:
   static constexpr size_t kBodyBytesKept = 64 * 1024;
+  static constexpr size_t kHeadersKept = 64;
 };
 
 class RequestStates {
