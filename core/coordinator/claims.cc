@@ -51,6 +51,7 @@ link::Claimed Claims::Answer(const link::Claim& claim) {
     answer.address = address->ToString();
   } else {
     answer.error = absl::IsPermissionDenied(address.status())  ? EACCES
+                   : absl::IsOutOfRange(address.status())      ? EINVAL
                    : absl::IsInvalidArgument(address.status()) ? EADDRNOTAVAIL
                                                                : EADDRINUSE;
     answer.address = std::string(address.status().message());

@@ -323,7 +323,7 @@ void Cluster::CarryOut(const policy::Probe& probe) {
     return;
   }
   absl::StatusOr<std::pair<SelfProbe, Fd>> begun =
-      SelfProbe::Begin(options_.probe, addresses_[0].ToString());
+      SelfProbe::Begin(options_.probe, addresses_[0].ToHost());
   if (!begun.ok()) {
     events_.push_back(
         policy::ProbeAnswered{probe.worker, false, std::string(begun.status().message())});
