@@ -11,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/scoreboard/histogram.h"
 #include "tools/cluster_directory.h"
+#include "tools/process_user.h"
 
 namespace uc::tools {
 namespace {
@@ -132,6 +133,7 @@ Json ClusterJson(const ClusterView& view) {
           {"mode", view.mode},
           {"balance", view.balance},
           {"coordinators", view.coordinators},
+          {"serves_as", view.user},
           {"binary", view.binary},
           {"command_line", view.command_line},
           {"uptime_seconds", view.uptime_seconds},
@@ -297,6 +299,7 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
   std::sort(view.workers.begin(), view.workers.end(), [](const WorkerView& a, const WorkerView& b) {
     return std::pair(a.slot, a.generation) < std::pair(b.slot, b.generation);
   });
+  if (!view.workers.empty()) view.user = ProcessUser(ProcessOf(view.workers.front()));
   view.totals = scoreboard::ReadTotals(layout);
   return view;
 }
@@ -332,6 +335,7 @@ std::string ToText(const ClusterView& view) {
       {"app", view.app},
       {"listens on", absl::StrJoin(view.addresses, " ")},
       {"mode", view.mode},
+      {"serves as", view.user.empty() ? "-" : view.user},
       {"coordinator", absl::StrCat(view.running ? "pid " : "gone; was pid ", view.coordinator_pid)},
       {"up", Age(view.uptime_seconds)},
       {"workers wanted", absl::StrCat(view.workers_wanted)},

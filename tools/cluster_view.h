@@ -44,6 +44,7 @@ inline int ProcessOf(const WorkerView& worker) {
 
 struct ClusterView {
   std::string name, app, mode, balance, binary, command_line;
+  std::string user;           // whom its workers act as; empty: none is there
   uint32_t coordinators = 1;  // that it has had
   std::vector<std::string> addresses;
   bool program =

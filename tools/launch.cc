@@ -76,9 +76,9 @@ absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request)
     if (variable.find('=') != std::string::npos && variable[0] != '=') continue;
     return absl::InvalidArgumentError(absl::StrCat("--env=", variable, ": expected KEY=VALUE"));
   }
-  options.user = launch.user;
   absl::StatusOr<worker::WorkerOptions> worker = ToWorkerOptions(request);
   if (!worker.ok()) return worker.status();
+  options.identity = worker->identity;
   options.addresses = worker->addresses;
   options.backlog = worker->backlog;
   options.heartbeat_period = worker->heartbeat_period;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -22,6 +23,7 @@
 #include "core/base/check.h"
 #include "core/base/descriptor_limit.h"
 #include "core/base/fd.h"
+#include "core/base/identity.h"
 #include "core/base/log.h"
 #include "core/base/usable_cores.h"
 #include "core/coordinator/coordinator.h"
@@ -123,9 +125,23 @@ absl::StatusOr<coordinator::ProbeOptions> ToProbeOptions(const StartRequest& req
                                                  ": expected a path that begins with '/', or off"));
 }
 
-absl::Status CheckAnyApp(const StartRequest& request) {
+// As whoever will serve it: what root may read says nothing about that.
+absl::Status CheckNativeApp(const StartRequest& request, const std::optional<Identity>& identity) {
+  if (!identity.has_value()) return app::CheckApp(request.app, request.app_arguments);
+  const FileAccessAs as(*identity);
+  const absl::Status status = app::CheckApp(request.app, request.app_arguments);
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), ", looked at as ", identity->ToString()));
+}
+
+absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identity>& identity) {
+  if (request.dotfiles && request.app != "static") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--dotfiles is for static, and the app is ", request.app));
+  }
   if (!IsProgram(request)) {
-    if (request.launch.given.empty()) return app::CheckApp(request.app, request.app_arguments);
+    if (request.launch.given.empty()) return CheckNativeApp(request, identity);
     return absl::InvalidArgumentError(absl::StrCat(
         request.launch.given[0], " is for programs, and ", request.app, " is a native app"));
   }
@@ -147,7 +163,7 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
       !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckAnyApp(request); !status.ok()) return status;
+  if (absl::Status status = CheckAnyApp(request, worker->identity); !status.ok()) return status;
   coordinator::CoordinatorOptions options;
   options.supervisor.workers = request.workers > 0 ? static_cast<uint32_t>(request.workers)
                                                    : static_cast<uint32_t>(UsableCores());
@@ -178,6 +194,7 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.workers_given = request.workers_given;
   options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
   options.addresses = worker->addresses;
+  if (worker->identity.has_value()) options.serves_as = worker->identity->ToString();
   options.cpu_affinity = request.cpu_affinity;
   options.listen.backlog = worker->backlog;
   options.binary = OwnBinary();
@@ -241,6 +258,10 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   worker::WorkerOptions options;
   options.app = request.app;
   options.app_arguments = request.app_arguments;
+  options.dotfiles = request.dotfiles ? app::Dotfiles::kShown : app::Dotfiles::kHidden;
+  absl::StatusOr<std::optional<Identity>> identity = FindIdentity(request.user, request.group);
+  if (!identity.ok()) return identity.status();
+  options.identity = *std::move(identity);
   for (const std::string& text : request.listen) {
     const absl::StatusOr<net::Address> address = net::Address::Parse(text);
     if (!address.ok()) return address.status();

@@ -22,6 +22,8 @@ struct StartRequest {
   std::vector<std::string> app_arguments;
   std::vector<std::string> listen;  // "ADDR:PORT"
   LaunchRequest launch;             // of an app that is a program of its own
+  std::string user, group;          // what serves becomes: names or numbers; empty: as we are
+  bool dotfiles = false;            // of "static": they are served
   int64_t workers = 0;              // 0: as many as this machine or container may really use
   std::string name;                 // empty: from the app
   std::string base_directory;       // the cluster lives in BASE/NAME

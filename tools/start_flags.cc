@@ -36,13 +36,17 @@ ABSL_FLAG(uc::tools::DurationFlag, soak, {absl::ZeroDuration()},
 ABSL_FLAG(int64_t, roll_width, 1, "reload: workers that are replaced at one time");
 ABSL_FLAG(std::string, probe, "/",
           "reload: path that a new worker must answer before it gets traffic; off = no probe");
+ABSL_FLAG(
+    std::string, user, "",
+    "name or id of the user that serves, when root starts the cluster; ports are bound before");
+ABSL_FLAG(std::string, group, "", "name or id of its group (default: the user's own groups)");
+ABSL_FLAG(bool, dotfiles, false, "static: names that begin with a dot are served as well");
 // For apps that are programs of their own.
 ABSL_FLAG(std::string, interpreter, "", "runs the program; none = the program runs itself");
 ABSL_FLAG(std::string, interpreter_args, "", "arguments for the interpreter, before the script");
 ABSL_FLAG(std::string, node_args, "", "the same as --interpreter-args");
 ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
 ABSL_FLAG(uc::tools::LineList, env, uc::tools::LineList{}, "KEY=VALUE for the program; repeatable");
-ABSL_FLAG(std::string, user, "", "user that the program runs as");
 ABSL_FLAG(bool, wait_ready, false,
           "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");
 ABSL_FLAG(std::string, ready, "",
@@ -68,17 +72,9 @@ namespace {
 
 // Of apps that are programs of their own.
 FlagSet ProgramFlags() {
-  return {"interpreter",
-          "interpreter_args",
-          "node_args",
-          "cwd",
-          "env",
-          "user",
-          "wait_ready",
-          "ready",
-          "sockets",
-          "kill_signal",
-          "shutdown_with_message"};
+  return {"interpreter", "interpreter_args",     "node_args", "cwd",
+          "env",         "wait_ready",           "ready",     "sockets",
+          "kill_signal", "shutdown_with_message"};
 }
 
 LaunchRequest ToLaunchRequest(const FlagSet& given) {
@@ -88,7 +84,6 @@ LaunchRequest ToLaunchRequest(const FlagSet& given) {
       absl::StrCat(absl::GetFlag(FLAGS_interpreter_args), " ", absl::GetFlag(FLAGS_node_args));
   launch.directory = absl::GetFlag(FLAGS_cwd);
   launch.environment = absl::GetFlag(FLAGS_env).values;
-  launch.user = absl::GetFlag(FLAGS_user);
   launch.wait_ready = absl::GetFlag(FLAGS_wait_ready);
   launch.ready = absl::GetFlag(FLAGS_ready);
   launch.sockets = absl::GetFlag(FLAGS_sockets);
@@ -127,6 +122,9 @@ FlagSet StartFlags() {
                    "body_timeout",
                    "idle_timeout",
                    "request_timeout",
+                   "user",
+                   "group",
+                   "dotfiles",
                    "run_dir"};
   flags.merge(LogFlags());
   flags.merge(ConfigFlags());
@@ -157,6 +155,9 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_di
   request.launch = ToLaunchRequest(walk.given);
   // Without it a program's own addresses count.
   if (walk.given.count("listen") == 0 && !IsProgram(request)) request.listen = {"127.0.0.1:8080"};
+  request.user = absl::GetFlag(FLAGS_user);
+  request.group = absl::GetFlag(FLAGS_group);
+  request.dotfiles = absl::GetFlag(FLAGS_dotfiles);
   request.workers =
       walk.given.count("i") > 0 ? absl::GetFlag(FLAGS_i) : absl::GetFlag(FLAGS_workers);
   request.name = absl::GetFlag(FLAGS_name);

@@ -122,6 +122,10 @@ void TellOfSharedCores(const CoordinatorOptions& options) {
                           " cores, which is pinned and not balanced; take as many as there are"));
 }
 
+void TellWhoServes(const CoordinatorOptions& options) {
+  if (!options.serves_as.empty()) LogInfo(absl::StrCat("workers serve as ", options.serves_as));
+}
+
 std::vector<Fd> TakeSteering(std::vector<FormerWorker>& workers, const UpgradeState* upgrade) {
   std::vector<Fd> steering;
   if (upgrade != nullptr) {
@@ -190,6 +194,7 @@ absl::Status Beginning::Afresh(const RunDirectory& directory) {
   FillHeader(options_, addresses, *mode, *board);
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
+  TellWhoServes(options_);
   TellOfSharedCores(options_);
   options_.supervisor = ToPolicy(options_.supervisor, *mode);
   cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
@@ -227,6 +232,7 @@ absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboa
   FillHeader(options_, JoinAll(addresses, claimed.addresses()), *mode, board);
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
+  TellWhoServes(options_);
   const uint32_t wanted = board.layout().header.workers_wanted.load();
   if (upgrade == nullptr && options_.workers_given && options_.supervisor.workers != wanted) {
     LogWarning(absl::StrCat("-i ", options_.supervisor.workers, " is not applied: the cluster has ",

@@ -49,6 +49,8 @@ struct CoordinatorOptions {
   // argv of the process that takes the workers' stdout and stderr; empty: they inherit ours.
   std::vector<std::string> scribe_arguments;
 
+  std::string serves_as;  // the user that workers become, for the log; empty: ours
+
   // For `list` and `describe`.
   std::string app_text;
   std::string command_line;

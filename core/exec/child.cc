@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -25,7 +23,7 @@ constexpr int kFirstInherited = 3;
 // Room for what only the child knows.
 constexpr char kPidPlace[] = "0000000000";
 
-std::vector<std::string> Environment(const ChildOptions& options, const passwd* user) {
+std::vector<std::string> Environment(const ChildOptions& options) {
   std::map<std::string, std::string> variables;
   const auto put = [&variables](const std::string& variable) {
     const size_t equals = variable.find('=');
@@ -33,9 +31,9 @@ std::vector<std::string> Environment(const ChildOptions& options, const passwd* 
       variables[variable.substr(0, equals)] = variable.substr(equals + 1);
   };
   for (char** variable = environ; *variable != nullptr; ++variable) put(*variable);
-  if (user != nullptr) {
-    variables["HOME"] = user->pw_dir;
-    variables["USER"] = variables["LOGNAME"] = user->pw_name;
+  if (options.identity.has_value()) {
+    variables["HOME"] = options.identity->home;
+    variables["USER"] = variables["LOGNAME"] = options.identity->user;
   }
   for (const std::string& variable : options.environment) put(variable);
   // Somebody else's, if we have them.
@@ -96,8 +94,8 @@ struct Step {
 };
 
 // In the child: what fails goes through `words`.
-[[noreturn]] void Become(const ChildOptions& options, const passwd* user, pid_t parent, int words,
-                         char* const* argv, char* const* environment) {
+[[noreturn]] void Become(const ChildOptions& options, pid_t parent, int words, char* const* argv,
+                         char* const* environment) {
   const auto fail = [words](const char* what) {
     const Step step = {what, errno};
     [[maybe_unused]] const ssize_t size = write(words, &step, sizeof(step));
@@ -109,11 +107,10 @@ struct Step {
   setpgid(0, 0);
   TellPid(environment);
   if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) fail("--cwd");
-  if (user != nullptr && (initgroups(user->pw_name, user->pw_gid) != 0 ||
-                          setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) {
-    fail("--user");
+  if (options.identity.has_value()) {
+    if (!SetIds(*options.identity)) fail("--user");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // setresuid(2) clears it
   }
-  if (user != nullptr) prctl(PR_SET_PDEATHSIG, SIGKILL);  // setuid(2) clears it
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -135,24 +132,17 @@ struct Step {
 }  // namespace
 
 absl::StatusOr<Child> Child::Start(const ChildOptions& options) {
-  const passwd* user = nullptr;
-  if (!options.user.empty()) {
-    user = getpwnam(options.user.c_str());
-    if (user == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat("--user=", options.user, ": no such user"));
-    }
-  }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return absl::UnavailableError("no pipe for the program");
   const Fd ours(ends[0]);
   Fd theirs(ends[1]);
-  const std::vector<std::string> variables = Environment(options, user);
+  const std::vector<std::string> variables = Environment(options);
   const std::vector<char*> argv = Pointers(options.program.argv);
   const std::vector<char*> environment = Pointers(variables);
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return absl::UnavailableError(absl::StrCat("no process: ", strerror(errno)));
-  if (pid == 0) Become(options, user, parent, theirs.get(), argv.data(), environment.data());
+  if (pid == 0) Become(options, parent, theirs.get(), argv.data(), environment.data());
   theirs.Reset();
   Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   UC_CHECK(pidfd.valid());

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/base/fd.h"
+#include "core/base/identity.h"
 #include "core/exec/program.h"
 
 namespace uc::exec {
@@ -20,7 +21,7 @@ struct ChildOptions {
   Program program;
   std::string directory;                 // empty: where we are
   std::vector<std::string> environment;  // "KEY=VALUE"; wins over what we have
-  std::string user;                      // empty: as we are
+  std::optional<Identity> identity;      // nullopt: as we are
   // What it inherits besides the standard streams. Listening sockets, told as sd_listen_fds(3) wants it.
   std::vector<int> listeners;
   int node_channel = -1;  // told in NODE_CHANNEL_FD

@@ -4,11 +4,13 @@
 
 #include <signal.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/base/identity.h"
 #include "core/exec/program.h"
 #include "core/net/address.h"
 
@@ -29,7 +31,7 @@ struct LaunchOptions {
   ProgramOptions program;
   std::string name;                      // of the cluster
   std::vector<std::string> environment;  // "KEY=VALUE", besides what we have ourselves
-  std::string user;                      // to run it as; empty: as we are
+  std::optional<Identity> identity;      // what the program becomes; nullopt: as we are
   std::vector<net::Address> addresses;   // of --listen; empty: its own count
   int backlog = 4096;                    // with LISTEN_FDS
   ReadyWhen ready = ReadyWhen::kListens;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -43,8 +42,7 @@ namespace {
 constexpr absl::Duration kStartLook = absl::Milliseconds(20);
 
 uid_t UserOf(const LaunchOptions& options) {
-  const passwd* const user = options.user.empty() ? nullptr : getpwnam(options.user.c_str());
-  return user != nullptr ? user->pw_uid : geteuid();
+  return options.identity.has_value() ? options.identity->uid : geteuid();
 }
 
 class Launcher {
@@ -214,7 +212,7 @@ absl::Status Launcher::StartProgram() {
   child.program = program_;
   child.directory = options_.program.directory;
   child.environment = EnvironmentOf(Place(library));
-  child.user = options_.user;
+  child.identity = options_.identity;
   if (!preload()) {
     child.listeners = listeners_->descriptors();
     child.listeners.resize(listeners_->cluster_size());

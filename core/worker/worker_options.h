@@ -3,10 +3,13 @@
 #define CORE_WORKER_WORKER_OPTIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "core/app/path.h"
+#include "core/base/identity.h"
 #include "core/http/parser.h"
 #include "core/net/address.h"
 
@@ -15,7 +18,10 @@ namespace uc::worker {
 struct WorkerOptions {
   std::string app;  // "hello", "echo", "static", "./libmyapp.so"
   std::vector<std::string>
-      app_arguments;                    // "static" + DIR; for a shared object: what stood after it
+      app_arguments;  // "static" + DIR; for a shared object: what stood after it
+  app::Dotfiles dotfiles = app::Dotfiles::kHidden;  // of "static"
+  std::optional<Identity>
+      identity;  // what it becomes before the app is loaded; nullopt: as the coordinator
   std::vector<net::Address> addresses;  // at least one
   int backlog = 4096;
 

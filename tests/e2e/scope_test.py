@@ -43,17 +43,17 @@ class Listen(unittest.TestCase):
         for scope in ("lo", "1"):
             with Cluster("hello", "-i", "2", listen="[fe80::1%%%s]:24210" % scope) as cluster:
                 self.assertEqual(cluster.addresses, ["[fe80::1%lo]:24210"])
-                self.assertEqual(self.get(24210), "hello\n")
+                self.assertEqual(self.get(24210), "Hello from uring-cluster\n")
                 cluster.ok("reload", cluster.name)
                 cluster.ok("scale", cluster.name, "3")
-                self.assertEqual(self.get(24210), "hello\n")
+                self.assertEqual(self.get(24210), "Hello from uring-cluster\n")
 
     def test_the_next_coordinator_knows_the_address_again(self):
         with Cluster("hello", "-i", "1", listen="[fe80::1%lo]:24211") as cluster:
             cluster.process.kill()
             cluster.process.wait()
             with Cluster("hello", listen="[fe80::1%1]:24211", base=cluster.base) as heir:
-                self.assertEqual(self.get(24211), "hello\n")
+                self.assertEqual(self.get(24211), "Hello from uring-cluster\n")
                 heir.ok("reload", heir.name)
 
     def test_what_a_program_binds(self):

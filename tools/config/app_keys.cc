@@ -26,6 +26,7 @@ const std::map<std::string, std::string>& Synonyms() {
       {"err_file", "error_file"},
       {"combine_logs", "merge_logs"},
       {"uid", "user"},
+      {"gid", "group"},
       {"cron", "cron_restart"},
       {"backoff_restart_delay", "exp_backoff_restart_delay"},
   };
