@@ -110,9 +110,10 @@ absl::StatusOr<DocumentRoot> DocumentRoot::Open(const std::string& directory) {
   open_how how = {};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH;
-  const Fd probe(static_cast<int>(syscall(SYS_openat2, root.get(), ".", &how, sizeof(how))));
+  Fd probe(static_cast<int>(syscall(SYS_openat2, root.get(), ".", &how, sizeof(how))));
   // ENOSYS before Linux 5.6; old seccomp profiles answer EPERM to calls that they do not know.
   const bool refused = !probe.valid() && (errno == ENOSYS || errno == EPERM);
+  probe.Reset();
   return DocumentRoot(std::move(root), OwnDescriptors(),
                       refused ? Resolution::kWalk : Resolution::kBeneath);
 }
