@@ -151,7 +151,8 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   if (http) listen.defer_accept_seconds = kDeferAcceptSeconds;
   Fd signals = link::TakeSignals();  // they come through the ring
   Fd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!signals.valid() || !wake.valid()) {
+  const bool room = wake.Duplicate().valid();  // the app may have left none for a connection
+  if (!signals.valid() || !wake.valid() || !room) {
     return absl::ResourceExhaustedError("no file descriptors left for a worker; raise ulimit -n");
   }
   const std::string ring_text = (*ring)->description();
