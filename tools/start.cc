@@ -238,6 +238,11 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
       !status.ok()) {
     return status;
   }
+  if (absl::Status status =
+          CheckRange("--body-memory", request.body_memory, 1 << 16, int64_t{1} << 40);
+      !status.ok()) {
+    return status;
+  }
   worker::WorkerOptions options;
   options.app = request.app;
   options.app_arguments = request.app_arguments;
@@ -261,6 +266,7 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   options.idle_timeout = request.idle_timeout;
   options.request_timeout = request.request_timeout;
   options.connections_max = static_cast<uint32_t>(request.connections_max);
+  options.body_memory = static_cast<size_t>(request.body_memory);
   options.heartbeat_period = HeartbeatPeriod(request.hang_timeout);
   options.cpu_affinity = request.cpu_affinity;
   return options;

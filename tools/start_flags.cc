@@ -5,6 +5,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "tools/byte_size.h"
 #include "tools/logs/log_flags.h"
 #include "tools/restart_flags.h"
 #include "tools/start_others.h"
@@ -54,6 +55,8 @@ ABSL_FLAG(bool, shutdown_with_message, false,
 ABSL_FLAG(std::string, kill_signal, "SIGINT", "asks a program to leave");
 ABSL_FLAG(int64_t, backlog, 4096, "length of each accept queue");
 ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
+ABSL_FLAG(uc::tools::ByteSizeFlag, body_memory, {256 << 20},
+          "a size is expected, such as 256M: what a worker holds of request bodies, all together");
 ABSL_FLAG(uc::tools::DurationFlag, header_timeout, {absl::Seconds(10)},
           "for a request's head, from its first byte; then 408");
 ABSL_FLAG(uc::tools::DurationFlag, body_timeout, {absl::Seconds(30)},
@@ -123,6 +126,7 @@ FlagSet StartFlags() {
                    "probe",
                    "backlog",
                    "max_connections",
+                   "body_memory",
                    "header_timeout",
                    "body_timeout",
                    "idle_timeout",
@@ -166,6 +170,7 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_di
   request.logs = ReadLogFlags();
   request.backlog = absl::GetFlag(FLAGS_backlog);
   request.connections_max = absl::GetFlag(FLAGS_max_connections);
+  request.body_memory = absl::GetFlag(FLAGS_body_memory).value;
   request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;
   request.kill_timeout = absl::GetFlag(FLAGS_kill_timeout).value;
   request.hang_timeout = absl::GetFlag(FLAGS_hang_timeout).value;

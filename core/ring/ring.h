@@ -80,8 +80,8 @@ class Ring {
   // Submits and waits until there is at least one completion; EINTR returns with none.
   // Ends the process on errors that say that the ring itself is broken.
   void Turn();
-  // The same, and returns with none when `wait` is over. Costs a few percent more than Turn(): for
-  // who has something to do at a time (the load generator), not for servers.
+  // The same, and returns with none when `wait` is over; 0: does not wait. A wait costs a few percent more than
+  // Turn(): for who has something to do at a time (the load generator), not for servers.
   void TurnFor(absl::Duration wait);
 
   // Takes completions one by one, in order: while (ring.Next(&completion)) ...; after handling one

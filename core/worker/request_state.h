@@ -17,6 +17,7 @@
 
 #include "core/app/app.h"
 #include "core/http/parser.h"
+#include "core/worker/body_memory.h"
 
 namespace uc::worker {
 
@@ -28,6 +29,9 @@ struct RequestState {
     on_body = nullptr;
     on_writable = nullptr;
     abort = nullptr;
+    DropBody();
+  }
+  void DropBody() {
     if (body.capacity() > kBodyBytesKept) {
       std::string().swap(body);
     } else {
@@ -39,6 +43,7 @@ struct RequestState {
   app::Request request;
   std::vector<app::Header> headers;
   std::string body;
+  BodyClaim claim;          // of the memory for `body`
   uint64_t body_bytes = 0;  // received of the present body
   uint64_t promised = 0;    // of a streamed response with a length: bytes still to come
   std::function<void(app::Exchange&, std::string_view, bool)> on_body;

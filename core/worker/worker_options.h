@@ -31,6 +31,7 @@ struct WorkerOptions {
 
   uint32_t connections_max = 0;  // 0: what RLIMIT_NOFILE allows, less a reserve
   http::ParserLimits parser;
+  size_t body_memory = 256 << 20;        // of the bodies that are held whole, all together
   size_t output_bytes_max = 256 * 1024;  // queued per connection before Write() says false
   bool cpu_affinity = false;             // pinned to its slot's core
   absl::Duration heartbeat_period = absl::Milliseconds(500);
