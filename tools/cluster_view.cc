@@ -115,7 +115,9 @@ Json ClusterJson(const ClusterView& view) {
                      {"restarts", slot.restarts},
                      {"quick_deaths", slot.quick_deaths},
                      {"next_spawn_in_ms", slot.next_spawn_in_ms},
-                     {"condition", slot.condition}});
+                     {"condition", slot.condition},
+                     {"last_failure", slot.failure},
+                     {"last_failure_seconds", slot.failed_seconds}});
   }
   Json workers = Json::array();
   for (const WorkerView& worker : view.workers) workers.push_back(WorkerJson(worker));
@@ -288,7 +290,9 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
          next_ns == 0
              ? 0
              : std::max<int64_t>(0, absl::ToInt64Milliseconds(MonotonicTime(next_ns) - now)),
-         ConditionName(row.condition.load(std::memory_order_relaxed))});
+         ConditionName(row.condition.load(std::memory_order_relaxed)),
+         text(row.failure, sizeof(row.failure)),
+         Seconds(now, row.failed_ns.load(std::memory_order_relaxed))});
   }
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
     const uint32_t state = layout.workers[row].state.load(std::memory_order_acquire);
@@ -321,7 +325,15 @@ std::string ToTable(const std::vector<ClusterView>& views) {
                         absl::StrJoin(view.addresses, " ")});
     AppendWorkers(view, &workers);
   }
-  return absl::StrCat(Aligned(clusters), "\n", Aligned(workers));
+  std::string failures;  // of slots that do not serve
+  for (const ClusterView& view : views) {
+    for (const SlotView& slot : view.slots) {
+      if (slot.live || slot.failure.empty()) continue;
+      absl::StrAppend(&failures, view.name, " slot ", slot.slot, ": ", slot.failure, "\n");
+    }
+  }
+  return absl::StrCat(Aligned(clusters), "\n", Aligned(workers), failures.empty() ? "" : "\n",
+                      failures);
 }
 
 std::string ToText(const ClusterView& view) {
@@ -354,9 +366,11 @@ std::string ToText(const ClusterView& view) {
   }
   std::string text = Aligned(facts);
   for (const SlotView& slot : view.slots) {
-    if (slot.next_spawn_in_ms == 0 && slot.live) continue;
+    if (slot.next_spawn_in_ms == 0 && slot.live && slot.failure.empty()) continue;
     absl::StrAppend(&text, "slot ", slot.slot, slot.live ? " is live" : " is not live");
-    if (slot.condition == "stopped") {
+    if (slot.next_spawn_in_ms == 0 && slot.live) {
+      // Only its past is worth a line.
+    } else if (slot.condition == "stopped") {
       absl::StrAppend(&text, ", stopped until restart, reload or scale");
     } else {
       absl::StrAppend(&text, ", ", slot.condition == "errored" ? "errored, " : "",
@@ -365,6 +379,9 @@ std::string ToText(const ClusterView& view) {
     }
     if (slot.stand_in != 0) {
       absl::StrAppend(&text, "; generation ", slot.stand_in, " accepts for it");
+    }
+    if (!slot.failure.empty()) {
+      absl::StrAppend(&text, "; last failure ", Age(slot.failed_seconds), " ago: ", slot.failure);
     }
     absl::StrAppend(&text, "\n");
   }

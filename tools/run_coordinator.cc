@@ -108,28 +108,37 @@ class RecordWriter {
 };
 
 // Where nobody sees what the workers say: the place to look, if they said anything.
-std::string LastWords(const ClusterRecord& record) {
+std::string LastWords(const ClusterRecord& record, uint32_t slot) {
   if (!record.captured || record.logs.error_file.empty()) return "";
-  const std::string path = PathOf(record.logs, Stream::kErr, 0);
+  const std::string path = PathOf(record.logs, Stream::kErr, slot);
   struct stat file;
   if (stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode) || file.st_size == 0) return "";
   return absl::StrCat("; what it said is in ", path);
 }
 
-int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Verdict* verdict) {
+// A start that is over, told to who waits for it.
+void Tell(const coordinator::StartReport& report, const ClusterRecord& record,
+          Incomplete incomplete, Verdict& verdict) {
+  if (report.whole) return verdict.Say(kExitDone, report.line);
+  verdict.Say(incomplete == Incomplete::kAllowed ? kExitDone : kExitFailed,
+              absl::StrCat(report.line, LastWords(record, report.failed), "; the cluster goes on"));
+}
+
+int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Incomplete incomplete,
+        Verdict* verdict) {
   SetLogIdentity("coordinator");
   RecordWriter writer(options.directory, record);
   options.on_begun = [&writer] { writer.Begin(); };
-  options.on_ready = [&writer, verdict](absl::string_view line) {
+  options.on_started = [&](const coordinator::StartReport& report) {
     writer.SetReady();
-    if (verdict != nullptr) verdict->Say(kExitDone, line);
+    if (verdict != nullptr) Tell(report, record, incomplete, *verdict);
   };
   const absl::StatusOr<coordinator::Ending> ending = coordinator::RunCoordinator(options);
   writer.End();
   const int exit_code = ending.ok() ? ending->exit_code : kExitOperator;
   if (exit_code == kExitDone) return exit_code;
   const std::string text =
-      ending.ok() ? absl::StrCat(ending->text, verdict != nullptr ? LastWords(record) : "")
+      ending.ok() ? absl::StrCat(ending->text, verdict != nullptr ? LastWords(record, 0) : "")
                   : std::string(ending.status().message());
   if (verdict != nullptr) verdict->Say(exit_code, text);
   PrintError(text);
@@ -139,10 +148,11 @@ int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Ve
 }  // namespace
 
 int RunHere(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
-  return Run(options, record, nullptr);
+  return Run(options, record, Incomplete::kAllowed, nullptr);
 }
 
-int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
+int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record,
+              Incomplete incomplete) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     PrintError(absl::StrCat("pipe: ", strerror(errno)));
@@ -164,7 +174,7 @@ int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecor
     verdict.Say(kExitOperator, status.message());
     return kExitOperator;
   }
-  return Run(options, record, &verdict);
+  return Run(options, record, incomplete, &verdict);
 }
 
 }  // namespace uc::tools

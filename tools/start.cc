@@ -294,7 +294,10 @@ int RunStart(const StartRequest& request) {
   }
   // The program before this one has become a daemon and opened the log already.
   if (coordinator::IsUpgraded()) return RunHere(*options, *record);
-  if (request.daemon) return RunBehind(*options, *record);
+  if (request.daemon) {
+    return RunBehind(*options, *record,
+                     request.allow_partial ? Incomplete::kAllowed : Incomplete::kFails);
+  }
   if (!request.log_file.empty()) {
     const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!log.valid()) {

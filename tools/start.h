@@ -26,6 +26,7 @@ struct StartRequest {
   std::string name;                 // empty: from the app
   std::string base_directory;       // the cluster lives in BASE/NAME
   bool daemon = false;
+  bool allow_partial = false;
   LogRequest logs;       // of the workers' output
   std::string log_file;  // empty: BASE/NAME/log with --daemon, else stderr stays as it is
   int64_t backlog = 4096;

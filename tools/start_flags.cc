@@ -15,6 +15,8 @@ ABSL_FLAG(int64_t, workers, 0, "worker processes; 0 = as many as cores that may 
 ABSL_FLAG(int64_t, i, 0, "short for --workers");
 ABSL_FLAG(std::string, name, "", "name of the cluster (default: from the app)");
 ABSL_FLAG(bool, daemon, false, "go to the background; returns when the cluster serves");
+ABSL_FLAG(bool, allow_partial, false,
+          "--daemon: a start after which some slots do not serve is no failure");
 ABSL_FLAG(std::string, log_file, "", "where the log goes (default: stderr; with --daemon a file)");
 ABSL_FLAG(uc::tools::DurationFlag, listen_timeout, {absl::Seconds(10)},
           "a worker that is not ready by then is killed; in a roll it aborts the roll");
@@ -110,6 +112,7 @@ FlagSet StartFlags() {
                    "i",
                    "name",
                    "daemon",
+                   "allow_partial",
                    "log_file",
                    "listen_timeout",
                    "kill_timeout",
@@ -162,6 +165,7 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_di
   request.name = absl::GetFlag(FLAGS_name);
   request.base_directory = std::move(base_directory);
   request.daemon = absl::GetFlag(FLAGS_daemon);
+  request.allow_partial = absl::GetFlag(FLAGS_allow_partial);
   request.log_file = absl::GetFlag(FLAGS_log_file);
   request.logs = ReadLogFlags();
   request.backlog = absl::GetFlag(FLAGS_backlog);

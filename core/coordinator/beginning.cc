@@ -1,7 +1,6 @@
 #include "core/coordinator/beginning.h"
 
 #include <poll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/mode.h"
 #include "core/coordinator/reply.h"
+#include "core/coordinator/ring_allotment.h"
 #include "core/net/listener.h"
 #include "core/net/steering.h"
 
@@ -32,8 +32,6 @@ constexpr absl::Duration kDyingRingPatience = absl::Milliseconds(250);
 constexpr int kProbePeriodMs = 5;
 constexpr absl::Duration kRetireGrace = absl::Seconds(1);
 constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
-constexpr rlim_t kDescriptorReserve =
-    32;  // standard streams, control, scoreboard, replies, /proc reads
 
 // Nobody else has them.
 absl::Status ProbeAddresses(const std::vector<net::Address>& addresses) {
@@ -135,20 +133,6 @@ std::vector<Fd> TakeSteering(std::vector<FormerWorker>& workers, const UpgradeSt
 
 }  // namespace
 
-absl::Status CheckDescriptors(const CoordinatorOptions& options) {
-  rlimit limit;
-  UC_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-  // A slot costs the coordinator its listeners; a worker its link, pidfd, inbox and, if captured, two FIFOs.
-  const rlim_t per_worker = options.scribe_arguments.empty() ? 3 : 5;
-  const rlim_t needed =
-      kDescriptorReserve + options.supervisor.workers * (options.addresses.size() + per_worker) + 3;
-  if (limit.rlim_cur >= needed) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("too few file descriptors: ", options.supervisor.workers, " workers need ",
-                   needed, " in the coordinator, the limit is ", limit.rlim_cur,
-                   "; raise it (ulimit -n, LimitNOFILE=) or take fewer workers"));
-}
-
 absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOptions& options,
                                                            const scoreboard::Header& header) {
   const std::string text(scoreboard::GetText(header.addresses, sizeof(header.addresses)));
@@ -175,6 +159,10 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
 }
 
 absl::Status Beginning::Afresh(const RunDirectory& directory) {
+  if (!options_.program) {
+    absl::Status status = CheckLockedMemory(options_.supervisor.workers);
+    if (!status.ok()) return status;
+  }
   if (absl::Status status = ProbeAddresses(options_.addresses); !status.ok()) return status;
   std::vector<net::Address> addresses;
   absl::StatusOr<std::vector<Fd>> claims =

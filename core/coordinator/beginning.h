@@ -24,9 +24,6 @@
 
 namespace uc::coordinator {
 
-// FailedPrecondition: the limit of descriptors is too low for so many workers.
-absl::Status CheckDescriptors(const CoordinatorOptions& options);
-
 // Where the workers that are found listen, if that is what was asked for; else FailedPrecondition.
 absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOptions& options,
                                                            const scoreboard::Header& header);

@@ -46,6 +46,7 @@ absl::StatusOr<WorkerProcess> GiveBirth(const CoordinatorOptions& options, const
   assign.generation = id.generation;
   assign.row = *row;
   assign.entry = ToLink(birth.entry);
+  assign.ring_entries = birth.ring_entries;
   for (const net::Address& address : birth.addresses)
     assign.addresses.push_back(address.ToString());
   std::vector<int> descriptors = {board.fd().get(), inbox->first.fd(), inbox->second.fd(),

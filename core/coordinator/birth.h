@@ -5,6 +5,7 @@
 #ifndef CORE_COORDINATOR_BIRTH_H_
 #define CORE_COORDINATOR_BIRTH_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,6 +21,7 @@ namespace uc::coordinator {
 struct Birth {
   policy::WorkerId id;
   policy::Entry entry = policy::Entry::kAtOnce;
+  uint32_t ring_entries = 0;            // of a native worker's ring (core/ring/ring_size.h)
   std::vector<net::Address> addresses;  // those of --listen
   std::vector<int> steering;            // borrowed; empty: there is no steering
   std::vector<int> listeners;           // of its slot, borrowed; empty: it binds them itself

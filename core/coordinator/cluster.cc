@@ -17,8 +17,10 @@
 #include "core/base/log.h"
 #include "core/base/start_pages.h"
 #include "core/coordinator/birth.h"
+#include "core/coordinator/descriptor_bound.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
+#include "core/coordinator/start_report.h"
 #include "core/policy/crew.h"
 #include "core/policy/rebalance.h"
 
@@ -73,6 +75,7 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
                  options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
       spread_(std::move(mode), options.cpu_affinity ? Spread::Cores::kPinned : Spread::Cores::kAny,
               listeners_),
+      rings_(options.program ? RingAllotment::Workers::kProgram : RingAllotment::Workers::kNative),
       health_watch_(options.health, options.program ? HealthWatch::Workers::kProgram
                                                     : HealthWatch::Workers::kNative),
       recycle_watch_(options.recycle) {
@@ -124,12 +127,20 @@ void Cluster::Handle(absl::Time now, policy::Event event) {
   }
   if (!stopping && supervisor_.stopping()) NotifyService("STOPPING=1");
   Publish(now, supervisor_, options_.supervisor.restarts, processes_, board_.layout());
-  AnnounceWhenReady();
+  AnnounceStart();
 }
 
 void Cluster::Give(absl::Time now, const policy::Command& command, Reply reply) {
   const policy::CommandId id = asked_.Add(command, std::move(reply));
-  Handle(now, policy::CommandGiven{id, command});
+  std::vector<policy::WorkersBound> bounds;
+  if (std::holds_alternative<policy::Scale>(command)) bounds = Bounds();
+  Handle(now, policy::CommandGiven{id, command, std::move(bounds)});
+}
+
+std::vector<policy::WorkersBound> Cluster::Bounds() {
+  std::vector<policy::WorkersBound> bounds = {DescriptorBound(options_, AllAddresses().size())};
+  if (const auto bound = rings_.Bound(supervisor_.slots(), processes_)) bounds.push_back(*bound);
+  return bounds;
 }
 
 // --- What workers say and do ---
@@ -287,10 +298,14 @@ void Cluster::CarryOut(const policy::Action& action) {
 }
 
 void Cluster::CarryOut(const policy::Spawn& spawn) {
-  const Birth birth = {spawn.worker, spawn.entry, addresses_, spread_.descriptors(),
-                       listeners_.DescriptorsOf(spawn.worker.slot)};
+  const uint32_t entries =
+      rings_.EntriesFor(supervisor_.workers_wanted(), supervisor_.slots(), processes_);
+  const Birth birth = {
+      spawn.worker, spawn.entry,           entries,
+      addresses_,   spread_.descriptors(), listeners_.DescriptorsOf(spawn.worker.slot)};
   absl::StatusOr<WorkerProcess> process = GiveBirth(options_, birth, board_, output_);
   if (process.ok()) {
+    process->ring_entries = entries;
     AddProcess(*std::move(process));
     return;
   }
@@ -460,29 +475,24 @@ WorkerProcess* Cluster::Find(policy::WorkerId id) {
   return found == processes_.end() ? nullptr : &found->second;
 }
 
-void Cluster::AnnounceWhenReady() {
-  if (announced_) return;
-  const auto serving = [](const policy::Slot& slot) {
-    return policy::Serves(slot) || slot.stopped_by.has_value();
-  };
+void Cluster::AnnounceStart() {
+  if (!start_ended_.has_value()) return;
   const auto slots = supervisor_.slots();
-  if (slots.size() != supervisor_.workers_wanted() ||
-      !std::all_of(slots.begin(), slots.end(), serving)) {
-    return;
+  // A service that nobody serves is not ready, unless its workers have ended as they may.
+  if (!service_told_ &&
+      (start_ended_->failures.empty() || std::any_of(slots.begin(), slots.end(), policy::Serves))) {
+    service_told_ = true;
+    NotifyService("READY=1");
   }
+  if (announced_) return;
   announced_ = true;
-  const std::vector<net::Address> addresses = AllAddresses();
-  const std::string line = absl::StrCat(
-      "cluster ", options_.name, " is ready: ", slots.size(),
-      slots.size() == 1 ? " worker" : " workers", " on ",
-      addresses.empty()
-          ? "no address"
-          : absl::StrJoin(addresses, ", ", [](std::string* out, const net::Address& address) {
-              out->append(address.ToString());
-            }));
-  LogInfo(line);
-  NotifyService("READY=1");
-  if (options_.on_ready) options_.on_ready(line);
+  StartReport report = ToReport(options_.name, *start_ended_, AllAddresses());
+  const auto failed = std::find_if(slots.begin(), slots.end(), [](const policy::Slot& slot) {
+    return slot.wanted && !policy::Serves(slot) && !slot.failure.empty();
+  });
+  if (!report.whole && failed != slots.end()) report.failed = failed->index;
+  Log(report.whole ? Severity::kInfo : Severity::kWarning, report.line);
+  if (options_.on_started) options_.on_started(report);
 }
 
 void Cluster::ReopenLogFiles() {

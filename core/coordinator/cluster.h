@@ -22,6 +22,7 @@
 #include "core/coordinator/publish.h"
 #include "core/coordinator/recycle_watch.h"
 #include "core/coordinator/reply.h"
+#include "core/coordinator/ring_allotment.h"
 #include "core/coordinator/self_probe.h"
 #include "core/coordinator/spread.h"
 #include "core/coordinator/upgrade.h"
@@ -101,6 +102,7 @@ class Cluster {
   void CarryOut(const policy::Acknowledge& acknowledge) { asked_.Answer(acknowledge); }
   void CarryOut(const policy::ReopenLogFiles&) { ReopenLogFiles(); }
   void CarryOut(const policy::Upgrade& upgrade);
+  void CarryOut(const policy::StartEnded& ended) { start_ended_ = ended; }
   void CarryOut(const policy::Report& report);
   void CarryOut(const policy::Finish& finish) { finish_ = finish; }
 
@@ -118,7 +120,10 @@ class Cluster {
   void KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
                      std::vector<Fd> listeners);
   WorkerProcess* Find(policy::WorkerId id);
-  void AnnounceWhenReady();
+  // How many workers the machine carries now.
+  std::vector<policy::WorkersBound> Bounds();
+  // What came of the start, to the log, to `on_started` and to the service manager.
+  void AnnounceStart();
 
   const CoordinatorOptions& options_;
   const std::vector<net::Address> addresses_;
@@ -135,6 +140,7 @@ class Cluster {
   std::optional<Rehearsal> rehearsal_;
   absl::Time rehearsal_deadline_ = absl::InfiniteFuture();
   policy::CommandId upgrade_command_ = 0;
+  RingAllotment rings_;
   HealthWatch health_watch_;
   RecycleWatch recycle_watch_;
 
@@ -142,7 +148,9 @@ class Cluster {
 
   std::deque<policy::Event> events_;
   absl::Time quiet_since_ = absl::InfiniteFuture();
+  std::optional<policy::StartEnded> start_ended_;
   bool announced_ = false;
+  bool service_told_ = false;  // READY=1
   std::optional<policy::Finish> finish_;
 };
 

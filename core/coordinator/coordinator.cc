@@ -21,6 +21,8 @@
 #include "core/coordinator/beginning.h"
 #include "core/coordinator/cluster.h"
 #include "core/coordinator/control_pipe.h"
+#include "core/coordinator/descriptor_bound.h"
+#include "core/coordinator/descriptor_reserve.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/process_watch.h"
 #include "core/coordinator/roll_trigger.h"
@@ -32,6 +34,8 @@ namespace {
 
 constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
                             SIGQUIT, SIGTERM, SIGINT, SIGCHLD};
+
+constexpr size_t kReserve = 4;  // descriptors for replies
 
 absl::StatusOr<Fd> BlockSignals() {
   sigset_t set;
@@ -73,12 +77,13 @@ std::optional<policy::Command> ToCommand(int signal, bool stopping) {
 class Coordinator {
  public:
   Coordinator(const CoordinatorOptions& options, RunDirectory& directory, Cluster& cluster,
-              RollTrigger trigger, Fd signals)
+              RollTrigger trigger, Fd signals, DescriptorReserve reserve)
       : options_(options),
         directory_(directory),
         cluster_(cluster),
         trigger_(std::move(trigger)),
         signals_(std::move(signals)),
+        reserve_(std::move(reserve)),
         pipe_(directory.control().get()) {}
 
   policy::Finish Run() {
@@ -119,6 +124,7 @@ class Coordinator {
     if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
     RollIfDue(now);
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
+    reserve_.Refill();
   }
 
   void OnReadable(absl::Time now, const Watched& watched) {
@@ -230,15 +236,24 @@ class Coordinator {
     int overlong = 0;
     const std::vector<std::string> lines = pipe_.ReadLines(&overlong);
     for (const std::string& line : lines) {
+      reserve_.Refill();
       std::string ticket;
       const absl::StatusOr<policy::CommandLine> command = policy::ParseCommandLine(line, &ticket);
-      Reply reply = ticket.empty() ? Reply() : Reply::Open(directory_.reply_path(ticket));
+      Reply reply = ticket.empty() ? Reply() : Reply::Open(directory_.reply_path(ticket), reserve_);
       if (!ticket.empty() && !reply.open())
         Complain(now, "nobody can be answered at a given ticket");
       reply.Accepted();
       if (!command.ok()) {
         reply.End(policy::Outcome::kRefused, command.status().message());
         Complain(now, command.status().message());
+        continue;
+      }
+      // The last one of the reserve does not wait for an outcome: the next command needs it. A stop is always given.
+      if (reserve_.empty() && !std::holds_alternative<policy::Stop>(command->command)) {
+        reply.End(
+            policy::Outcome::kRefused,
+            "no file descriptor is left to wait for the outcome of one more command; try again "
+            "when the others have ended, or raise ulimit -n");
         continue;
       }
       cluster_.Give(now, command->command, std::move(reply));
@@ -262,6 +277,7 @@ class Coordinator {
   Cluster& cluster_;
   RollTrigger trigger_;
   Fd signals_;
+  DescriptorReserve reserve_;
   ControlPipe pipe_;
   std::vector<pollfd> polled_;  // first those of `watched_`, then listeners, while nothing happens
   std::vector<Watched> watched_;
@@ -273,6 +289,7 @@ class Coordinator {
 
 absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
   if (absl::Status status = CheckDescriptors(options); !status.ok()) return status;
+  DescriptorReserve reserve(kReserve);
   const absl::StatusOr<std::optional<UpgradeState>> upgrade = TakeUpgradeState();
   if (!upgrade.ok()) return upgrade.status();
   const UpgradeState* const former = upgrade->has_value() ? &**upgrade : nullptr;
@@ -307,9 +324,10 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
     directory->Remove();
     return status;
   }
-  const policy::Finish finish = Coordinator(beginning.options(), *directory, beginning.cluster(),
-                                            *std::move(trigger), *std::move(signals))
-                                    .Run();
+  const policy::Finish finish =
+      Coordinator(beginning.options(), *directory, beginning.cluster(), *std::move(trigger),
+                  *std::move(signals), std::move(reserve))
+          .Run();
   beginning.cluster().output().End();
   directory->Remove();
   return Ending{finish.exit_code, finish.text};

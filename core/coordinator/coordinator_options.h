@@ -13,6 +13,7 @@
 #include "core/coordinator/mode.h"
 #include "core/coordinator/recycle_watch.h"
 #include "core/coordinator/self_probe.h"
+#include "core/coordinator/start_report.h"
 #include "core/net/address.h"
 #include "core/net/listener.h"
 #include "core/policy/cron.h"
@@ -58,8 +59,8 @@ struct CoordinatorOptions {
 
   // Called once, when the run directory is ours.
   std::function<void()> on_begun;
-  // Called once, when all first workers serve, with a line for the operator.
-  std::function<void(absl::string_view line)> on_ready;
+  // Called once, when the start is over.
+  std::function<void(const StartReport& report)> on_started;
 };
 
 }  // namespace uc::coordinator

@@ -1,6 +1,7 @@
 #include "core/coordinator/publish.h"
 
 #include "core/base/clock.h"
+#include "core/scoreboard/scoreboard.h"
 
 namespace uc::coordinator {
 namespace {
@@ -44,6 +45,11 @@ void PublishSlot(absl::Time now, const policy::Slot& slot, const policy::Restart
   row.restarts.store(slot.restart_count, std::memory_order_relaxed);
   row.quick_deaths.store(slot.restarts.quick_deaths(), std::memory_order_relaxed);
   row.condition.store(static_cast<uint32_t>(ConditionOf(slot, restarts)),
+                      std::memory_order_relaxed);
+  if (scoreboard::GetText(row.failure, sizeof(row.failure)) != slot.failure) {
+    scoreboard::SetText(row.failure, sizeof(row.failure), slot.failure);
+  }
+  row.failed_ns.store(slot.failure.empty() ? 0 : absl::ToUnixNanos(slot.failed_at),
                       std::memory_order_relaxed);
   const bool waiting = !slot.incumbent.has_value() && slot.spawn_at > now;
   row.next_spawn_ns.store(waiting ? absl::ToUnixNanos(slot.spawn_at) : 0,

@@ -9,6 +9,7 @@ namespace uc::policy {
 
 void Supervisor::State::Inherit(const Legacy& legacy) {
   ever_ready = complete_once = true;
+  start->end_at = now + options.listen_timeout;
   wanted = std::clamp(legacy.workers_wanted, 1u, options.workers_max);
   for (SlotIndex index = 0; index < wanted; ++index) crew.FindOrAdd(index);
   std::vector<Legacy::Found> workers = legacy.workers;

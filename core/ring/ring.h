@@ -60,7 +60,8 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
   ~Ring();
 
-  // What was obtained, for the log: "DEFER_TASKRUN, incremental receive buffers 8 x 64 KiB".
+  // What was obtained, for the log: "DEFER_TASKRUN, 1024 entries, incremental receive
+  // buffers 8 x 64 KiB".
   const std::string& description() const { return description_; }
 
   // Submissions. Each is queued and handed to the kernel by the next Turn() (or at once when the

@@ -19,7 +19,7 @@
 namespace uc::scoreboard {
 
 inline constexpr uint64_t kMagic = 0x64726f6273637275;  // "urcsbord"
-inline constexpr uint32_t kLayoutVersion = 3;
+inline constexpr uint32_t kLayoutVersion = 4;
 inline constexpr uint32_t kSlotsMax = 1024;
 inline constexpr uint32_t kWorkerRows = 2 * kSlotsMax;
 inline constexpr uint32_t kDepartedRow = kWorkerRows;
@@ -75,6 +75,7 @@ enum class Condition : uint32_t {
   kStopped = 2,  // its worker has ended for good; nobody is spawned until an operator asks
 };
 
+inline constexpr uint32_t kFailureBytes = 328;
 struct alignas(64) SlotRow {
   std::atomic<uint32_t> wanted;  // 0: the slot does not exist (any more)
   std::atomic<uint32_t> live;
@@ -84,6 +85,8 @@ struct alignas(64) SlotRow {
   std::atomic<uint32_t> quick_deaths;  // in a row
   std::atomic<int64_t> next_spawn_ns;  // CLOCK_MONOTONIC when backing off, else 0
   std::atomic<uint32_t> condition;     // Condition
+  std::atomic<int64_t> failed_ns;      // CLOCK_MONOTONIC of the last failure; 0: none
+  char failure[kFailureBytes];         // NUL-terminated text: why
 };
 
 inline constexpr uint32_t kNameBytes = 64;

@@ -20,6 +20,7 @@
 #include "core/link/first_word.h"
 #include "core/net/bpf_capability.h"
 #include "core/net/listener.h"
+#include "core/ring/ring_size.h"
 #include "core/scoreboard/scoreboard.h"
 #include "core/worker/server.h"
 
@@ -59,6 +60,18 @@ absl::StatusOr<std::vector<Fd>> TakeListeners(const std::vector<net::Address>& a
 bool IsOperatorFault(const absl::Status& status) {
   return !absl::IsResourceExhausted(status) && !absl::IsUnavailable(status) &&
          !absl::IsDeadlineExceeded(status);
+}
+
+// Where others of this user have locked more than the coordinator could know of, a smaller ring than was allotted is
+// better than none.
+absl::StatusOr<std::unique_ptr<ring::Ring>> MakeRing(uint32_t allotted) {
+  const uint32_t most = allotted == 0 ? ring::kRingEntriesMost : allotted;
+  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::WithEntries(most));
+  for (const uint32_t entries : ring::kRingEntries) {
+    if (!absl::IsResourceExhausted(ring.status())) break;
+    if (entries < most) ring = ring::Ring::Create(ring::WithEntries(entries));
+  }
+  return ring;
 }
 
 int Refuse(link::Channel& channel, const absl::Status& status) {
@@ -131,7 +144,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
       TakeListeners(addresses, listen, std::move(first.descriptors), channel);
   if (!listeners.ok()) return listeners.status();
 
-  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::RingOptions{});
+  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = MakeRing(assign.ring_entries);
   if (!ring.ok()) return ring.status();
   Fd signals = link::TakeSignals();  // they come through the ring
   Fd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));

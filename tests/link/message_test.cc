@@ -171,7 +171,7 @@ TEST(MessageTest, FieldsAreLittleEndianBehindVersionAndType) {
 TEST(MessageTest, OtherVersionIsRefusedByItsNumber) {
   for (std::string bytes : {Encode(Ready{}), Encode(Assign{})}) {
     bytes[0] = 2;
-    ExpectRefused(bytes, "version 2, this is 3");
+    ExpectRefused(bytes, "version 2, this is 4");
   }
 }
 

@@ -109,7 +109,9 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                    slots_[a.worker.slot].over = slots_[a.worker.slot].perhaps_over = false;
                    newest = std::max(newest, a.worker.generation);
                    slots_[a.worker.slot].members.push_back(member);
+                   slots_[a.worker.slot].tried = true;
                  },
+                 [&](const policy::StartEnded&) { ++start_tells; },
                  [&](const policy::Probe& a) {
                    if (Member* const member = Known(a.worker)) member->probed = true;
                  },
@@ -158,6 +160,17 @@ void Chronicle::Answered(const policy::Acknowledge& answer) {
   if (reloads_.erase(answer.command) == 1 && answer.outcome != policy::Outcome::kRefused) {
     newest_before_roll = newest;
   }
+}
+
+void Chronicle::Progress(absl::Time now) {
+  size_t progress = static_cast<size_t>(ServingBelow(wanted_));
+  for (auto& [index, story] : slots_) {
+    story.tried = !story.members.empty() || (story.tried && index < wanted_);
+    progress += story.tried && index < wanted_;
+  }
+  if (progress <= start_progress_) return;
+  start_progress_ = progress;
+  start_progress_at = now;
 }
 
 void Chronicle::Wanted(uint32_t wanted) {
@@ -214,6 +227,9 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy) {
     slots_[slot].over = slots_[slot].members.empty();
   }
   wanted_ = legacy.workers_wanted;
+  start_tells = 0;
+  start_progress_ = 0;
+  start_progress_at = now;
   newest_before_roll = newest;
   ever_ready = true;
   stop_given = false;

@@ -51,6 +51,7 @@ struct Story {
   absl::Time last_end = absl::InfinitePast();
   // The last one ended for good: nobody may be spawned unasked. And a weaker one: it may have done so.
   bool over = false;
+  bool tried = false;  // a worker was spawned or found here
   bool perhaps_over = false;
 };
 
@@ -64,6 +65,8 @@ class Chronicle {
   void Wanted(uint32_t wanted);
   // Said before each step's actions: a roll that was asked for is under way.
   void Rolling(bool rolling);
+  // Said after each step, behind Wanted().
+  void Progress(absl::Time now);
   // The coordinator has died; another one found this.
   void Reborn(absl::Time now, const policy::Legacy& legacy);
 
@@ -94,6 +97,9 @@ class Chronicle {
   bool finished = false;
   std::optional<policy::CommandId> upgrade;  // under way
   std::vector<policy::WorkerId> served_before_rebirth;
+  // The end of the start, or of the last take-over: said so often; and when there was progress last.
+  int start_tells = 0;
+  absl::Time start_progress_at = absl::InfinitePast();
   // Of commands that may start workers without back-off.
   absl::Time last_reload_or_restart = absl::InfinitePast();
   absl::Time last_scale = absl::InfinitePast();
@@ -114,6 +120,8 @@ class Chronicle {
   bool rolling_ = false;
   std::map<policy::SlotIndex, Story> slots_;
   uint32_t wanted_ = UINT32_MAX;
+  size_t start_progress_ =
+      0;  // slots that were tried and slots that served at one time, the most so far
   std::set<policy::CommandId> open_;
   std::set<policy::CommandId> reloads_;
 };

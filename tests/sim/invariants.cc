@@ -48,6 +48,7 @@ constexpr ActionRule kActionRules[] = {
     UC_RULE(QuickDeathsBackOff),
     UC_RULE(RecyclesAreDue),
     UC_RULE(WhatEndedForGoodStaysDown),
+    UC_RULE(StartEndsOnceAndIsCounted),
     UC_RULE(NothingComesAfterFinish),
     UC_RULE(FinishIsAskedForOrAFailedBoot),
 };
@@ -71,6 +72,7 @@ constexpr StepRule kStepRules[] = {
     UC_RULE(WantedSlotsAreContiguous),
     UC_RULE(TablesAreTrue),
     UC_RULE(DeadlinesAreAhead),
+    UC_RULE(StartEndsInTime),
     UC_RULE(NoTerminalState),
     UC_RULE(OpenCommandsAreBounded),
 };
@@ -139,6 +141,7 @@ std::string Invariants::Judge(const Moment& moment) {
   std::string broken = JudgeActions(moment);
   if (!broken.empty()) return broken;
   chronicle_.Wanted(moment.view.wanted);
+  chronicle_.Progress(moment.now);
   for (const StepRule& rule : kStepRules) {
     const std::string wrong = rule.holds(moment);
     if (!wrong.empty()) return absl::StrCat(rule.name, ": ", wrong);

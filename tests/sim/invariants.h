@@ -63,6 +63,7 @@ std::string CommandsAreAnsweredOnce(const Moment& moment, const policy::Action& 
 std::string RecyclesAreDue(const Moment& moment, const policy::Action& action);
 std::string WhatEndedForGoodStaysDown(const Moment& moment, const policy::Action& action);
 std::string QuickDeathsBackOff(const Moment& moment, const policy::Action& action);
+std::string StartEndsOnceAndIsCounted(const Moment& moment, const policy::Action& action);
 std::string NothingComesAfterFinish(const Moment& moment, const policy::Action& action);
 std::string FinishIsAskedForOrAFailedBoot(const Moment& moment, const policy::Action& action);
 std::string RebirthKillsNobodyReady(const Moment& moment, const policy::Action& action);
@@ -86,6 +87,7 @@ std::string NobodyWaitsForTheStopped(const Moment& moment);
 std::string WantedSlotsAreContiguous(const Moment& moment);
 std::string TablesAreTrue(const Moment& moment);
 std::string DeadlinesAreAhead(const Moment& moment);
+std::string StartEndsInTime(const Moment& moment);
 std::string NoTerminalState(const Moment& moment);
 std::string OpenCommandsAreBounded(const Moment& moment);
 std::string RebirthKnowsEverybody(const Moment& moment);
