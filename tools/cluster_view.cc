@@ -1,5 +1,7 @@
 #include "tools/cluster_view.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -9,8 +11,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/base/clock.h"
+#include "core/base/fd.h"
 #include "core/scoreboard/histogram.h"
 #include "tools/cluster_directory.h"
+#include "tools/printable.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
@@ -163,7 +168,10 @@ uint64_t RestartsOf(const ClusterView& view, uint32_t slot) {
 
 using Row = std::vector<std::string>;
 
-std::string Aligned(const std::vector<Row>& rows) {
+std::string Aligned(std::vector<Row> rows) {
+  for (Row& row : rows) {
+    for (std::string& cell : row) cell = Printable(cell);
+  }
   std::vector<size_t> widths;
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -252,7 +260,12 @@ ClusterView ViewStopped(const std::string& name, const std::vector<std::string>&
 }
 
 absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time now) {
-  const auto board = scoreboard::Scoreboard::OpenReadOnly(directory + "/scoreboard");
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  if (!folder.ok()) return folder.status();
+  absl::StatusOr<Fd> file = folder->OpenFile("scoreboard", O_RDONLY);
+  if (!file.ok()) return file.status();
+  const auto board =
+      scoreboard::Scoreboard::OpenReadOnly(*std::move(file), directory + "/scoreboard");
   if (!board.ok()) return board.status();
   const scoreboard::Layout& layout = board->layout();
   const scoreboard::Header& header = layout.header;
@@ -270,7 +283,7 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
   view.command_line = text(header.command_line, sizeof(header.command_line));
   view.addresses =
       absl::StrSplit(text(header.addresses, sizeof(header.addresses)), ' ', absl::SkipEmpty());
-  view.running = CoordinatorLives(directory);
+  view.running = CoordinatorLives(*folder);
   view.coordinator_pid = header.coordinator_pid.load(std::memory_order_relaxed);
   view.workers_wanted = header.workers_wanted.load(std::memory_order_relaxed);
   view.rolling = header.rolling.load(std::memory_order_relaxed) != 0;

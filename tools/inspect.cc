@@ -21,6 +21,7 @@
 #include "tools/cluster_view.h"
 #include "tools/config/ecosystem.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 #include "tools/record.h"
 
 namespace uc::tools {
@@ -89,7 +90,7 @@ int Env(const std::string& given, const VerbOptions& options) {
     const size_t equals = one.find('=');
     if (equals == std::string::npos) continue;
     variables[one.substr(0, equals)] = one.substr(equals + 1);
-    if (!options.json) std::printf("%s\n", one.c_str());
+    if (!options.json) std::printf("%s\n", Printable(one).c_str());
   }
   if (options.json) PrintJson(variables);
   return kExitDone;
@@ -119,7 +120,7 @@ int SendSignal(const std::string& text, const std::string& name, const VerbOptio
     PrintJson({{"signal", sent}, {"workers", reached}});
   } else {
     std::printf("sendSignal: %s to %d of %zu workers of %s\n", sent.c_str(), reached,
-                view->workers.size(), view->name.c_str());
+                view->workers.size(), Printable(view->name).c_str());
   }
   return reached == static_cast<int>(view->workers.size()) ? kExitDone : kExitFailed;
 }

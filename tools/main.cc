@@ -14,6 +14,7 @@
 #include "core/exec/launcher.h"
 #include "core/link/channel.h"
 #include "core/worker/worker.h"
+#include "tools/base_owner.h"
 #include "tools/cluster_directory.h"
 #include "tools/flag_walk.h"
 #include "tools/inspect.h"
@@ -152,6 +153,8 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
     return 0;
   }
   if (verb == "start") {
+    const auto entered = EnterBase(BaseDirectory(), Purpose::kStart);
+    if (!entered.ok()) return Refuse(entered.status());
     const std::optional<int> exit_code = StartOthers(BaseDirectory(), *walk, StartFlags());
     if (exit_code.has_value()) return *exit_code;
   }
@@ -169,6 +172,12 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
   return worker::RunWorker(*options, link::Channel(Fd(link::kWorkerLinkFd)));
 }
 
+// A unit for systemd (`startup`) starts what is recorded, too.
+Purpose PurposeOf(const std::string& verb) {
+  const bool starts = verb == "resurrect" || verb == "startup" || ConfigVerb(verb).has_value();
+  return starts ? Purpose::kStart : Purpose::kSpeak;
+}
+
 int RunningVerb(const std::string& verb, const std::vector<std::string>& arguments) {
   const absl::StatusOr<WalkResult> walk = WalkFlags(verb, arguments, VerbFlags(verb), {});
   if (!walk.ok()) return Refuse(walk.status());
@@ -180,6 +189,9 @@ int RunningVerb(const std::string& verb, const std::vector<std::string>& argumen
     return Refuse(absl::InvalidArgumentError(
         absl::StrCat("--worker=", absl::GetFlag(FLAGS_worker), " is no slot: they count from 0")));
   }
+  if (verb == "init" || verb == "ecosystem") return RunInspectVerb(verb, walk->positionals, {});
+  const absl::StatusOr<Acting> acting = EnterBase(BaseDirectory(), PurposeOf(verb));
+  if (!acting.ok()) return Refuse(acting.status());
   if (verb == "logs" || verb == "flush") {
     LogVerbOptions options = ReadLogVerbFlags();
     options.base_directory = BaseDirectory();
@@ -189,6 +201,7 @@ int RunningVerb(const std::string& verb, const std::vector<std::string>& argumen
   }
   VerbOptions options;
   options.base_directory = BaseDirectory();
+  options.acting = *acting;
   options.json = absl::GetFlag(FLAGS_json);
   options.worker = absl::GetFlag(FLAGS_worker);
   options.graceful = absl::GetFlag(FLAGS_graceful);

@@ -1,7 +1,5 @@
 #include "tools/orphans.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,17 +17,21 @@
 #include "core/coordinator/former_workers.h"
 #include "core/scoreboard/scoreboard.h"
 #include "tools/record.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
 
 constexpr absl::Duration kOrphanPatience = absl::Seconds(10);
 
-absl::StatusOr<std::vector<coordinator::Survivor>> FindOrphans(const std::string& directory) {
-  const auto board = scoreboard::Scoreboard::OpenReadOnly(directory + "/scoreboard");
-  if (absl::IsNotFound(board.status())) return std::vector<coordinator::Survivor>();
+absl::StatusOr<std::vector<coordinator::Survivor>> FindOrphans(const TrustedFolder& folder) {
+  absl::StatusOr<Fd> file = folder.OpenFile("scoreboard", O_RDONLY);
+  if (absl::IsNotFound(file.status())) return std::vector<coordinator::Survivor>();
+  if (!file.ok()) return file.status();
+  const auto board =
+      scoreboard::Scoreboard::OpenReadOnly(*std::move(file), folder.path() + "/scoreboard");
   if (!board.ok()) return board.status();
-  return coordinator::FindSurvivors(directory, board->layout());
+  return coordinator::FindSurvivors(folder.pinned_path(), board->layout());
 }
 
 // True when all of them have ended by then.
@@ -54,45 +56,45 @@ int SignalAll(const std::vector<coordinator::Survivor>& orphans, int signal) {
 }
 
 // What a coordinator leaves behind when it dies. Its log stays, and what it was told if it can be started again.
-void RemoveRemains(const std::string& directory) {
-  const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
-  if (record.ok() && !record->background) RemoveRecord(directory);
-  if (const Fd wake(open((directory + "/output/wake").c_str(),
-                         O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
-      wake.valid()) {
-    [[maybe_unused]] const ssize_t written = write(wake.get(), "quit\n", 5);
-  }
-  for (const char* name : {"/replies", "/doors", "/output"}) {
-    const std::string folder = directory + name;
-    if (DIR* entries = opendir(folder.c_str()); entries != nullptr) {
-      while (const dirent* entry = readdir(entries)) unlinkat(dirfd(entries), entry->d_name, 0);
-      closedir(entries);
+void RemoveRemains(const TrustedFolder& cluster) {
+  const absl::StatusOr<ClusterRecord> record = ReadRecord(cluster.path());
+  if (record.ok() && !record->background) RemoveRecord(cluster.path());
+  for (const char* name : {"replies", "doors", "output"}) {
+    // What is no folder of ours is not looked into.
+    const absl::StatusOr<TrustedFolder> folder = cluster.OpenBelow(name);
+    if (!folder.ok()) continue;
+    if (const Fd wake = folder->OpenFifo("wake", O_WRONLY); wake.valid()) {
+      [[maybe_unused]] const ssize_t written = write(wake.get(), "quit\n", 5);
     }
-    rmdir(folder.c_str());
+    for (const std::string& entry : folder->Names()) folder->RemoveFile(entry);
+    unlinkat(cluster.fd(), name, AT_REMOVEDIR);
   }
-  for (const char* name : {"/control", "/pid", "/scoreboard", "/scoreboard.new", "/lock"}) {
-    unlink((directory + name).c_str());
+  for (const char* name : {"control", "pid", "scoreboard", "scoreboard.new", "lock"}) {
+    cluster.RemoveFile(name);
   }
-  rmdir(directory.c_str());
+  rmdir(cluster.path().c_str());  // of an empty folder only
 }
 
 }  // namespace
 
 int CountOrphans(const std::string& directory) {
-  const absl::StatusOr<std::vector<coordinator::Survivor>> orphans = FindOrphans(directory);
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  if (!folder.ok()) return 0;
+  const absl::StatusOr<std::vector<coordinator::Survivor>> orphans = FindOrphans(*folder);
   return orphans.ok() ? static_cast<int>(orphans->size()) : 0;
 }
 
 absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int* killed) {
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  if (!folder.ok()) return folder.status();
   // Held until all is removed: a new coordinator cannot begin in the midst of it.
-  const std::string lock_path = directory + "/lock";
-  const Fd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.valid()) return absl::ErrnoToStatus(errno, lock_path);
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  const absl::StatusOr<Fd> lock = folder->OpenFile("lock", O_RDWR | O_CREAT);
+  if (!lock.ok()) return lock.status();
+  if (flock(lock->get(), LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory, ": a new coordinator is just beginning here; try again"));
   }
-  const absl::StatusOr<std::vector<coordinator::Survivor>> orphans = FindOrphans(directory);
+  const absl::StatusOr<std::vector<coordinator::Survivor>> orphans = FindOrphans(*folder);
   if (!orphans.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat(orphans.status().message(), "; which workers are left is not known: end them",
@@ -111,7 +113,7 @@ absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int*
     }
   }
   if (killed != nullptr) *killed = forced;
-  RemoveRemains(directory);
+  RemoveRemains(*folder);
   return static_cast<int>(orphans->size());
 }
 

@@ -28,6 +28,7 @@ struct ClusterRecord {
 std::string WorkingDirectory();
 std::vector<std::string> Environment();
 
+// Whatever bytes they hold come back exactly.
 std::string ToJson(const ClusterRecord& record);
 // InvalidArgument: no such record.
 absl::StatusOr<ClusterRecord> ParseRecord(const std::string& text);

@@ -18,6 +18,7 @@
 #include "core/coordinator/coordinator.h"
 #include "tools/logs/log_plan.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 
 namespace uc::tools {
 namespace {
@@ -72,7 +73,7 @@ int AwaitVerdict(const Fd& fd) {
   }
   const std::string what = text.substr(space + 1);
   if (exit_code == kExitDone) {
-    std::printf("%s\n", what.c_str());
+    std::printf("%s\n", Printable(what).c_str());
   } else {
     PrintError(what);
   }

@@ -29,6 +29,7 @@
 #include "core/exec/launcher.h"
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
+#include "tools/linger.h"
 #include "tools/logs/scribe.h"
 #include "tools/print_error.h"
 #include "tools/record.h"
@@ -294,7 +295,11 @@ int RunStart(const StartRequest& request) {
   }
   // The program before this one has become a daemon and opened the log already.
   if (coordinator::IsUpgraded()) return RunHere(*options, *record);
-  if (request.daemon) return RunBehind(*options, *record);
+  if (request.daemon) {
+    const std::string warning = LingerWarning(request.base_directory);
+    if (!warning.empty()) PrintError(warning);
+    return RunBehind(*options, *record);
+  }
   if (!request.log_file.empty()) {
     const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!log.valid()) {

@@ -15,6 +15,7 @@
 #include "tools/lifecycle.h"
 #include "tools/print_error.h"
 #include "tools/subprocess.h"
+#include "tools/trusted_folder.h"
 
 ABSL_FLAG(uc::tools::TextList, only, uc::tools::TextList{},
           "of a config file: these apps only; separated by commas");
@@ -175,7 +176,15 @@ std::optional<int> StartOthers(const std::string& base, const WalkResult& walk,
           absl::StrCat("cluster ", name, " runs already; 'reload ", name, "' deploys, 'restart ",
                        name, "' ends its workers and starts them again")));
     }
-    if (std::find(stopped.begin(), stopped.end(), name) == stopped.end()) return std::nullopt;
+    if (std::find(stopped.begin(), stopped.end(), name) == stopped.end()) {
+      // A cluster's folder that is not ours: the truth, instead of "no such program".
+      const absl::Status status =
+          CheckClusterName(name).ok()
+              ? TrustedFolder::OpenCluster(absl::StrCat(base, "/", name)).status()
+              : absl::OkStatus();
+      if (absl::IsPermissionDenied(status)) return Refuse(status);
+      return std::nullopt;
+    }
     absl::StatusOr<ClusterRecord> record = ReadRecord(absl::StrCat(base, "/", name));
     if (!record.ok()) return Refuse(record.status());
     records.push_back(*std::move(record));

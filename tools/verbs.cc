@@ -14,6 +14,7 @@
 #include "tools/lifecycle.h"
 #include "tools/orphans.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 #include "tools/record.h"
 
 namespace uc::tools {
@@ -47,7 +48,14 @@ const std::map<std::string, std::string>& Verbs() {
 
 int Fail(const absl::Status& status) {
   PrintError(status.message());
-  return absl::IsNotFound(status) || absl::IsInvalidArgument(status) ? kExitOperator : kExitFailed;
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kPermissionDenied:
+      return kExitOperator;
+    default:
+      return kExitFailed;
+  }
 }
 
 std::vector<ClusterView> ViewAllStopped(const VerbOptions& options) {
@@ -76,7 +84,7 @@ int List(const std::vector<std::string>& names, const VerbOptions& options,
   if (options.json) {
     std::printf("%s\n", ToJson(views).c_str());
   } else if (names.empty() && stopped.empty()) {
-    std::printf("no clusters in %s\n", options.base_directory.c_str());
+    std::printf("no clusters in %s\n", Printable(options.base_directory).c_str());
   } else if (!views.empty()) {
     std::fputs(ToTable(views).c_str(), stdout);
   }
@@ -101,8 +109,8 @@ int Describe(const std::string& directory, const VerbOptions& options) {
   const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
   if (!options.json && record.ok() && record->captured) {
     std::printf("\nstdout of worker 0 goes to %s\nstderr of worker 0 goes to %s\n",
-                Destination(record->logs, Stream::kOut).c_str(),
-                Destination(record->logs, Stream::kErr).c_str());
+                Printable(Destination(record->logs, Stream::kOut)).c_str(),
+                Printable(Destination(record->logs, Stream::kErr)).c_str());
   }
   return kExitDone;
 }
@@ -129,7 +137,7 @@ int Conclude(const std::string& command, const Answer& answer, const VerbOptions
         "%s\n",
         json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
   } else if (answer.outcome == "done") {
-    std::printf("%s: %s\n", command.c_str(), answer.text.c_str());
+    std::printf("%s: %s\n", command.c_str(), Printable(answer.text).c_str());
   } else {
     PrintError(absl::StrCat(command, " ", answer.outcome, ": ", answer.text));
   }
@@ -172,7 +180,7 @@ int Command(const std::string& name, const std::string& directory, const std::st
             const std::string& command, const VerbOptions& options) {
   const absl::StatusOr<Answer> answer =
       SendCommand(directory, command, [&](absl::string_view line) {
-        if (!options.json) std::fprintf(stderr, "%s\n", std::string(line).c_str());
+        if (!options.json) std::fprintf(stderr, "%s\n", Printable(line).c_str());
       });
   if (answer.ok()) return Conclude(command, *answer, options);
   if (absl::IsUnavailable(answer.status()) && !CoordinatorLives(directory)) {

@@ -122,11 +122,16 @@ absl::StatusOr<Scoreboard> Scoreboard::OpenAgain(const std::string& path) {
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(const std::string& path) {
-  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: where a FIFO lies, nobody would ever let us in.
+  Fd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) {
     if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": no cluster here"));
     return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be read"));
   }
+  return OpenReadOnly(std::move(fd), path);
+}
+
+absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(Fd fd, const std::string& path) {
   if (absl::Status status = CheckFile(fd, path); !status.ok()) return status;
   absl::StatusOr<Layout*> layout = Map(fd, PROT_READ, path);
   if (!layout.ok()) return layout.status();

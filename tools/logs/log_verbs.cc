@@ -18,6 +18,7 @@
 #include "tools/logs/last_lines.h"
 #include "tools/logs/line_maker.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 #include "tools/record.h"
 
 namespace uc::tools {
@@ -81,7 +82,7 @@ std::vector<Shown> FindFiles(const std::vector<ClusterRecord>& records,
 }
 
 std::string Prefix(const Shown& shown) {
-  return absl::StrCat(shown.name, shown.slot < 0 ? "" : absl::StrCat(" ", shown.slot),
+  return absl::StrCat(Printable(shown.name), shown.slot < 0 ? "" : absl::StrCat(" ", shown.slot),
                       shown.type == "out" ? "" : absl::StrCat(" ", shown.type), " | ");
 }
 
