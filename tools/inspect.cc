@@ -85,13 +85,19 @@ int Env(const std::string& given, const VerbOptions& options) {
   const absl::StatusOr<ClusterRecord> record = ReadRecord(absl::StrCat(base, "/", name));
   if (!record.ok()) return Refuse(record.status());
   Json variables = Json::object();
-  for (const std::string& one : record->environment) {
-    const size_t equals = one.find('=');
-    if (equals == std::string::npos) continue;
-    variables[one.substr(0, equals)] = one.substr(equals + 1);
-    if (!options.json) std::printf("%s\n", one.c_str());
+  for (const auto* environment : {&record->environment, &record->program_environment}) {
+    for (const std::string& one : *environment) {
+      const size_t equals = one.find('=');
+      if (equals != std::string::npos) variables[one.substr(0, equals)] = one.substr(equals + 1);
+    }
   }
-  if (options.json) PrintJson(variables);
+  if (options.json) {
+    PrintJson(variables);
+    return kExitDone;
+  }
+  for (const auto& [name, value] : variables.items()) {
+    std::printf("%s=%s\n", name.c_str(), value.get<std::string>().c_str());
+  }
   return kExitDone;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/exec/carried.h"
 #include "core/exec/launcher.h"
 #include "core/link/channel.h"
 #include "core/worker/worker.h"
@@ -164,6 +165,7 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
     if (!launch.ok()) return Refuse(launch.status());
     return exec::RunLauncher(*launch, link::Channel(Fd(link::kWorkerLinkFd)));
   }
+  exec::TakeCarriedEnvironment();  // the app is in this process
   const absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);
   if (!options.ok()) return Refuse(options.status());
   return worker::RunWorker(*options, link::Channel(Fd(link::kWorkerLinkFd)));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cluster_directory.h"
 #include "tools/text_file.h"
@@ -20,9 +21,32 @@ constexpr size_t kRecordBytesMax = 8 << 20;
 
 std::string PathIn(const std::string& cluster_directory) { return cluster_directory + "/record"; }
 
-// Bytes that are no UTF-8 become '?': a record must not fail because of an odd environment.
 std::string Dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+// JSON is UTF-8, and paths, words and variables need not be.
+Json FromBytes(const std::string& bytes) {
+  const Json text = bytes;
+  if (Json::parse(Dump(text), nullptr, false) == text) return text;
+  return Json::object({{"hex", absl::BytesToHexString(bytes)}});
+}
+
+Json FromBytes(const std::vector<std::string>& all) {
+  Json list = Json::array();
+  for (const std::string& bytes : all) list.push_back(FromBytes(bytes));
+  return list;
+}
+
+std::string ToBytes(const Json& json) {
+  if (!json.is_object()) return json.get<std::string>();
+  return absl::HexStringToBytes(json.at("hex").get<std::string>());
+}
+
+std::vector<std::string> ToListOfBytes(const Json& json) {
+  std::vector<std::string> all;
+  for (const Json& one : json.get<std::vector<Json>>()) all.push_back(ToBytes(one));
+  return all;
 }
 
 }  // namespace
@@ -42,18 +66,19 @@ std::string ToJson(const ClusterRecord& record) {
   const LogPlan& logs = record.logs;
   return Dump({{"version", 1},
                {"name", record.name},
-               {"words", record.words},
-               {"directory", record.directory},
-               {"environment", record.environment},
+               {"words", FromBytes(record.words)},
+               {"directory", FromBytes(record.directory)},
+               {"environment", FromBytes(record.environment)},
+               {"program_environment", FromBytes(record.program_environment)},
                {"background", record.background},
                {"captured", record.captured},
                {"logs",
-                {{"out_file", logs.out_file},
-                 {"error_file", logs.error_file},
+                {{"out_file", FromBytes(logs.out_file)},
+                 {"error_file", FromBytes(logs.error_file)},
                  {"size_max", logs.size_max},
                  {"files", logs.files},
                  {"merged", logs.merged}}},
-               {"log_file", record.log_file}});
+               {"log_file", FromBytes(record.log_file)}});
 }
 
 absl::StatusOr<ClusterRecord> ParseRecord(const std::string& text) {
@@ -64,18 +89,20 @@ absl::StatusOr<ClusterRecord> ParseRecord(const std::string& text) {
   try {
     ClusterRecord record;
     json.at("name").get_to(record.name);
-    json.at("words").get_to(record.words);
-    json.at("directory").get_to(record.directory);
-    json.at("environment").get_to(record.environment);
+    record.words = ToListOfBytes(json.at("words"));
+    record.directory = ToBytes(json.at("directory"));
+    record.environment = ToListOfBytes(json.at("environment"));
+    // Missing in a record of an older version.
+    record.program_environment = ToListOfBytes(json.value("program_environment", Json::array()));
     json.at("background").get_to(record.background);
     json.at("captured").get_to(record.captured);
     const Json& logs = json.at("logs");
-    logs.at("out_file").get_to(record.logs.out_file);
-    logs.at("error_file").get_to(record.logs.error_file);
+    record.logs.out_file = ToBytes(logs.at("out_file"));
+    record.logs.error_file = ToBytes(logs.at("error_file"));
     logs.at("size_max").get_to(record.logs.size_max);
     logs.at("files").get_to(record.logs.files);
     logs.at("merged").get_to(record.logs.merged);
-    json.at("log_file").get_to(record.log_file);
+    record.log_file = ToBytes(json.at("log_file"));
     record.logs.name = record.name;
     return record;
   } catch (const Json::exception&) {

@@ -26,6 +26,8 @@
 #include "core/base/usable_cores.h"
 #include "core/coordinator/coordinator.h"
 #include "core/coordinator/upgrade.h"
+#include "core/exec/carried.h"
+#include "core/exec/environment.h"
 #include "core/exec/launcher.h"
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
@@ -189,6 +191,18 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   return options;
 }
 
+// Variables of the operator that are ours to set, in one line.
+void TellOfOverruled(const StartRequest& request) {
+  if (!IsProgram(request)) return;
+  const absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(request);
+  if (!launch.ok()) return;
+  const std::vector<std::string> names = exec::OverruledIn(*launch);
+  if (names.empty()) return;
+  PrintError(absl::StrCat(
+      absl::StrJoin(names, ", "), names.size() == 1 ? " is" : " are",
+      " not passed on to the program: ", "uring-cluster itself sets what stands there"));
+}
+
 std::string LogFileOf(const StartRequest& request, const std::string& directory) {
   if (request.daemon && request.log_file.empty()) return directory + "/log";
   return request.log_file;
@@ -209,7 +223,8 @@ absl::StatusOr<ClusterRecord> ToRecord(const StartRequest& request,
   record.name = options.name;
   record.words = request.command_line;
   record.directory = WorkingDirectory();
-  record.environment = Environment();
+  record.environment = exec::OwnEnvironment();
+  record.program_environment = exec::CarriedEnvironment();
   record.background = request.daemon;
   record.captured =
       IsCaptured(request.logs, request.daemon ? Ground::kBackground : Ground::kForeground);
@@ -267,6 +282,8 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
 }
 
 int RunStart(const StartRequest& request) {
+  // The program gets the limit that we were started with; an upgrade has it from the program before it.
+  if (!coordinator::IsUpgraded()) exec::CarryDescriptorLimit(DescriptorLimit());
   RaiseDescriptorLimit();
   absl::StatusOr<coordinator::CoordinatorOptions> options = ToCoordinatorOptions(request);
   if (!options.ok()) {
@@ -294,6 +311,7 @@ int RunStart(const StartRequest& request) {
   }
   // The program before this one has become a daemon and opened the log already.
   if (coordinator::IsUpgraded()) return RunHere(*options, *record);
+  TellOfOverruled(request);
   if (request.daemon) return RunBehind(*options, *record);
   if (!request.log_file.empty()) {
     const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));

@@ -41,8 +41,9 @@ ABSL_FLAG(std::string, interpreter, "", "runs the program; none = the program ru
 ABSL_FLAG(std::string, interpreter_args, "", "arguments for the interpreter, before the script");
 ABSL_FLAG(std::string, node_args, "", "the same as --interpreter-args");
 ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
-ABSL_FLAG(uc::tools::LineList, env, uc::tools::LineList{}, "KEY=VALUE for the program; repeatable");
+ABSL_FLAG(uc::tools::AnyList, env, uc::tools::AnyList{}, "KEY=VALUE for the program; repeatable");
 ABSL_FLAG(std::string, user, "", "user that the program runs as");
+ABSL_FLAG(bool, keep_env, false, "with --user: the program inherits all of the environment");
 ABSL_FLAG(bool, wait_ready, false,
           "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");
 ABSL_FLAG(std::string, ready, "",
@@ -68,17 +69,12 @@ namespace {
 
 // Of apps that are programs of their own.
 FlagSet ProgramFlags() {
-  return {"interpreter",
-          "interpreter_args",
-          "node_args",
-          "cwd",
-          "env",
-          "user",
-          "wait_ready",
-          "ready",
-          "sockets",
-          "kill_signal",
-          "shutdown_with_message"};
+  return {"interpreter", "interpreter_args",
+          "node_args",   "cwd",
+          "env",         "user",
+          "keep_env",    "wait_ready",
+          "ready",       "sockets",
+          "kill_signal", "shutdown_with_message"};
 }
 
 LaunchRequest ToLaunchRequest(const FlagSet& given) {
@@ -89,6 +85,7 @@ LaunchRequest ToLaunchRequest(const FlagSet& given) {
   launch.directory = absl::GetFlag(FLAGS_cwd);
   launch.environment = absl::GetFlag(FLAGS_env).values;
   launch.user = absl::GetFlag(FLAGS_user);
+  launch.keep_environment = absl::GetFlag(FLAGS_keep_env);
   launch.wait_ready = absl::GetFlag(FLAGS_wait_ready);
   launch.ready = absl::GetFlag(FLAGS_ready);
   launch.sockets = absl::GetFlag(FLAGS_sockets);

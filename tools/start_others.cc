@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/base/usable_cores.h"
+#include "core/exec/carried.h"
 #include "tools/cluster_directory.h"
 #include "tools/config/config_file.h"
 #include "tools/lifecycle.h"
@@ -37,7 +38,7 @@ std::string EnvironmentName() {
   if (flag == nullptr) return "";
   std::string name;
   for (const absl::string_view one :
-       absl::StrSplit(flag->CurrentValue(), '\n', absl::SkipEmpty())) {
+       absl::StrSplit(flag->CurrentValue(), AnyList::kBetween, absl::SkipEmpty())) {
     if (!absl::StrContains(one, '=')) name = std::string(one);
   }
   return name;
@@ -105,7 +106,7 @@ int StartApp(const std::string& base, const AppSpec& app, WhenRunning when_runni
   Subprocess starting = Starting(base, app.words);
   starting.directory = app.directory;
   for (const auto& [key, value] : app.environment) {
-    SetVariable(starting.environment, key, value);
+    SetVariable(starting.environment, exec::Carried(key), value);
   }
   return RunIt(starting);
 }
@@ -139,6 +140,9 @@ int StartAgain(const std::string& base, const std::vector<ClusterRecord>& record
     Subprocess starting = Starting(base, record.words);
     starting.directory = record.directory;
     starting.environment = record.environment;
+    for (const std::string& variable : record.program_environment) {
+      starting.environment.push_back(exec::Carried(variable));
+    }
     outcomes.Add(record.name, RunIt(starting));
   }
   return outcomes.Conclude();

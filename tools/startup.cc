@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "core/exec/carried.h"
 #include "tools/cluster_directory.h"
 #include "tools/print_error.h"
 #include "tools/subprocess.h"
@@ -105,9 +106,13 @@ std::string UnitText(const ClusterRecord& record, const std::string& binary, Uni
     if (word != "--daemon" && word != "--daemon=true") command.push_back(Quoted(word));
   }
   std::string path;
+  std::string program_path;
   std::string run_directory;
   for (const std::string& variable : record.environment) {
     if (absl::StartsWith(variable, "PATH=")) path = variable;
+  }
+  for (const std::string& variable : record.program_environment) {
+    if (absl::StartsWith(variable, "PATH=")) program_path = exec::Carried(variable);
   }
   for (const std::string& word : record.words) {
     if (absl::StartsWith(word, "--run-dir=")) run_directory = absl::StrCat(" ", Quoted(word));
@@ -116,6 +121,7 @@ std::string UnitText(const ClusterRecord& record, const std::string& binary, Uni
       "[Unit]\nDescription=uring-cluster ", record.name, "\nAfter=network.target\n\n",
       "[Service]\nType=notify\nWorkingDirectory=", record.directory, "\n",
       path.empty() ? "" : absl::StrCat("Environment=", Quoted(path), "\n"),
+      program_path.empty() ? "" : absl::StrCat("Environment=", Quoted(program_path), "\n"),
       "ExecStart=", absl::StrJoin(command, " "), "\nExecReload=", Quoted(binary), " reload ",
       record.name, run_directory, "\n",
       kind == UnitKind::kSystem ? "AmbientCapabilities=CAP_BPF\n" : "",

@@ -7,10 +7,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
@@ -25,18 +27,13 @@ constexpr int kFirstInherited = 3;
 // Room for what only the child knows.
 constexpr char kPidPlace[] = "0000000000";
 
-std::vector<std::string> Environment(const ChildOptions& options, const passwd* user) {
+std::vector<std::string> Environment(const ChildOptions& options) {
   std::map<std::string, std::string> variables;
   const auto put = [&variables](const std::string& variable) {
     const size_t equals = variable.find('=');
     if (equals != std::string::npos)
       variables[variable.substr(0, equals)] = variable.substr(equals + 1);
   };
-  for (char** variable = environ; *variable != nullptr; ++variable) put(*variable);
-  if (user != nullptr) {
-    variables["HOME"] = user->pw_dir;
-    variables["USER"] = variables["LOGNAME"] = user->pw_name;
-  }
   for (const std::string& variable : options.environment) put(variable);
   // Somebody else's, if we have them.
   for (const char* name : {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NODE_CHANNEL_FD"}) {
@@ -90,6 +87,14 @@ void TellPid(char* const* environment) {
   }
 }
 
+// Ours is as high as it may be; a program that looks at all its descriptors, or uses select(2), wants its own.
+void LowerDescriptorLimit(uint64_t soft_limit) {
+  rlimit limit;
+  if (soft_limit == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(soft_limit, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 struct Step {
   const char* what;
   int error;
@@ -126,6 +131,7 @@ struct Step {
   if (!Inherit(descriptors)) fail("descriptors");
   const int last = kFirstInherited + static_cast<int>(descriptors.size()) - 1;
   fcntl(last, F_SETFD, FD_CLOEXEC);
+  LowerDescriptorLimit(options.descriptors);
   execve(argv[0], argv, environment);
   const Step step = {"exec", errno};
   [[maybe_unused]] const ssize_t size = write(last, &step, sizeof(step));
@@ -146,7 +152,7 @@ absl::StatusOr<Child> Child::Start(const ChildOptions& options) {
   if (pipe2(ends, O_CLOEXEC) != 0) return absl::UnavailableError("no pipe for the program");
   const Fd ours(ends[0]);
   Fd theirs(ends[1]);
-  const std::vector<std::string> variables = Environment(options, user);
+  const std::vector<std::string> variables = Environment(options);
   const std::vector<char*> argv = Pointers(options.program.argv);
   const std::vector<char*> environment = Pointers(variables);
   const pid_t parent = getpid();

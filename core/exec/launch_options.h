@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,10 @@ enum class SocketWay {
 struct LaunchOptions {
   ProgramOptions program;
   std::string name;                      // of the cluster
-  std::vector<std::string> environment;  // "KEY=VALUE", besides what we have ourselves
+  std::vector<std::string> environment;  // "KEY=VALUE", besides what it inherits
   std::string user;                      // to run it as; empty: as we are
+  bool keep_environment = false;         // with a user: it inherits all of ours
+  uint64_t descriptors = 0;              // its soft limit of open files; 0: ours
   std::vector<net::Address> addresses;   // of --listen; empty: its own count
   int backlog = 4096;                    // with LISTEN_FDS
   ReadyWhen ready = ReadyWhen::kListens;

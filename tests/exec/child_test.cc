@@ -2,12 +2,15 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -21,6 +24,7 @@ class ChildTest : public testing::Test {
   ChildOptions Shell(const std::string& script) {
     ChildOptions options;
     options.program.argv = {"/bin/sh", "-c", script};
+    options.environment = {absl::StrCat("PATH=", getenv("PATH"))};
     return options;
   }
   // Its wait status.
@@ -41,11 +45,23 @@ TEST_F(ChildTest, EndsAsTheProgramEnds) {
   EXPECT_EQ(WTERMSIG(Run(Shell("kill -TERM $$"))), SIGTERM);
 }
 
-TEST_F(ChildTest, EnvironmentIsOursAndWhatIsGivenWins) {
+TEST_F(ChildTest, EnvironmentIsWhatIsGivenAndNothingElse) {
   setenv("UC_OURS", "inherited", 1);
-  setenv("UC_BOTH", "ours", 1);
-  ChildOptions options = Shell("test $UC_OURS = inherited && test $UC_BOTH = given");
-  options.environment = {"UC_BOTH=given"};
+  ChildOptions options = Shell("test \"$UC_GIVEN\" = given && test -z \"$UC_OURS\"");
+  options.environment = {"UC_GIVEN=given"};
+  EXPECT_EQ(Run(options), 0);
+  unsetenv("UC_OURS");
+}
+
+TEST_F(ChildTest, SoftLimitOfOpenFilesIsItsOwn) {
+  ChildOptions options = Shell("test $(ulimit -Sn) = 77 && test $(ulimit -Hn) != 77");
+  options.descriptors = 77;
+  EXPECT_EQ(Run(options), 0);
+  rlimit ours;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &ours), 0);
+  EXPECT_NE(ours.rlim_cur, 77u);
+  options = Shell("test $(ulimit -Sn) = $(ulimit -Hn)");
+  options.descriptors = 1 << 30;  // as much as it may
   EXPECT_EQ(Run(options), 0);
 }
 
@@ -67,11 +83,10 @@ TEST_F(ChildTest, ListenersAreToldAsSystemdTellsThem) {
 
 TEST_F(ChildTest, NothingElseIsInherited) {
   const Fd pipe(dup(STDOUT_FILENO));  // without O_CLOEXEC
-  setenv("LISTEN_FDS", "1", 1);
-  setenv("NODE_CHANNEL_FD", "9", 1);
-  EXPECT_EQ(Run(Shell("test -z \"$LISTEN_FDS$NODE_CHANNEL_FD\" && test ! -e /proc/$$/fd/3")), 0);
-  unsetenv("LISTEN_FDS");
-  unsetenv("NODE_CHANNEL_FD");
+  ChildOptions options =
+      Shell("test -z \"$LISTEN_FDS$NODE_CHANNEL_FD\" && test ! -e /proc/$$/fd/3");
+  options.environment = {"LISTEN_FDS=1", "NODE_CHANNEL_FD=9"};
+  EXPECT_EQ(Run(options), 0);
 }
 
 TEST_F(ChildTest, SignalsAreAsTheProgramExpectsThem) {

@@ -71,6 +71,31 @@ TEST(RecordTest, ComesBackAsItWas) {
   EXPECT_EQ(record->logs.name, "web");
 }
 
+TEST(RecordTest, AnyBytesComeBackAsTheyWere) {
+  ClusterRecord record = Web();
+  record.words = {"app.py", "--env=A=one\ntwo", "--env=B=caf\xe9"};
+  record.directory = "/srv/caf\xe9";
+  record.environment = {"A=caf\xc3\xa9", "B=caf\xe9", "C=\n\t\x01"};
+  record.program_environment = {"D=caf\xe9\n", "E={\"hex\": \"00\"}"};
+  record.logs.error_file = "/var/log/caf\xe9";
+  const auto read = ParseRecord(ToJson(record));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->words, record.words);
+  EXPECT_EQ(read->directory, record.directory);
+  EXPECT_EQ(read->environment, record.environment);
+  EXPECT_EQ(read->program_environment, record.program_environment);
+  EXPECT_EQ(read->logs.error_file, record.logs.error_file);
+}
+
+TEST(RecordTest, RecordOfAnOlderVersionHasNoEnvironmentOfTheProgram) {
+  std::string text = ToJson(Web());
+  const size_t begin = text.find("  \"program_environment\"");
+  ASSERT_NE(begin, std::string::npos);
+  text.erase(begin, text.find('\n', begin) + 1 - begin);
+  ASSERT_TRUE(ParseRecord(text).ok());
+  EXPECT_TRUE(ParseRecord(text)->program_environment.empty());
+}
+
 TEST(RecordTest, OtherTextIsNone) {
   for (const char* text :
        {"", "{", "[]", "{}", R"({"version": 2})", R"({"version": 1, "name": 3})"}) {
@@ -87,6 +112,14 @@ TEST(StartupTest, UnitRunsTheSameWordsInTheForeground) {
   EXPECT_THAT(unit, HasSubstr("KillMode=process\n"));
   EXPECT_THAT(unit, Not(HasSubstr("SECRET")));
   EXPECT_THAT(UnitText(Web(), "/b", UnitKind::kUser), Not(HasSubstr("AmbientCapabilities")));
+}
+
+TEST(StartupTest, PathOfTheProgramGoesAlong) {
+  ClusterRecord record = Web();
+  record.program_environment = {"PATH=/opt/bin", "SECRET=2"};
+  const std::string unit = UnitText(record, "/b", UnitKind::kUser);
+  EXPECT_THAT(unit, HasSubstr("Environment=\"URING_CLUSTER_ENV_PATH=/opt/bin\"\n"));
+  EXPECT_THAT(unit, Not(HasSubstr("SECRET")));
 }
 
 TEST(StartupTest, WhatSystemdWouldExpandIsQuoted) {
