@@ -209,7 +209,8 @@ absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboa
   claims_ = *std::move(claims);
   Claims claimed;
   claimed.Restore(
-      scoreboard::GetText(board.layout().header.claims, sizeof(scoreboard::Header::claims)));
+      scoreboard::GetText(board.layout().header.claims, sizeof(scoreboard::Header::claims)),
+      MonotonicNow());
   Greeted greeted = GreetSurvivors(directory.path(), board.layout(), kGreetingPatience);
   absl::StatusOr<Mode> mode = InheritMode(options_.mode, TakeSteering(greeted.workers, upgrade));
   if (!mode.ok()) return mode.status();

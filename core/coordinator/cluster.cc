@@ -198,9 +198,29 @@ void Cluster::AnswerClaim(const WorkerProcess& process, const link::Claim& claim
     scoreboard::Add(board_.layout().header.events_ignored, 1);
     return;
   }
-  const link::Claimed answer = claims_.Answer(claim);
+  const size_t before = claims_.addresses().size();
+  const link::Claimed answer = claims_.Answer(claim, MonotonicNow());
+  const size_t after = claims_.addresses().size();
+  if (after > before) {
+    LogInfo(absl::StrCat(answer.address, " is taken for the program, whose slot ", process.id.slot,
+                         " has asked for it (", after, " of at most ", link::kAddressesMax, ")"));
+  }
   if (answer.error == 0) PublishAddresses();
   Tell(process.id, answer);
+}
+
+void Cluster::TendClaims(absl::Time now) {
+  for (const auto& [slot, sockets] : listeners_.all()) {
+    for (const Fd& socket : sockets) {
+      const absl::StatusOr<net::Address> address = net::LocalAddress(socket);
+      if (address.ok()) claims_.Listened(*address);
+    }
+  }
+  const std::vector<net::Address> given_back = claims_.GiveBack(now);
+  for (const net::Address& address : given_back) {
+    LogInfo(absl::StrCat(address.ToString(), " is given back: the program does not listen there"));
+  }
+  if (!given_back.empty()) PublishAddresses();
 }
 
 std::vector<net::Address> Cluster::AllAddresses() const {

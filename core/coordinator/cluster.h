@@ -70,6 +70,9 @@ class Cluster {
   // Looks for workers that have had their day; due at recycle_due().
   void ObserveRecycling(absl::Time now);
   absl::Time recycle_due() const { return recycle_watch_.due(); }
+  // Gives back what the program asked for and does not listen on; due at claims_due().
+  void TendClaims(absl::Time now);
+  absl::Time claims_due() const { return claims_.due(); }
 
   const Processes& processes() const { return processes_; }
   ProcessWatch& watch() { return watch_; }

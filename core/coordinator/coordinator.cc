@@ -117,6 +117,7 @@ class Coordinator {
       cluster_.ObserveHealth(now);
     }
     if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
+    if (now >= cluster_.claims_due()) cluster_.TendClaims(now);
     RollIfDue(now);
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
   }
@@ -172,8 +173,9 @@ class Coordinator {
 
   absl::Duration TimeLeft() const {
     const absl::Time now = MonotonicNow();
-    const absl::Time due = std::min({cluster_.supervisor().NextDeadline(), cluster_.health_due(),
-                                     cluster_.rehearsal_deadline(), cluster_.recycle_due()});
+    const absl::Time due =
+        std::min({cluster_.supervisor().NextDeadline(), cluster_.health_due(),
+                  cluster_.rehearsal_deadline(), cluster_.recycle_due(), cluster_.claims_due()});
     const absl::Duration left = std::min(due - now, trigger_.TimeLeft(now, absl::Now(), rolling()));
     return std::clamp(left, absl::ZeroDuration(), absl::Hours(1));
   }
