@@ -13,6 +13,7 @@
 #include "core/base/clock.h"
 #include "tools/cluster_directory.h"
 #include "tools/cluster_view.h"
+#include "tools/config/json_text.h"
 #include "tools/print_error.h"
 #include "tools/record.h"
 #include "tools/start_others.h"
@@ -77,7 +78,7 @@ void Say(const std::string& verb, const std::string& name, absl::string_view tex
   if (options.json) {
     std::printf("%s\n",
                 Json({{"command", verb}, {"name", name}, {"outcome", "done"}, {"text", text}})
-                    .dump()
+                    .dump(-1, ' ', false, Json::error_handler_t::replace)
                     .c_str());
   } else {
     std::printf("%s: %s: %s\n", verb.c_str(), name.c_str(), std::string(text).c_str());
@@ -162,7 +163,9 @@ int Save(const VerbOptions& options) {
     const absl::StatusOr<ClusterView> view = ViewCluster(DirectoryOf(base, name), MonotonicNow());
     if (!record.ok() || !view.ok() || !record->background) continue;
     record->words = WithWorkers(record->words, view->workers_wanted);
-    dump.push_back(Json::parse(ToJson(*record)));
+    absl::StatusOr<Json> json = ParseJson(ToJson(*record), JsonComments::kRefused);
+    if (!json.ok()) continue;
+    dump.push_back(*std::move(json));
     names.push_back(name);
   }
   if (names.empty()) {
@@ -176,7 +179,9 @@ int Save(const VerbOptions& options) {
     return kExitFailed;
   }
   if (options.json) {
-    std::printf("%s\n", Json({{"saved", names}, {"path", path}}).dump().c_str());
+    std::printf("%s\n", Json({{"saved", names}, {"path", path}})
+                            .dump(-1, ' ', false, Json::error_handler_t::replace)
+                            .c_str());
   } else {
     std::printf("save: %s in %s\n", absl::StrJoin(names, ", ").c_str(), path.c_str());
   }
@@ -190,12 +195,12 @@ int Resurrect(const VerbOptions& options) {
     return Refuse(absl::NotFoundError(absl::StrCat("resurrect: nothing was saved (", path, ")")));
   }
   if (!text.ok()) return Refuse(text.status());
-  const Json dump = Json::parse(*text, nullptr, false);
-  if (!dump.is_array()) {
+  const absl::StatusOr<Json> dump = ParseJson(*text, JsonComments::kRefused);
+  if (!dump.ok() || !dump->is_array()) {
     return Refuse(absl::InvalidArgumentError(path + ": is no dump; 'save' writes a new one"));
   }
   std::vector<ClusterRecord> records;
-  for (const Json& one : dump) {
+  for (const Json& one : *dump) {
     absl::StatusOr<ClusterRecord> record = ParseRecord(one.dump());
     if (!record.ok())
       return Refuse(

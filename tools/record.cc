@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tools/cluster_directory.h"
+#include "tools/config/json_text.h"
 #include "tools/text_file.h"
 
 namespace uc::tools {
@@ -23,6 +24,16 @@ std::string PathIn(const std::string& cluster_directory) { return cluster_direct
 // Bytes that are no UTF-8 become '?': a record must not fail because of an odd environment.
 std::string Dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+// The kernel would cut such words.
+bool HoldsNul(const ClusterRecord& record) {
+  std::vector<std::string> texts = record.words;
+  texts.insert(texts.end(), record.environment.begin(), record.environment.end());
+  texts.insert(texts.end(),
+               {record.directory, record.logs.out_file, record.logs.error_file, record.log_file});
+  return std::any_of(texts.begin(), texts.end(),
+                     [](const std::string& text) { return text.find('\0') != std::string::npos; });
 }
 
 }  // namespace
@@ -57,11 +68,13 @@ std::string ToJson(const ClusterRecord& record) {
 }
 
 absl::StatusOr<ClusterRecord> ParseRecord(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const absl::StatusOr<Json> parsed = ParseJson(text, JsonComments::kRefused);
   const auto no_record = [] { return absl::InvalidArgumentError("is no record of a cluster"); };
-  if (!json.is_object() || json.value("version", Json()) != 1) return no_record();
+  if (!parsed.ok() || !parsed->is_object()) return no_record();
+  const Json& json = *parsed;
   // The one place where the library's exceptions may rise: a field of a wrong type.
   try {
+    if (json.at("version") != 1) return no_record();
     ClusterRecord record;
     json.at("name").get_to(record.name);
     json.at("words").get_to(record.words);
@@ -72,11 +85,16 @@ absl::StatusOr<ClusterRecord> ParseRecord(const std::string& text) {
     const Json& logs = json.at("logs");
     logs.at("out_file").get_to(record.logs.out_file);
     logs.at("error_file").get_to(record.logs.error_file);
+    for (const char* number : {"size_max", "files"}) {  // 1e300 does not fit
+      if (!logs.at(number).is_number_integer() || logs.at(number) < 0) return no_record();
+    }
+    if (logs.at("files") > INT_MAX) return no_record();
     logs.at("size_max").get_to(record.logs.size_max);
     logs.at("files").get_to(record.logs.files);
     logs.at("merged").get_to(record.logs.merged);
     json.at("log_file").get_to(record.log_file);
     record.logs.name = record.name;
+    if (!CheckClusterName(record.name).ok() || HoldsNul(record)) return no_record();
     return record;
   } catch (const Json::exception&) {
     return no_record();

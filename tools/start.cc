@@ -123,6 +123,13 @@ absl::StatusOr<coordinator::ProbeOptions> ToProbeOptions(const StartRequest& req
                                                  ": expected a path that begins with '/', or off"));
 }
 
+WatchedApp ToWatchedApp(const StartRequest& request) {
+  using Kind = WatchedApp::Kind;
+  if (IsProgram(request)) return {Kind::kProgram, request.app, request.launch.directory};
+  const bool built_in = !absl::StrContains(request.app, ".so");
+  return {built_in ? Kind::kBuiltIn : Kind::kSharedObject, request.app, ""};
+}
+
 absl::Status CheckAnyApp(const StartRequest& request) {
   if (!IsProgram(request)) {
     if (request.launch.given.empty()) return app::CheckApp(request.app, request.app_arguments);
@@ -154,7 +161,7 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.supervisor.workers = std::min(options.supervisor.workers, policy::kWorkersMax);
   options.supervisor.listen_timeout = request.listen_timeout;
   options.supervisor.kill_timeout = request.kill_timeout;
-  absl::StatusOr<RestartPlan> restarts = PlanRestarts(request.restarts, request.app);
+  absl::StatusOr<RestartPlan> restarts = PlanRestarts(request.restarts, ToWatchedApp(request));
   if (!restarts.ok()) return restarts.status();
   options.supervisor.restarts = restarts->restarts;
   options.recycle = restarts->recycle;

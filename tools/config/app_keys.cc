@@ -65,6 +65,7 @@ bool IsImplied(const std::string& key) {
 absl::StatusOr<std::string> ScalarText(const Json& value) {
   if (value.is_string()) return value.get_ref<const std::string&>();
   if (value.is_boolean()) return std::string(value.get<bool>() ? "true" : "false");
+  if (value.is_number_unsigned()) return absl::StrCat(value.get<uint64_t>());
   if (value.is_number_integer()) return absl::StrCat(value.get<int64_t>());
   if (value.is_number()) return absl::StrCat(value.get<double>());
   return absl::InvalidArgumentError("a string, a number or true/false is expected");
