@@ -120,7 +120,11 @@ void Cluster::Handle(absl::Time now, policy::Event event) {
   while (!events_.empty() && !finish_.has_value()) {
     const policy::Event next = std::move(events_.front());
     events_.pop_front();
-    for (const policy::Action& action : supervisor_.Step(now, next)) CarryOut(action);
+    const policy::Actions actions = supervisor_.Step(now, next);
+    // Before anything is done about it: who goes on after us must not undo a scale that was answered.
+    board_.layout().header.workers_wanted.store(supervisor_.workers_wanted(),
+                                                std::memory_order_relaxed);
+    for (const policy::Action& action : actions) CarryOut(action);
   }
   if (!stopping && supervisor_.stopping()) NotifyService("STOPPING=1");
   Publish(now, supervisor_, options_.supervisor.restarts, processes_, board_.layout());

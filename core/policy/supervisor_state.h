@@ -90,7 +90,7 @@ struct Supervisor::State {
   // --- A new coordinator: legacy.cc ---
   void Inherit(const Legacy& legacy);
   void Inherit(const Legacy::Found& found);  // the youngest first
-  void InheritLive();
+  void InheritLive(const Legacy& legacy);
 
   // --- Commands: commands.cc ---
   void Begin(CommandId id, const Scale& scale);

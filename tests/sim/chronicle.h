@@ -54,6 +54,9 @@ struct Story {
   bool perhaps_over = false;
 };
 
+// The header of the scoreboard that a new coordinator read.
+enum class Header { kTrue, kLies };
+
 class Chronicle {
  public:
   explicit Chronicle(const policy::RestartOptions& options) : options_(options) {}
@@ -65,7 +68,7 @@ class Chronicle {
   // Said before each step's actions: a roll that was asked for is under way.
   void Rolling(bool rolling);
   // The coordinator has died; another one found this.
-  void Reborn(absl::Time now, const policy::Legacy& legacy);
+  void Reborn(absl::Time now, const policy::Legacy& legacy, Header header = Header::kTrue);
 
   const std::map<policy::SlotIndex, Story>& slots() const { return slots_; }
   const Story& At(policy::SlotIndex slot) const;         // an empty one if nothing is known
@@ -86,6 +89,9 @@ class Chronicle {
   int Starting() const;
   int Alive() const;
   const std::set<policy::CommandId>& open() const { return open_; }
+  // Found by a new coordinator where nobody can be: in a slot or with a generation that there are not, or as a third
+  // one in its slot. They hold no slot, and have to end.
+  const std::vector<Member>& impossible() const { return impossible_; }
 
   policy::Generation newest = 0;
   policy::Generation newest_before_roll = 0;
@@ -100,6 +106,7 @@ class Chronicle {
 
  private:
   Member* Known(const policy::WorkerId& id);
+  void Inherit(absl::Time now, const policy::Legacy::Found& found);
   void Ready(absl::Time now, const policy::WorkerId& id);
   void Kept(policy::SlotIndex slot);
   void Observed(absl::Time now, const policy::HealthObserved& event);
@@ -113,6 +120,7 @@ class Chronicle {
   const policy::RestartOptions options_;
   bool rolling_ = false;
   std::map<policy::SlotIndex, Story> slots_;
+  std::vector<Member> impossible_;
   uint32_t wanted_ = UINT32_MAX;
   std::set<policy::CommandId> open_;
   std::set<policy::CommandId> reloads_;

@@ -29,6 +29,8 @@ struct StepRule {
 #define UC_RULE(rule) \
   { #rule, rule }
 constexpr ActionRule kActionRules[] = {
+    UC_RULE(OnlyOurProcessesAreNamed),
+    UC_RULE(FinishLeavesNobody),
     UC_RULE(ActionNamesALivingWorker),
     UC_RULE(GenerationsAreNew),
     UC_RULE(RebirthKillsNobodyReady),
@@ -54,7 +56,9 @@ constexpr ActionRule kActionRules[] = {
 constexpr StepRule kStepRules[] = {
     UC_RULE(AtMostTwoWorkersInASlot),
     UC_RULE(StartingIsBounded),
+    UC_RULE(TablesHaveTheirBounds),
     UC_RULE(RebirthKnowsEverybody),
+    UC_RULE(WhatCannotBeIsEnded),
     UC_RULE(LiveSlotsServe),
     UC_RULE(LiveSetIsNotEmptyWhileASlotServes),
     UC_RULE(LiveSetIsNotEmptiedByChoice),
@@ -75,8 +79,10 @@ constexpr StepRule kStepRules[] = {
     UC_RULE(OpenCommandsAreBounded),
 };
 constexpr StepRule kRecoveryRules[] = {
+    UC_RULE(NobodyIsForgotten),
     UC_RULE(AllWantedSlotsServe),
     UC_RULE(AllCommandsAreAnswered),
+    UC_RULE(WhoServesAccepts),
 };
 #undef UC_RULE
 
@@ -97,7 +103,9 @@ Moment Invariants::At(absl::Time now, const policy::Event& event, const policy::
                       const View& view) {
   const int serving = chronicle_.ServingBelow(view.wanted);
   const int live = chronicle_.Live();
-  return {now, event, options_, chronicle_, view, actions, serving, rolling_, live};
+  Moment moment = {now, event, options_, chronicle_, view, actions, serving, rolling_, live};
+  if (processes_.has_value()) moment.processes = &*processes_;
+  return moment;
 }
 
 std::string Invariants::Step(absl::Time now, const policy::Event& event,
@@ -114,13 +122,13 @@ std::string Invariants::BrokenOff(absl::Time now, const policy::Event& event,
 
 std::string Invariants::Reborn(absl::Time now, const policy::SupervisorOptions& options,
                                const policy::Legacy& legacy, const policy::Actions& actions,
-                               const View& view) {
+                               const View& view, Beginning beginning) {
   options_ = options;
   rolling_ = false;
-  chronicle_.Reborn(now, legacy);
+  chronicle_.Reborn(now, legacy, beginning.header);
   Moment moment = At(now, policy::Woke{}, actions, view);
   moment.reborn = true;
-  return Judge(moment);
+  return beginning.broken_off ? JudgeActions(moment) : Judge(moment);
 }
 
 std::string Invariants::JudgeActions(const Moment& moment) {
@@ -148,7 +156,8 @@ std::string Invariants::Judge(const Moment& moment) {
 }
 
 std::string Invariants::Recovered(absl::Time now, const View& view) const {
-  const Moment moment = {now, policy::Woke{}, options_, chronicle_, view, {}, 0, rolling_, 0};
+  Moment moment = {now, policy::Woke{}, options_, chronicle_, view, {}, 0, rolling_, 0};
+  if (processes_.has_value()) moment.processes = &*processes_;
   for (const StepRule& rule : kRecoveryRules) {
     const std::string wrong = rule.holds(moment);
     if (!wrong.empty()) return absl::StrCat(rule.name, ": ", wrong);
