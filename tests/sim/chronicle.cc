@@ -224,7 +224,9 @@ void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   Member member;
   member.id = id;
   member.state = found.state;
-  member.ready_at = found.ready_at;
+  // Who is believed to serve is thought to have been ready by now.
+  member.ready_at =
+      found.state == WorkerState::kServing ? std::min(found.ready_at, now) : found.ready_at;
   member.well_since = now;
   member.dismissed = found.state != WorkerState::kServing;
   if (id.slot >= policy::kWorkersMax || id.generation == 0 ||
