@@ -21,19 +21,6 @@ struct Answer {
 absl::StatusOr<Answer> SendCommand(const std::string& directory, const std::string& command,
                                    const std::function<void(absl::string_view)>& progress);
 
-enum class OrphanEnd {
-  kAsked,   // SIGTERM; SIGKILL for those that are still there after 10 s
-  kAtOnce,  // SIGKILL
-};
-// For a cluster whose coordinator is gone: ends the workers that are left and removes what it left
-// behind, except its log. Returns how many there were; `killed` says how many of them by SIGKILL.
-// FailedPrecondition, with nothing touched: a new coordinator is there already, or the scoreboard, which
-// alone knows the workers, cannot be read.
-absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how = OrphanEnd::kAsked,
-                               int* killed = nullptr);
-// How many workers a dead coordinator has left behind.
-int CountOrphans(const std::string& directory);
-
 }  // namespace uc::tools
 
 #endif  // TOOLS_COMMAND_CLIENT_H_

@@ -12,6 +12,7 @@
 #include "tools/cluster_view.h"
 #include "tools/command_client.h"
 #include "tools/lifecycle.h"
+#include "tools/orphans.h"
 #include "tools/print_error.h"
 #include "tools/record.h"
 

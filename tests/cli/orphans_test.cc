@@ -1,3 +1,5 @@
+#include "tools/orphans.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -16,7 +18,6 @@
 #include "core/link/channel.h"
 #include "core/scoreboard/scoreboard.h"
 #include "gtest/gtest.h"
-#include "tools/command_client.h"
 
 namespace uc::tools {
 namespace {
