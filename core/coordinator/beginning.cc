@@ -233,11 +233,7 @@ absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboa
                             wanted, " workers; use 'uring-cluster scale'"));
   }
   options_.supervisor = ToPolicy(options_.supervisor, *mode);
-  // Of a number that cannot be the policy makes what serves, or this.
-  const uint32_t workers_max = options_.supervisor.workers_max;
-  options_.supervisor.workers = wanted >= 1 && wanted <= workers_max
-                                    ? wanted
-                                    : std::min(options_.supervisor.workers, workers_max);
+  options_.supervisor.workers = std::clamp(wanted, 1u, options_.supervisor.workers_max);
   cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
                                        std::move(board), std::move(watch_), std::move(claimed));
   std::map<policy::SlotIndex, std::vector<Fd>> listeners;

@@ -154,7 +154,7 @@ Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
 
 policy::Legacy LegacyOf(const scoreboard::Layout& layout, absl::Span<const FormerWorker> workers) {
   policy::Legacy legacy;
-  legacy.workers_wanted = layout.header.workers_wanted.load();
+  legacy.workers_wanted = std::max(1u, layout.header.workers_wanted.load());
   legacy.newest_generation = layout.header.newest_generation.load();
   for (uint32_t slot = 0; slot < scoreboard::kSlotsMax; ++slot) {
     const uint64_t restarts = layout.slots[slot].restarts.load();

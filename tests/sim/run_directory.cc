@@ -29,13 +29,17 @@ const Row* RowOf(const RunDirectory& directory, Generation generation) {
 // nullopt: it cannot be taken in.
 std::optional<Legacy::Found> Judge(Generation generation, const Keeper& keeper, const Row* row,
                                    TakeOver how) {
+  if (how == TakeOver::kChecked) {
+    if (row == nullptr || !CanBe(*row)) return std::nullopt;
+    if (keeper.hello.has_value() && keeper.hello->slot != row->slot) return std::nullopt;
+  }
   if (keeper.hello.has_value()) {
     return Legacy::Found{{keeper.hello->slot, generation},
                          keeper.hello->state,
                          keeper.ready_at,
                          keeper.hello->adopted};
   }
-  if (row == nullptr || (how == TakeOver::kChecked && !CanBe(*row))) return std::nullopt;
+  if (row == nullptr) return std::nullopt;
   return Legacy::Found{{row->slot, generation}, StateOf(*row), keeper.ready_at, {}};
 }
 

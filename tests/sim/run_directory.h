@@ -49,9 +49,9 @@ struct RunDirectory {
 
 // How the next coordinator finds the workers, and what it believes of a row whose worker does not answer.
 enum class TakeOver {
-  // By rows and doors; a worker in no row that could be, which does not answer either, has to leave.
+  // By rows and doors; a worker in no row that could be, or that says something else than its row, has to leave.
   kChecked,
-  // The same, but slot and state are taken from a row as they stand: the policy has to cope.
+  // What a worker says is believed; where it is silent, the row as it stands: the policy has to cope.
   kByRowsAndDoors,
   // Worse than ours. The same, but the pid is the row's.
   kPidOfRow,

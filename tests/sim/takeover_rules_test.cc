@@ -82,7 +82,7 @@ RunDirectory WithRow(const Row& row) {
 TEST(RunDirectoryTest, DoorIsBelievedMoreThanTheRow) {
   RunDirectory directory = WithRow({kStrangersPid, 5, 7, 99});
   directory.doors[7] = {kFirstPid, absl::InfinitePast(), Keeper::Hello{2}};
-  const TakenOver taken = ReadRunDirectory(directory, TakeOver::kChecked);
+  const TakenOver taken = ReadRunDirectory(directory, TakeOver::kByRowsAndDoors);
   EXPECT_THAT(taken.processes, ElementsAre(Pair(7, kFirstPid)));
   ASSERT_EQ(taken.legacy.workers.size(), 1u);
   EXPECT_EQ(taken.legacy.workers[0].worker, (policy::WorkerId{2, 7}));
@@ -97,6 +97,12 @@ TEST(RunDirectoryTest, SilentWorkerWithoutARowThatCouldBeHasToLeave) {
     EXPECT_THAT(taken.dismissed, ElementsAre(kFirstPid));
     EXPECT_THAT(taken.legacy.workers, IsEmpty());
   }
+}
+
+TEST(RunDirectoryTest, WorkerThatContradictsItsRowHasToLeave) {
+  RunDirectory directory = WithRow({kFirstPid, 5, 7, 1});
+  directory.doors[7] = {kFirstPid, absl::InfinitePast(), Keeper::Hello{2}};
+  EXPECT_THAT(ReadRunDirectory(directory, TakeOver::kChecked).dismissed, ElementsAre(kFirstPid));
 }
 
 TEST(RunDirectoryTest, RowWithoutADoorIsNobody) {
