@@ -44,6 +44,7 @@ struct Assign {
   std::vector<std::string> addresses;
 };
 inline constexpr size_t kAssignDescriptors = 4;  // before steering and listeners
+inline constexpr size_t kDoorDescriptor = 3;     // among them
 
 // Coordinator to worker: accept from now on.
 struct Admit {};

@@ -10,7 +10,7 @@ namespace {
 
 TEST(LayoutTest, MagicAndVersionArePinned) {
   EXPECT_EQ(kMagic, 0x64726f6273637275u);
-  EXPECT_EQ(kLayoutVersion, 3u);
+  EXPECT_EQ(kLayoutVersion, 4u);
 }
 
 TEST(LayoutTest, HeaderBeginsWithMagicAndVersion) {
