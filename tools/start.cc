@@ -289,8 +289,12 @@ int RunStart(const StartRequest& request) {
   if (record->captured) options->scribe_arguments = SameWords("scribe", request);
   if (coordinator::IsRehearsal()) {
     const absl::Status status = coordinator::RehearseUpgrade(*options);
-    if (!status.ok()) PrintError(status.message());
-    return status.ok() ? kExitDone : kExitOperator;
+    if (!status.ok()) {
+      PrintError(status.message());
+      return kExitOperator;
+    }
+    std::fputs(coordinator::RehearsalAnswer().c_str(), stdout);
+    return kExitDone;
   }
   // The program before this one has become a daemon and opened the log already.
   if (coordinator::IsUpgraded()) return RunHere(*options, *record);
