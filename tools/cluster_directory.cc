@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/fd.h"
+#include "core/coordinator/survivors.h"
 
 namespace uc::tools {
 namespace {
@@ -131,8 +132,12 @@ std::vector<std::string> ListClusters(const std::string& base) {
   while (const dirent* entry = readdir(directory)) {
     const std::string name = entry->d_name;
     if (!CheckClusterName(name).ok()) continue;
-    if (access(absl::StrCat(base, "/", name, "/scoreboard").c_str(), F_OK) == 0)
+    const std::string path = absl::StrCat(base, "/", name);
+    // Also where somebody has removed the scoreboard, and workers serve on.
+    if (access((path + "/scoreboard").c_str(), F_OK) == 0 ||
+        !coordinator::KeptDoors(path).empty()) {
       names.push_back(name);
+    }
   }
   closedir(directory);
   std::sort(names.begin(), names.end());

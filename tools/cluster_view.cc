@@ -292,7 +292,9 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
   }
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
     const uint32_t state = layout.workers[row].state.load(std::memory_order_acquire);
-    if (state != 0) view.workers.push_back(ViewWorker(layout.workers[row], state, now));
+    // Without a number it is just being spawned.
+    if (state != 0 && layout.workers[row].pid.load(std::memory_order_relaxed) > 0)
+      view.workers.push_back(ViewWorker(layout.workers[row], state, now));
   }
   std::sort(view.workers.begin(), view.workers.end(), [](const WorkerView& a, const WorkerView& b) {
     return std::pair(a.slot, a.generation) < std::pair(b.slot, b.generation);

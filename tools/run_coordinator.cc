@@ -91,6 +91,11 @@ class RecordWriter {
     if (!status.ok()) LogWarning(status.message());
     begun_ = true;
   }
+  // It was cleaned away.
+  void WriteAgain() {
+    const absl::Status status = WriteRecord(directory_, record_);
+    if (!status.ok()) LogWarning(status.message());
+  }
   void SetReady() { ready_ = true; }
   void End() {
     if (!begun_ || (record_.background && ready_)) return;
@@ -120,6 +125,7 @@ int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Ve
   SetLogIdentity("coordinator");
   RecordWriter writer(options.directory, record);
   options.on_begun = [&writer] { writer.Begin(); };
+  options.on_made_again = [&writer] { writer.WriteAgain(); };
   options.on_ready = [&writer, verdict](absl::string_view line) {
     writer.SetReady();
     if (verdict != nullptr) verdict->Say(kExitDone, line);

@@ -60,6 +60,16 @@ std::vector<ClusterView> ViewAllStopped(const VerbOptions& options) {
   return views;
 }
 
+// Why it cannot be shown, and whether anybody lives there nevertheless.
+absl::Status NotShown(const std::string& directory, const std::string& name,
+                      const absl::Status& why) {
+  const int orphans = CoordinatorLives(directory) ? 0 : CountOrphans(directory);
+  if (orphans == 0) return why;
+  return absl::FailedPreconditionError(absl::StrCat(
+      why.message(), "; ", orphans, orphans == 1 ? " worker still serves" : " workers still serve",
+      ": 'uring-cluster stop ", name, "' ends ", orphans == 1 ? "it" : "them"));
+}
+
 // A scoreboard that cannot be read costs its own line, not the other clusters'.
 int List(const std::vector<std::string>& names, const VerbOptions& options,
          const std::vector<ClusterView>& stopped) {
@@ -70,7 +80,8 @@ int List(const std::vector<std::string>& names, const VerbOptions& options,
     if (view.ok()) {
       views.push_back(*std::move(view));
     } else {
-      PrintError(view.status().message());
+      PrintError(
+          NotShown(absl::StrCat(options.base_directory, "/", name), name, view.status()).message());
     }
   }
   if (options.json) {
@@ -94,9 +105,9 @@ std::string Destination(const LogPlan& logs, Stream stream) {
   return path.empty() ? "where the cluster was started" : path;
 }
 
-int Describe(const std::string& directory, const VerbOptions& options) {
+int Describe(const std::string& name, const std::string& directory, const VerbOptions& options) {
   const absl::StatusOr<ClusterView> view = ViewCluster(directory, MonotonicNow());
-  if (!view.ok()) return Fail(view.status());
+  if (!view.ok()) return Fail(NotShown(directory, name, view.status()));
   Show(*view, options);
   const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
   if (!options.json && record.ok() && record->captured) {
@@ -242,7 +253,7 @@ int RunVerb(const std::string& word, const std::vector<std::string>& positionals
   if (!name.ok()) return Fail(name.status());
   const std::string directory = absl::StrCat(options.base_directory, "/", *name);
   if (verb == "list") return List({*name}, options, {});
-  if (verb == "describe") return Describe(directory, options);
+  if (verb == "describe") return Describe(*name, directory, options);
   return Command(*name, directory, verb, *command, options);
 }
 

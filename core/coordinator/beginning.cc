@@ -31,7 +31,6 @@ namespace {
 constexpr absl::Duration kDyingRingPatience = absl::Milliseconds(250);
 constexpr int kProbePeriodMs = 5;
 constexpr absl::Duration kRetireGrace = absl::Seconds(1);
-constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
 constexpr rlim_t kDescriptorReserve =
     32;  // standard streams, control, scoreboard, replies, /proc reads
 
@@ -122,6 +121,14 @@ void TellOfSharedCores(const CoordinatorOptions& options) {
                           " cores, which is pinned and not balanced; take as many as there are"));
 }
 
+// As the scoreboard says, unless that is noise.
+uint32_t WorkersWanted(const CoordinatorOptions& options, const Mode& mode,
+                       const scoreboard::Header& header) {
+  const uint32_t most = ToPolicy(options.supervisor, mode).workers_max;
+  const uint32_t wanted = header.workers_wanted.load();
+  return wanted >= 1 && wanted <= most ? wanted : std::clamp(options.supervisor.workers, 1u, most);
+}
+
 std::vector<Fd> TakeSteering(std::vector<FormerWorker>& workers, const UpgradeState* upgrade) {
   std::vector<Fd> steering;
   if (upgrade != nullptr) {
@@ -155,7 +162,12 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
   std::vector<net::Address> addresses;
   for (const absl::string_view one : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
     absl::StatusOr<net::Address> address = net::Address::Parse(one);
-    if (!address.ok()) return address.status();
+    if (!address.ok()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(options.directory, "/scoreboard: is damaged (", address.status().message(),
+                       "), and workers of cluster ", options.name,
+                       " still serve; end them with 'uring-cluster stop ", options.name, "'"));
+    }
     addresses.push_back(*address);
   }
   const auto fits = [](const net::Address& wanted, const net::Address& present) {
@@ -172,6 +184,22 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
       absl::StrCat("workers of a coordinator that died still serve cluster ", options.name, " on ",
                    text, ", not on ", JoinAddresses(options.addresses),
                    "; start it with the same --listen, or end them with 'uring-cluster stop'"));
+}
+
+absl::Status CheckUnderstood(const CoordinatorOptions& options,
+                             const absl::StatusOr<scoreboard::Scoreboard>& board) {
+  if (board.ok()) {
+    if (CountSurvivors(options.directory, &board->layout()) == 0) return absl::OkStatus();
+    return AddressesInForce(options, board->layout().header).status();
+  }
+  const size_t doors = KeptDoors(options.directory).size();
+  if (doors == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      doors, doors == 1 ? " worker" : " workers", " of a coordinator that died still ",
+      doors == 1 ? "serves" : "serve", " cluster ", options.name, ", and ",
+      absl::IsNotFound(board.status()) ? absl::StrCat(options.directory, "/scoreboard: is missing")
+                                       : std::string(board.status().message()),
+      "; or end ", doors == 1 ? "it" : "them", " with 'uring-cluster stop ", options.name, "'"));
 }
 
 absl::Status Beginning::Afresh(const RunDirectory& directory) {
@@ -198,7 +226,7 @@ absl::Status Beginning::Afresh(const RunDirectory& directory) {
   return absl::OkStatus();
 }
 
-absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboard board,
+absl::Status Beginning::GoOn(scoreboard::Scoreboard board, Greeted greeted,
                              const UpgradeState* upgrade) {
   const absl::StatusOr<std::vector<net::Address>> in_force =
       AddressesInForce(options_, board.layout().header);
@@ -210,7 +238,6 @@ absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboa
   Claims claimed;
   claimed.Restore(
       scoreboard::GetText(board.layout().header.claims, sizeof(scoreboard::Header::claims)));
-  Greeted greeted = GreetSurvivors(directory.path(), board.layout(), kGreetingPatience);
   absl::StatusOr<Mode> mode = InheritMode(options_.mode, TakeSteering(greeted.workers, upgrade));
   if (!mode.ok()) return mode.status();
   for (const auto& [slot, connections] : greeted.lost) {
@@ -227,13 +254,16 @@ absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboa
   FillHeader(options_, JoinAll(addresses, claimed.addresses()), *mode, board);
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
-  const uint32_t wanted = board.layout().header.workers_wanted.load();
+  const uint32_t wanted = WorkersWanted(options_, *mode, board.layout().header);
   if (upgrade == nullptr && options_.workers_given && options_.supervisor.workers != wanted) {
     LogWarning(absl::StrCat("-i ", options_.supervisor.workers, " is not applied: the cluster has ",
                             wanted, " workers; use 'uring-cluster scale'"));
   }
   options_.supervisor = ToPolicy(options_.supervisor, *mode);
-  options_.supervisor.workers = std::clamp(wanted, 1u, options_.supervisor.workers_max);
+  options_.supervisor.workers = wanted;
+  board.layout().header.workers_wanted.store(wanted);
+  SetApart(greeted, options_.supervisor.workers_max);
+  SendAway(greeted, board.layout(), options_.supervisor.kill_timeout);
   cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
                                        std::move(board), std::move(watch_), std::move(claimed));
   std::map<policy::SlotIndex, std::vector<Fd>> listeners;

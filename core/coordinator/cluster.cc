@@ -17,6 +17,7 @@
 #include "core/base/log.h"
 #include "core/base/start_pages.h"
 #include "core/coordinator/birth.h"
+#include "core/coordinator/program_group.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
 #include "core/policy/crew.h"
@@ -88,7 +89,7 @@ void Cluster::Start(absl::Time now) {
 void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
                      std::map<policy::SlotIndex, std::vector<Fd>> listeners, Reply upgraded) {
   output_.Begin(now);
-  policy::Legacy legacy = LegacyOf(board_.layout(), workers);
+  policy::Legacy legacy = LegacyOf(board_.layout(), workers, options_.supervisor.workers);
   for (auto& [slot, sockets] : listeners) listeners_.Keep(slot, std::move(sockets));
   for (FormerWorker& former : workers) {
     if (!former.listeners.empty()) {
@@ -99,9 +100,9 @@ void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
     process.id = former.found.worker;
     process.pid = former.process.pid;
     process.pidfd = std::move(former.process.pidfd);
-    process.channel = std::move(former.channel);
+    process.channel = std::move(former.process.channel);
     process.inbox = std::move(former.inbox);
-    process.row = former.process.row;
+    process.row = former.process.row.value();
     AddProcess(std::move(process));
   }
   for (const auto& [slot, sockets] : listeners_.all()) legacy.listeners.push_back(slot);
@@ -168,7 +169,10 @@ void Cluster::Hear(absl::Time now, WorkerProcess& process, link::Received packet
   } else if (const auto* hello = std::get_if<link::Hello>(&packet.message)) {
     // It was stopped or starved when we knocked.
     std::vector<Fd>& descriptors = packet.descriptors;
-    if (descriptors.size() <= size_t{hello->steering}) return;
+    if (descriptors.size() <= size_t{hello->steering} || hello->slot != process.id.slot ||
+        hello->generation != process.id.generation) {
+      return;
+    }
     process.inbox = std::move(descriptors[0]);
     descriptors.erase(descriptors.begin(), descriptors.begin() + 1 + hello->steering);
     if (!descriptors.empty()) KeepListeners(now, process, process.id.slot, std::move(descriptors));
@@ -220,8 +224,7 @@ void Cluster::PublishAddresses() {
 }
 
 void Cluster::KillProgram(const WorkerProcess& process) {
-  const pid_t program = board_.layout().workers[process.row].program_pid.load();
-  if (options_.program && program > 1) kill(-program, SIGKILL);
+  if (options_.program) EndProgramOf(board_.layout().workers[process.row]);
 }
 
 void Cluster::OnExit(absl::Time now, policy::Generation generation) {
@@ -229,6 +232,7 @@ void Cluster::OnExit(absl::Time now, policy::Generation generation) {
   if (found == processes_.end()) return;
   const absl::StatusOr<ExitReport> report = Reap(found->second.pidfd);
   if (!report.ok()) return;
+  mirror_.Refresh(processes_, board_);
   KillProgram(found->second);
   OnLinkReadable(now, generation);  // its last words come before its death
   const policy::WorkerId id = found->second.id;
@@ -261,6 +265,7 @@ void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
 }
 
 void Cluster::ObserveHealth(absl::Time now) {
+  mirror_.Refresh(processes_, board_);
   for (const policy::HealthObserved& event :
        health_watch_.Look(now, processes_, board_.layout(), listeners_, spread_.counting())) {
     Handle(now, event);
@@ -289,8 +294,10 @@ void Cluster::CarryOut(const policy::Action& action) {
 void Cluster::CarryOut(const policy::Spawn& spawn) {
   const Birth birth = {spawn.worker, spawn.entry, addresses_, spread_.descriptors(),
                        listeners_.DescriptorsOf(spawn.worker.slot)};
-  absl::StatusOr<WorkerProcess> process = GiveBirth(options_, birth, board_, output_);
+  absl::Status door;
+  absl::StatusOr<WorkerProcess> process = GiveBirth(options_, birth, board_, output_, &door);
   if (process.ok()) {
+    TellOfDoor(door);
     AddProcess(*std::move(process));
     return;
   }
@@ -298,6 +305,16 @@ void Cluster::CarryOut(const policy::Spawn& spawn) {
   const policy::Fault fault =
       absl::IsFailedPrecondition(status) ? policy::Fault::kOperator : policy::Fault::kWorld;
   events_.push_back(policy::SpawnFailed{spawn.worker, fault, std::string(status.message())});
+}
+
+// Once, until there is one again.
+void Cluster::TellOfDoor(const absl::Status& door) {
+  if (!door.ok() && !doorless_) {
+    LogWarning(absl::StrCat(door.message(),
+                            "; workers are born without a door: a coordinator that ",
+                            "comes after this one could not go on with them, and would end them"));
+  }
+  doorless_ = !door.ok();
 }
 
 // Not watched: SIGCHLD tells of its end, and what it does not say in time is a deadline missed.
@@ -412,6 +429,16 @@ void Cluster::CarryOut(const policy::Rebalance&) {
 
 void Cluster::CarryOut(const policy::Upgrade& upgrade) {
   upgrade_command_ = upgrade.command;
+  const auto doorless = [this](const auto& process) {
+    return !link::DoorIsKept(DoorPath(options_.directory, process.first));
+  };
+  if (std::any_of(processes_.begin(), processes_.end(), doorless)) {
+    events_.push_back(policy::UpgradeFailed{
+        upgrade.command, absl::StrCat("not all workers have a door in ", options_.directory,
+                                      " (somebody has cleaned there): a program that comes after ",
+                                      "this one could not go on with them; 'reload' them first")});
+    return;
+  }
   // The numbers of lock and control pipe do not matter to a rehearsal.
   UpgradeState state = StateForUpgrade(board_.fd(), board_.fd());
   absl::StatusOr<Rehearsal> rehearsal =
@@ -483,6 +510,12 @@ void Cluster::AnnounceWhenReady() {
   LogInfo(line);
   NotifyService("READY=1");
   if (options_.on_ready) options_.on_ready(line);
+}
+
+absl::Status Cluster::MakeAgain() {
+  output_.MakeAgain();
+  ReopenLogFiles();
+  return mirror_.Move(options_.directory + "/scoreboard", processes_, board_);
 }
 
 void Cluster::ReopenLogFiles() {

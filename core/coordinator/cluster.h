@@ -13,6 +13,7 @@
 
 #include "absl/time/time.h"
 #include "core/coordinator/asked_commands.h"
+#include "core/coordinator/board_mirror.h"
 #include "core/coordinator/claims.h"
 #include "core/coordinator/coordinator_options.h"
 #include "core/coordinator/former_workers.h"
@@ -80,6 +81,9 @@ class Cluster {
   WorkerOutput& output() { return output_; }
   const std::optional<policy::Finish>& finish() const { return finish_; }
 
+  const Fd& scoreboard() const { return board_.fd(); }
+  // The run directory was cleaned away and made again: so is what is ours in it.
+  absl::Status MakeAgain();
   // Opens the log file again and passes it to the workers (USR1).
   void ReopenLogFiles();
   // For an upgrade.
@@ -105,6 +109,7 @@ class Cluster {
   void CarryOut(const policy::Finish& finish) { finish_ = finish; }
 
   void AddProcess(WorkerProcess process);
+  void TellOfDoor(const absl::Status& door);
   // Says one thing to a worker. A worker that does not take it has its deadlines like any other.
   void Tell(policy::WorkerId id, const link::Message& message,
             absl::Span<const int> descriptors = {});
@@ -135,6 +140,7 @@ class Cluster {
   std::optional<Rehearsal> rehearsal_;
   absl::Time rehearsal_deadline_ = absl::InfiniteFuture();
   policy::CommandId upgrade_command_ = 0;
+  BoardMirror mirror_;
   HealthWatch health_watch_;
   RecycleWatch recycle_watch_;
 
@@ -143,6 +149,7 @@ class Cluster {
   std::deque<policy::Event> events_;
   absl::Time quiet_since_ = absl::InfiniteFuture();
   bool announced_ = false;
+  bool doorless_ = false;  // the last worker was born without a door that can be found
   std::optional<policy::Finish> finish_;
 };
 

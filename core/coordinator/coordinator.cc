@@ -30,6 +30,9 @@
 namespace uc::coordinator {
 namespace {
 
+constexpr absl::Duration kDirectoryPeriod = absl::Milliseconds(900);
+constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
+
 constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
                             SIGQUIT, SIGTERM, SIGINT, SIGCHLD};
 
@@ -116,6 +119,7 @@ class Coordinator {
       cluster_.Tidy(now);
       cluster_.ObserveHealth(now);
     }
+    if (now >= directory_due_) TendDirectory(now);
     if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
     RollIfDue(now);
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
@@ -180,6 +184,35 @@ class Coordinator {
 
   Rolling rolling() const { return cluster_.supervisor().rolling() ? Rolling::kYes : Rolling::kNo; }
 
+  // Somebody may clean it away: tmpfiles, logind at the last logout, an operator. It is looked at whenever we are awake,
+  // at most once a second, and before a signal's command.
+  void TendDirectory(absl::Time now) {
+    directory_due_ = now + kDirectoryPeriod;
+    const RunDirectory::Look look = directory_.Tend();
+    if (look == RunDirectory::Look::kLost) {
+      if (!std::exchange(directory_lost_, true)) {
+        LogWarning(absl::StrCat(directory_.trouble().message(),
+                                "; no command reaches the cluster until it can be made again, ",
+                                "signals do"));
+      }
+      return;
+    }
+    const bool has_board = directory_.Has("scoreboard", cluster_.scoreboard());
+    if (look == RunDirectory::Look::kWhole && has_board) return;
+    if (!has_board) {
+      if (absl::Status status = cluster_.MakeAgain(); !status.ok()) {
+        if (!std::exchange(directory_lost_, true)) LogWarning(status.message());
+        return;
+      }
+    }
+    directory_lost_ = false;
+    if (options_.on_made_again) options_.on_made_again();
+    LogWarning(absl::StrCat(directory_.path(), ": somebody has cleaned here; it is made again. A ",
+                            "coordinator that comes after this one goes on only with workers that ",
+                            "have their door: 'uring-cluster reload ", options_.name,
+                            "' gives each of them one"));
+  }
+
   void RollIfDue(absl::Time now) {
     const std::string why = trigger_.Fires(now, absl::Now(), rolling());
     if (why.empty() || cluster_.supervisor().stopping()) return;
@@ -202,6 +235,7 @@ class Coordinator {
         LogWarning(absl::StrCat("signal SIG", name, " is not supported by this version: ignored"));
         continue;
       }
+      TendDirectory(now);
       LogInfo(absl::StrCat("signal SIG", name, ": ", policy::ToString(*command)));
       cluster_.Give(now, *command, Reply());
     }
@@ -265,9 +299,24 @@ class Coordinator {
   ControlPipe pipe_;
   std::vector<pollfd> polled_;  // first those of `watched_`, then listeners, while nothing happens
   std::vector<Watched> watched_;
+  absl::Time directory_due_ = absl::InfinitePast();
+  bool directory_lost_ = false;
   absl::Time complain_after_ = absl::InfinitePast();
   uint64_t complaints_ = 0;
 };
+
+// With whoever is left of a coordinator before us, else afresh.
+absl::Status Begin(const CoordinatorOptions& options, const RunDirectory& directory,
+                   absl::StatusOr<scoreboard::Scoreboard> board, const UpgradeState* former,
+                   Beginning& beginning) {
+  if (!board.ok()) return beginning.Afresh(directory);
+  Greeted greeted = GreetSurvivors(options.directory, board->layout(), kGreetingPatience);
+  if (!greeted.workers.empty()) {
+    return beginning.GoOn(*std::move(board), std::move(greeted), former);
+  }
+  SendAway(greeted, board->layout(), options.supervisor.kill_timeout);
+  return beginning.Afresh(directory);
+}
 
 }  // namespace
 
@@ -288,23 +337,24 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
           ? RunDirectory::Continue(options.directory, Fd(former->lock), Fd(former->control))
           : RunDirectory::Take(options.directory);
   if (!directory.ok()) return directory.status();
-  if (options.on_begun) options.on_begun();
-  absl::StatusOr<Fd> signals = BlockSignals();
-  if (!signals.ok()) return signals.status();
-
-  absl::StatusOr<ProcessWatch> watch = ProcessWatch::Begin();
-  if (!watch.ok()) return watch.status();
-
-  Beginning beginning(options, *std::move(watch));
   absl::StatusOr<scoreboard::Scoreboard> board =
       scoreboard::Scoreboard::OpenAgain(directory->scoreboard_path());
-  const bool serving = board.ok() && !FindSurvivors(options.directory, board->layout()).empty();
-  if (serving) {
-    // Whatever goes wrong: they serve on, and what they need to be found stays.
-    absl::Status status = beginning.GoOn(*directory, *std::move(board), former);
-    if (!status.ok()) return status;
-  } else if (absl::Status status = beginning.Afresh(*directory); !status.ok()) {
-    directory->Remove();
+  absl::Status status = CheckUnderstood(options, board);
+  if (status.ok() && options.on_begun) options.on_begun();
+  if (status.ok() && former == nullptr) status = directory->Furnish();
+  absl::StatusOr<Fd> signals = status.ok() ? BlockSignals() : status;
+  absl::StatusOr<ProcessWatch> watch =
+      signals.ok() ? ProcessWatch::Begin() : absl::StatusOr<ProcessWatch>(signals.status());
+  if (!watch.ok()) {
+    if (former == nullptr) directory->Withdraw();
+    return watch.status();
+  }
+
+  Beginning beginning(options, *std::move(watch));
+  status = Begin(options, *directory, std::move(board), former, beginning);
+  if (!status.ok()) {
+    // Whoever is left serves on, and what they need to be found stays.
+    if (former == nullptr) directory->Withdraw();
     return status;
   }
   const policy::Finish finish = Coordinator(beginning.options(), *directory, beginning.cluster(),

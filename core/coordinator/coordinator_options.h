@@ -58,6 +58,8 @@ struct CoordinatorOptions {
 
   // Called once, when the run directory is ours.
   std::function<void()> on_begun;
+  // Called each time the run directory was made again, because somebody had cleaned it away.
+  std::function<void()> on_made_again;
   // Called once, when all first workers serve, with a line for the operator.
   std::function<void(absl::string_view line)> on_ready;
 };

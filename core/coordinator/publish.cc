@@ -1,6 +1,7 @@
 #include "core/coordinator/publish.h"
 
 #include "core/base/clock.h"
+#include "core/scoreboard/process_start.h"
 
 namespace uc::coordinator {
 namespace {
@@ -83,14 +84,21 @@ std::optional<uint32_t> FreeRow(const scoreboard::Layout& layout) {
   return std::nullopt;
 }
 
-void OccupyRow(policy::WorkerId id, pid_t pid, scoreboard::WorkerRow& row) {
+void OccupyRow(policy::WorkerId id, scoreboard::WorkerRow& row) {
   row.slot.store(id.slot, std::memory_order_relaxed);
   row.generation.store(id.generation, std::memory_order_relaxed);
-  row.pid.store(pid, std::memory_order_relaxed);
+  row.pid.store(0, std::memory_order_relaxed);
+  row.process_start.store(0, std::memory_order_relaxed);
+  row.heartbeat_ns.store(0, std::memory_order_relaxed);
   row.started_ns.store(MonotonicNanos(), std::memory_order_relaxed);
   row.state_since_ns.store(MonotonicNanos(), std::memory_order_relaxed);
   row.state.store(static_cast<uint32_t>(scoreboard::RowState::kStarting),
                   std::memory_order_release);
+}
+
+void EnterProcess(pid_t pid, scoreboard::WorkerRow& row) {
+  row.process_start.store(scoreboard::ProcessStart(pid), std::memory_order_relaxed);
+  row.pid.store(pid, std::memory_order_release);
 }
 
 }  // namespace uc::coordinator

@@ -49,6 +49,12 @@ void WorkerOutput::Begin(absl::Time now) {
   StartScribe(now);
 }
 
+void WorkerOutput::MakeAgain() {
+  if (wake_.valid() && mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
+    LogWarning(absl::StrCat(directory_, ": cannot be made: ", strerror(errno)));
+  }
+}
+
 void WorkerOutput::StartScribe(absl::Time now) {
   scribe_born_ = now;
   // The FIFO of commands takes the place of a worker's link.

@@ -43,6 +43,9 @@ class WorkerOutput {
   // Starts a scribe; one of a coordinator before us leaves. Call once, before the first worker.
   void Begin(absl::Time now);
   OutputStreams Open(policy::WorkerId worker);
+  // The cluster's directory was cleaned away: the folder for the workers to come. The scribe has the FIFOs of those
+  // that are there open, and goes on.
+  void MakeAgain();
   // The scribe opens its files again.
   void Reopen() { Say("reopen\n"); }
   // A child of ours has ended; the scribe, perhaps.

@@ -36,6 +36,7 @@
 #include "core/link/first_word.h"
 #include "core/net/listener.h"
 #include "core/net/slot_load.h"
+#include "core/scoreboard/process_start.h"
 
 namespace uc::exec {
 namespace {
@@ -230,7 +231,9 @@ absl::Status Launcher::StartProgram() {
   absl::StatusOr<Child> started = Child::Start(child);
   if (!started.ok()) return started.status();
   child_.emplace(*std::move(started));
-  row_.program_pid.store(child_->pid(), std::memory_order_relaxed);
+  row_.program_session.store(getsid(0), std::memory_order_relaxed);
+  row_.program_start.store(scoreboard::ProcessStart(child_->pid()), std::memory_order_relaxed);
+  row_.program_pid.store(child_->pid(), std::memory_order_release);
   const size_t listeners = listeners_->cluster_size();
   LogInfo(absl::StrCat(
       "runs ", program_.argv[0], " (pid ", child_->pid(), "): ",
