@@ -7,11 +7,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
+#include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "core/base/clock.h"
 #include "core/coordinator/program_group.h"
 #include "core/link/message.h"
@@ -20,6 +24,9 @@
 
 namespace uc::coordinator {
 namespace {
+
+constexpr char kListens[] = "00010000";  // SO_ACCEPTCON
+constexpr char kBelowFolder[] = "/proc/self/fd/";
 
 constexpr absl::Duration kKillPatience = absl::Seconds(10);
 // Somebody who was just spawned is known, or has gone, long before.
@@ -67,6 +74,10 @@ void Identify(Survivor& survivor, const scoreboard::Layout* layout) {
   if (survivor.channel.has_value()) {
     Fd pidfd = survivor.channel->KeeperPidfd();
     const pid_t keeper = survivor.channel->keeper();
+    if (!pidfd.valid() && keeper > 1) {
+      pidfd = OpenPidfd(keeper);
+      if (!HoldsDoor(keeper, survivor.generation)) pidfd.Reset();
+    }
     // Until the worker has kept its door, it is its coordinator's: ours, where we are an upgrade.
     if (pidfd.valid() && keeper > 1 && keeper != getpid() && !HasEnded(pidfd)) {
       survivor.pid = keeper;
@@ -137,6 +148,31 @@ absl::string_view NameOf(const scoreboard::Layout& layout) {
 
 std::string DoorPath(const std::string& directory, policy::Generation generation) {
   return absl::StrCat(directory, "/doors/", generation);
+}
+
+bool HoldsDoor(pid_t pid, policy::Generation generation) {
+  // Lines are "num refcount protocol flags type state inode path" (proc_pid_net(5)). The path is as it was bound: below
+  // a descriptor of whoever made it (link::MakeDoor).
+  const std::string name = absl::StrCat("/", generation);
+  std::set<std::string> wanted;
+  std::ifstream table("/proc/net/unix");
+  for (std::string line; std::getline(table, line);) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    if (words.size() == 8 && words[3] == kListens && absl::StartsWith(words[7], kBelowFolder) &&
+        absl::EndsWith(words[7], name)) {
+      wanted.insert(absl::StrCat("socket:[", words[6], "]"));
+    }
+  }
+  const std::string folder = absl::StrCat("/proc/", pid, "/fd");
+  const std::unique_ptr<DIR, CloseDirectory> descriptors(opendir(folder.c_str()));
+  if (descriptors == nullptr) return false;
+  while (const dirent* entry = readdir(descriptors.get())) {
+    char target[64];
+    const ssize_t size =
+        readlinkat(dirfd(descriptors.get()), entry->d_name, target, sizeof(target));
+    if (size > 0 && wanted.count(std::string(target, static_cast<size_t>(size))) > 0) return true;
+  }
+  return false;
 }
 
 std::vector<policy::Generation> KeptDoors(const std::string& directory) {

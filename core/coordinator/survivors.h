@@ -28,6 +28,10 @@ std::string DoorPath(const std::string& directory, policy::Generation generation
 // The doors that somebody keeps, in order. Disturbs nobody.
 std::vector<policy::Generation> KeptDoors(const std::string& directory);
 
+// The process has a listening socket with a door's name open: how kernels before 6.5 tell a keeper from whoever has got
+// its number since.
+bool HoldsDoor(pid_t pid, policy::Generation generation);
+
 // Somebody who keeps a door, or whom a row names without doubt.
 struct Survivor {
   policy::Generation generation = 0;

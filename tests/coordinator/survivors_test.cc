@@ -51,6 +51,15 @@ TEST_F(SurvivorsTest, KernelsWordAboutADoorGoesBeforeTheRows) {
   EXPECT_EQ(found[0].pid, worker);
 }
 
+TEST_F(SurvivorsTest, KeeperHoldsItsDoorAndNobodyElsesDoes) {
+  const pid_t worker = Keeper(900'001);
+  const pid_t other = Keeper(900'002);
+  EXPECT_TRUE(HoldsDoor(worker, 900'001));
+  EXPECT_FALSE(HoldsDoor(worker, 900'002));
+  EXPECT_FALSE(HoldsDoor(other, 900'001));
+  EXPECT_FALSE(HoldsDoor(0x7fffffff, 900'001));
+}
+
 TEST_F(SurvivorsTest, RowThatNamesProcessOneIsNotBelieved) {
   Enter(0, 0, 7, 1);
   EXPECT_THAT(Find(), IsEmpty());
