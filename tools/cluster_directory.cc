@@ -1,6 +1,5 @@
 #include "tools/cluster_directory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/fd.h"
+#include "core/coordinator/survivors.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
@@ -24,32 +25,6 @@ constexpr size_t kNameBytesMax = 63;
 std::string Environment(const char* name) {
   const char* value = getenv(name);
   return value != nullptr ? value : "";
-}
-
-// An ours-only directory, made if it is missing.
-absl::Status MakePrivate(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return absl::PermissionDeniedError(absl::StrCat(path, ": cannot be made: ", strerror(errno),
-                                                    "; choose a --run-dir that you may write"));
-  }
-  struct stat status;
-  if (lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": is no directory; remove it or choose another --run-dir"));
-  }
-  if (status.st_uid != geteuid() && geteuid() != 0) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(path, ": belongs to user ", status.st_uid, "; choose another --run-dir"));
-  }
-  if (status.st_mode & (S_IWGRP | S_IWOTH)) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        path, ": others may write there (chmod go-w it, or choose another --run-dir)"));
-  }
-  if (access(path.c_str(), W_OK | X_OK) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat(path, ": is not writable: ", strerror(errno),
-                                                    "; choose a --run-dir that you may write"));
-  }
-  return absl::OkStatus();
 }
 
 std::string UsualBaseDirectory() {
@@ -108,33 +83,58 @@ absl::Status CheckClusterName(const std::string& name) {
 absl::StatusOr<std::string> PrepareClusterDirectory(const std::string& base,
                                                     const std::string& name) {
   if (absl::Status status = CheckClusterName(name); !status.ok()) return status;
-  if (mkdir(base.c_str(), 0700) != 0 && errno != EEXIST) {
-    return absl::PermissionDeniedError(absl::StrCat(base, ": cannot be made: ", strerror(errno),
+  const auto unmade = [](const std::string& path) {
+    return absl::PermissionDeniedError(absl::StrCat(path, ": cannot be made: ", strerror(errno),
+                                                    "; choose a --run-dir that you may write"));
+  };
+  if (mkdir(base.c_str(), 0700) != 0 && errno != EEXIST) return unmade(base);
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::Open(base);
+  if (!folder.ok()) return folder.status();
+  const std::string directory = absl::StrCat(base, "/", name);
+  if (mkdirat(folder->fd(), name.c_str(), 0700) != 0 && errno != EEXIST) return unmade(directory);
+  const absl::StatusOr<TrustedFolder> cluster = folder->OpenBelow(name);
+  if (!cluster.ok()) return cluster.status();
+  if (faccessat(cluster->fd(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
+    return absl::PermissionDeniedError(absl::StrCat(directory,
+                                                    ": is not writable: ", strerror(errno),
                                                     "; choose a --run-dir that you may write"));
   }
-  const std::string directory = absl::StrCat(base, "/", name);
-  if (absl::Status status = MakePrivate(base); !status.ok()) return status;
-  if (absl::Status status = MakePrivate(directory); !status.ok()) return status;
   return directory;
 }
 
 absl::Status CheckReadable(const std::string& base) {
-  if (access(base.c_str(), R_OK | X_OK) == 0 || errno == ENOENT) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat(base, ": cannot be read: ", strerror(errno),
-                                          "; whose clusters are these? see --run-dir"));
+  const absl::Status status = TrustedFolder::Open(base).status();
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+std::vector<std::string> ListWith(const std::string& base, const std::string& file) {
+  std::vector<std::string> names;
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::Open(base);
+  if (!folder.ok()) return names;
+  for (const std::string& name : folder->Names()) {
+    if (!CheckClusterName(name).ok()) continue;
+    struct stat status;
+    if (fstatat(folder->fd(), absl::StrCat(name, "/", file).c_str(), &status,
+                AT_SYMLINK_NOFOLLOW) == 0) {
+      names.push_back(name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::vector<std::string> ListClusters(const std::string& base) {
-  std::vector<std::string> names;
-  DIR* directory = opendir(base.c_str());
-  if (directory == nullptr) return names;
-  while (const dirent* entry = readdir(directory)) {
-    const std::string name = entry->d_name;
-    if (!CheckClusterName(name).ok()) continue;
-    if (access(absl::StrCat(base, "/", name, "/scoreboard").c_str(), F_OK) == 0)
+  std::vector<std::string> names = ListWith(base, "scoreboard");
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::Open(base);
+  if (!folder.ok()) return names;
+  // Also where somebody has removed the scoreboard, and workers serve on.
+  for (const std::string& name : ListWith(base, "doors")) {
+    if (std::count(names.begin(), names.end(), name) > 0) continue;
+    const absl::StatusOr<TrustedFolder> cluster = folder->OpenBelow(name);
+    if (cluster.ok() && !coordinator::KeptDoors(cluster->pinned_path()).empty()) {
       names.push_back(name);
+    }
   }
-  closedir(directory);
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -155,11 +155,16 @@ absl::StatusOr<std::string> ResolveCluster(const std::string& base, const std::s
 }
 
 bool CoordinatorLives(const std::string& directory) {
-  const Fd lock(open((directory + "/lock").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!lock.valid()) return false;
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  return folder.ok() && CoordinatorLives(*folder);
+}
+
+bool CoordinatorLives(const TrustedFolder& folder) {
+  const absl::StatusOr<Fd> lock = folder.OpenFile("lock", O_RDONLY);
+  if (!lock.ok()) return false;
   // A shared lock for a moment: a coordinator that starts just now tries once and would be told that its
   // name is taken; nobody asks about a cluster that is only about to exist.
-  if (flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return false;
+  if (flock(lock->get(), LOCK_SH | LOCK_NB) == 0) return false;
   return errno == EWOULDBLOCK;
 }
 

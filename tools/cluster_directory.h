@@ -11,6 +11,8 @@
 
 namespace uc::tools {
 
+class TrustedFolder;
+
 // $URING_CLUSTER_RUN_DIR, else /run/uring-cluster for root, else $XDG_RUNTIME_DIR/uring-cluster, else
 // /tmp/uring-cluster-UID.
 std::string DefaultBaseDirectory();
@@ -25,14 +27,16 @@ absl::Status MakeStateDirectory(const std::string& base);
 // [A-Za-z0-9._-]{1,63}, not beginning with '.' or '-'.
 absl::Status CheckClusterName(const std::string& name);
 
-// Makes BASE/NAME (mode 0700) and returns it. Refused in one line: bad name, not writable, and a
-// directory that is somebody else's, a symbolic link, or writable by others.
+// Makes BASE/NAME (mode 0700) and returns it. Refused in one line: bad name, not writable, and what is not to be
+// trusted (trusted_folder.h).
 absl::StatusOr<std::string> PrepareClusterDirectory(const std::string& base,
                                                     const std::string& name);
 
-// NotFound when BASE is there and cannot be read; a missing BASE is one without clusters.
+// Whether BASE is to be trusted and can be read (trusted_folder.h); a missing BASE is one without clusters.
 absl::Status CheckReadable(const std::string& base);
 
+// Names below BASE that are cluster names and have such a file, sorted; none in a BASE that is not to be trusted.
+std::vector<std::string> ListWith(const std::string& base, const std::string& file);
 // Names of what looks like a cluster below BASE, sorted.
 std::vector<std::string> ListClusters(const std::string& base);
 
@@ -41,6 +45,7 @@ absl::StatusOr<std::string> ResolveCluster(const std::string& base, const std::s
 
 // True while a coordinator holds BASE/NAME's lock.
 bool CoordinatorLives(const std::string& directory);
+bool CoordinatorLives(const TrustedFolder& folder);
 
 }  // namespace uc::tools
 

@@ -1,5 +1,7 @@
 #include "tools/cluster_view.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -9,8 +11,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/base/clock.h"
+#include "core/base/fd.h"
 #include "core/scoreboard/histogram.h"
 #include "tools/cluster_directory.h"
+#include "tools/printable.h"
+#include "tools/process_user.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
@@ -115,7 +121,9 @@ Json ClusterJson(const ClusterView& view) {
                      {"restarts", slot.restarts},
                      {"quick_deaths", slot.quick_deaths},
                      {"next_spawn_in_ms", slot.next_spawn_in_ms},
-                     {"condition", slot.condition}});
+                     {"condition", slot.condition},
+                     {"last_failure", slot.failure},
+                     {"last_failure_seconds", slot.failed_seconds}});
   }
   Json workers = Json::array();
   for (const WorkerView& worker : view.workers) workers.push_back(WorkerJson(worker));
@@ -132,6 +140,7 @@ Json ClusterJson(const ClusterView& view) {
           {"mode", view.mode},
           {"balance", view.balance},
           {"coordinators", view.coordinators},
+          {"serves_as", view.user},
           {"binary", view.binary},
           {"command_line", view.command_line},
           {"uptime_seconds", view.uptime_seconds},
@@ -163,7 +172,10 @@ uint64_t RestartsOf(const ClusterView& view, uint32_t slot) {
 
 using Row = std::vector<std::string>;
 
-std::string Aligned(const std::vector<Row>& rows) {
+std::string Aligned(std::vector<Row> rows) {
+  for (Row& row : rows) {
+    for (std::string& cell : row) cell = Printable(cell);
+  }
   std::vector<size_t> widths;
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -252,7 +264,12 @@ ClusterView ViewStopped(const std::string& name, const std::vector<std::string>&
 }
 
 absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time now) {
-  const auto board = scoreboard::Scoreboard::OpenReadOnly(directory + "/scoreboard");
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  if (!folder.ok()) return folder.status();
+  absl::StatusOr<Fd> file = folder->OpenFile("scoreboard", O_RDONLY);
+  if (!file.ok()) return file.status();
+  const auto board =
+      scoreboard::Scoreboard::OpenReadOnly(*std::move(file), directory + "/scoreboard");
   if (!board.ok()) return board.status();
   const scoreboard::Layout& layout = board->layout();
   const scoreboard::Header& header = layout.header;
@@ -270,7 +287,7 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
   view.command_line = text(header.command_line, sizeof(header.command_line));
   view.addresses =
       absl::StrSplit(text(header.addresses, sizeof(header.addresses)), ' ', absl::SkipEmpty());
-  view.running = CoordinatorLives(directory);
+  view.running = CoordinatorLives(*folder);
   view.coordinator_pid = header.coordinator_pid.load(std::memory_order_relaxed);
   view.workers_wanted = header.workers_wanted.load(std::memory_order_relaxed);
   view.rolling = header.rolling.load(std::memory_order_relaxed) != 0;
@@ -288,15 +305,20 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
          next_ns == 0
              ? 0
              : std::max<int64_t>(0, absl::ToInt64Milliseconds(MonotonicTime(next_ns) - now)),
-         ConditionName(row.condition.load(std::memory_order_relaxed))});
+         ConditionName(row.condition.load(std::memory_order_relaxed)),
+         text(row.failure, sizeof(row.failure)),
+         Seconds(now, row.failed_ns.load(std::memory_order_relaxed))});
   }
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
     const uint32_t state = layout.workers[row].state.load(std::memory_order_acquire);
-    if (state != 0) view.workers.push_back(ViewWorker(layout.workers[row], state, now));
+    // Without a number it is just being spawned.
+    if (state != 0 && layout.workers[row].pid.load(std::memory_order_relaxed) > 0)
+      view.workers.push_back(ViewWorker(layout.workers[row], state, now));
   }
   std::sort(view.workers.begin(), view.workers.end(), [](const WorkerView& a, const WorkerView& b) {
     return std::pair(a.slot, a.generation) < std::pair(b.slot, b.generation);
   });
+  if (!view.workers.empty()) view.user = ProcessUser(ProcessOf(view.workers.front()));
   view.totals = scoreboard::ReadTotals(layout);
   return view;
 }
@@ -321,7 +343,15 @@ std::string ToTable(const std::vector<ClusterView>& views) {
                         absl::StrJoin(view.addresses, " ")});
     AppendWorkers(view, &workers);
   }
-  return absl::StrCat(Aligned(clusters), "\n", Aligned(workers));
+  std::string failures;  // of slots that do not serve
+  for (const ClusterView& view : views) {
+    for (const SlotView& slot : view.slots) {
+      if (slot.live || slot.failure.empty()) continue;
+      absl::StrAppend(&failures, view.name, " slot ", slot.slot, ": ", slot.failure, "\n");
+    }
+  }
+  return absl::StrCat(Aligned(clusters), "\n", Aligned(workers), failures.empty() ? "" : "\n",
+                      failures);
 }
 
 std::string ToText(const ClusterView& view) {
@@ -332,6 +362,7 @@ std::string ToText(const ClusterView& view) {
       {"app", view.app},
       {"listens on", absl::StrJoin(view.addresses, " ")},
       {"mode", view.mode},
+      {"serves as", view.user.empty() ? "-" : view.user},
       {"coordinator", absl::StrCat(view.running ? "pid " : "gone; was pid ", view.coordinator_pid)},
       {"up", Age(view.uptime_seconds)},
       {"workers wanted", absl::StrCat(view.workers_wanted)},
@@ -354,9 +385,11 @@ std::string ToText(const ClusterView& view) {
   }
   std::string text = Aligned(facts);
   for (const SlotView& slot : view.slots) {
-    if (slot.next_spawn_in_ms == 0 && slot.live) continue;
+    if (slot.next_spawn_in_ms == 0 && slot.live && slot.failure.empty()) continue;
     absl::StrAppend(&text, "slot ", slot.slot, slot.live ? " is live" : " is not live");
-    if (slot.condition == "stopped") {
+    if (slot.next_spawn_in_ms == 0 && slot.live) {
+      // Only its past is worth a line.
+    } else if (slot.condition == "stopped") {
       absl::StrAppend(&text, ", stopped until restart, reload or scale");
     } else {
       absl::StrAppend(&text, ", ", slot.condition == "errored" ? "errored, " : "",
@@ -365,6 +398,9 @@ std::string ToText(const ClusterView& view) {
     }
     if (slot.stand_in != 0) {
       absl::StrAppend(&text, "; generation ", slot.stand_in, " accepts for it");
+    }
+    if (!slot.failure.empty()) {
+      absl::StrAppend(&text, "; last failure ", Age(slot.failed_seconds), " ago: ", slot.failure);
     }
     absl::StrAppend(&text, "\n");
   }

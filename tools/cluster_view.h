@@ -19,7 +19,9 @@ struct SlotView {
   uint64_t restarts = 0;
   uint32_t quick_deaths = 0;
   int64_t next_spawn_in_ms = 0;
-  std::string condition;  // "well", "errored", "stopped"
+  std::string condition;      // "well", "errored", "stopped"
+  std::string failure;        // why its last worker failed; empty: none has
+  double failed_seconds = 0;  // ago
 };
 
 struct WorkerView {
@@ -44,6 +46,7 @@ inline int ProcessOf(const WorkerView& worker) {
 
 struct ClusterView {
   std::string name, app, mode, balance, binary, command_line;
+  std::string user;           // whom its workers act as; empty: none is there
   uint32_t coordinators = 1;  // that it has had
   std::vector<std::string> addresses;
   bool program =

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -17,8 +18,8 @@
 #include "absl/strings/str_split.h"
 #include "core/base/clock.h"
 #include "core/base/fd.h"
-#include "core/base/small_file.h"
 #include "tools/cluster_directory.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
@@ -32,36 +33,34 @@ Fd OpenPidfd(pid_t pid) { return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid
 // The FIFO that the answer comes through; gone with this object.
 class ReplyPipe {
  public:
-  static absl::StatusOr<ReplyPipe> Make(const std::string& directory) {
+  static absl::StatusOr<ReplyPipe> Make(const TrustedFolder& cluster) {
+    absl::StatusOr<TrustedFolder> replies = cluster.OpenBelow("replies");
+    if (!replies.ok()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(replies.status().message(), "; no way back for the answer"));
+    }
     const std::string ticket = absl::StrCat("cli-", getpid(), "-", MonotonicNanos());
-    ReplyPipe pipe(directory + "/replies/" + ticket, ticket);
-    if (mkfifo(pipe.path_.c_str(), 0600) != 0) {
+    if (mkfifoat(replies->fd(), ticket.c_str(), 0600) != 0) {
       const int error = errno;
-      pipe.path_.clear();
       return absl::ErrnoToStatus(
-          error,
-          absl::StrCat(directory, "/replies: no way back for the answer: ", strerror(error)));
+          error, absl::StrCat(replies->path(), ": no way back for the answer: ", strerror(error)));
     }
-    // Root may speak to anybody's cluster: the answer comes from the owner of the directory.
-    struct stat owner;
-    if (stat((directory + "/replies").c_str(), &owner) == 0 && owner.st_uid != geteuid() &&
-        chown(pipe.path_.c_str(), owner.st_uid, owner.st_gid) != 0) {
-      return absl::PermissionDeniedError(absl::StrCat(directory, ": belongs to user ", owner.st_uid,
-                                                      "; speak to it as that user or root"));
-    }
-    pipe.fd_.Reset(open(pipe.path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    ReplyPipe pipe(*std::move(replies), ticket);
+    pipe.fd_ = pipe.folder_->OpenFifo(ticket, O_RDONLY);
     // A writer of our own: without one, poll would report the end before the coordinator has opened it.
-    pipe.keep_.Reset(open(pipe.path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-    if (!pipe.fd_.valid() || !pipe.keep_.valid()) return absl::ErrnoToStatus(errno, pipe.path_);
+    pipe.keep_ = pipe.folder_->OpenFifo(ticket, O_WRONLY);
+    if (!pipe.fd_.valid() || !pipe.keep_.valid()) {
+      return absl::ErrnoToStatus(errno, absl::StrCat(pipe.folder_->path(), "/", ticket));
+    }
     return pipe;
   }
   ReplyPipe(ReplyPipe&& other) noexcept
-      : path_(std::exchange(other.path_, "")),
+      : folder_(std::exchange(other.folder_, std::nullopt)),
         ticket_(std::move(other.ticket_)),
         fd_(std::move(other.fd_)),
         keep_(std::move(other.keep_)) {}
   ~ReplyPipe() {
-    if (!path_.empty()) unlink(path_.c_str());
+    if (folder_.has_value()) folder_->RemoveFile(ticket_);
   }
   const std::string& ticket() const { return ticket_; }
   int fd() const { return fd_.get(); }
@@ -79,9 +78,9 @@ class ReplyPipe {
   }
 
  private:
-  ReplyPipe(std::string path, std::string ticket)
-      : path_(std::move(path)), ticket_(std::move(ticket)) {}
-  std::string path_;
+  ReplyPipe(TrustedFolder folder, std::string ticket)
+      : folder_(std::move(folder)), ticket_(std::move(ticket)) {}
+  std::optional<TrustedFolder> folder_;
   std::string ticket_;
   Fd fd_;
   Fd keep_;
@@ -96,11 +95,11 @@ Fd WatchInterrupts() {
   return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
-absl::Status WriteCommand(const std::string& directory, const std::string& line) {
+absl::Status WriteCommand(const TrustedFolder& cluster, const std::string& line) {
   // The coordinator may die between open and write.
   signal(SIGPIPE, SIG_IGN);
-  const std::string path = directory + "/control";
-  const Fd control(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  const std::string path = cluster.path() + "/control";
+  const Fd control = cluster.OpenFifo("control", O_WRONLY);
   if (!control.valid()) {
     return absl::UnavailableError(
         absl::StrCat(path, ": ", strerror(errno), "; the coordinator is gone"));
@@ -136,18 +135,21 @@ bool TakeLines(std::string* text, bool* accepted, Answer* answer,
 absl::StatusOr<Answer> SendCommand(const std::string& directory, const std::string& command,
                                    const std::function<void(absl::string_view)>& progress) {
   int pid = 0;
-  if (!CoordinatorLives(directory)) return absl::UnavailableError("its coordinator is gone");
-  if (!absl::SimpleAtoi(ReadSmallFile(directory + "/pid"), &pid)) {
+  const absl::StatusOr<TrustedFolder> cluster = TrustedFolder::OpenCluster(directory);
+  if (absl::IsNotFound(cluster.status())) return absl::UnavailableError("it is gone");
+  if (!cluster.ok()) return cluster.status();
+  if (!CoordinatorLives(*cluster)) return absl::UnavailableError("its coordinator is gone");
+  if (!absl::SimpleAtoi(cluster->ReadLine("pid"), &pid)) {
     return absl::UnavailableError("its coordinator is gone, or has only just begun");
   }
   const Fd coordinator = OpenPidfd(pid);
   if (!coordinator.valid()) return absl::UnavailableError("its coordinator is gone");
-  absl::StatusOr<ReplyPipe> reply = ReplyPipe::Make(directory);
+  absl::StatusOr<ReplyPipe> reply = ReplyPipe::Make(*cluster);
   if (!reply.ok()) return reply.status();
   const Fd interrupts = WatchInterrupts();
   // The newline in front ends whatever torn line somebody left in the pipe.
   if (absl::Status status =
-          WriteCommand(directory, absl::StrCat("\n@", reply->ticket(), " ", command, "\n"));
+          WriteCommand(*cluster, absl::StrCat("\n@", reply->ticket(), " ", command, "\n"));
       !status.ok()) {
     return status;
   }

@@ -191,8 +191,9 @@ class Walk {
     if (flag == nullptr) return Unknown(name);
     if (repeatable_.count(name) > 0) {
       std::string& gathered = gathered_[name];
-      const absl::string_view between = flag->IsOfType<LineList>() ? "\n" : ",";
-      absl::StrAppend(&gathered, gathered.empty() ? "" : between, value);
+      const char between = flag->IsOfType<AnyList>() ? AnyList::kBetween : ',';
+      if (!gathered.empty()) gathered.push_back(between);
+      gathered.append(value);
       value = gathered;
     }
     std::string error;
@@ -250,12 +251,14 @@ bool AbslParseFlag(absl::string_view text, TextList* flag, std::string*) {
 
 std::string AbslUnparseFlag(const TextList& flag) { return absl::StrJoin(flag.values, ","); }
 
-bool AbslParseFlag(absl::string_view text, LineList* flag, std::string*) {
-  flag->values = absl::StrSplit(text, '\n', absl::SkipEmpty());
+bool AbslParseFlag(absl::string_view text, AnyList* flag, std::string*) {
+  flag->values = absl::StrSplit(text, AnyList::kBetween, absl::SkipEmpty());
   return true;
 }
 
-std::string AbslUnparseFlag(const LineList& flag) { return absl::StrJoin(flag.values, "\n"); }
+std::string AbslUnparseFlag(const AnyList& flag) {
+  return absl::StrJoin(flag.values, absl::string_view(&AnyList::kBetween, 1));
+}
 
 absl::StatusOr<WalkResult> WalkFlags(absl::string_view verb,
                                      const std::vector<std::string>& arguments,

@@ -29,12 +29,13 @@ struct TextList {
 bool AbslParseFlag(absl::string_view text, TextList* flag, std::string* error);
 std::string AbslUnparseFlag(const TextList& flag);
 
-// The same for values that may hold commas: separated by line ends.
-struct LineList {
+// The same for values that may hold anything that a word of a command line can hold: separated by NUL.
+struct AnyList {
+  static constexpr char kBetween = '\0';
   std::vector<std::string> values;
 };
-bool AbslParseFlag(absl::string_view text, LineList* flag, std::string* error);
-std::string AbslUnparseFlag(const LineList& flag);
+bool AbslParseFlag(absl::string_view text, AnyList* flag, std::string* error);
+std::string AbslUnparseFlag(const AnyList& flag);
 
 // Names as absl knows them: "kill_timeout".
 using FlagSet = std::set<std::string>;

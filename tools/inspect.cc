@@ -21,6 +21,7 @@
 #include "tools/cluster_view.h"
 #include "tools/config/ecosystem.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 #include "tools/record.h"
 
 namespace uc::tools {
@@ -85,13 +86,19 @@ int Env(const std::string& given, const VerbOptions& options) {
   const absl::StatusOr<ClusterRecord> record = ReadRecord(absl::StrCat(base, "/", name));
   if (!record.ok()) return Refuse(record.status());
   Json variables = Json::object();
-  for (const std::string& one : record->environment) {
-    const size_t equals = one.find('=');
-    if (equals == std::string::npos) continue;
-    variables[one.substr(0, equals)] = one.substr(equals + 1);
-    if (!options.json) std::printf("%s\n", one.c_str());
+  for (const auto* environment : {&record->environment, &record->program_environment}) {
+    for (const std::string& one : *environment) {
+      const size_t equals = one.find('=');
+      if (equals != std::string::npos) variables[one.substr(0, equals)] = one.substr(equals + 1);
+    }
   }
-  if (options.json) PrintJson(variables);
+  if (options.json) {
+    PrintJson(variables);
+    return kExitDone;
+  }
+  for (const auto& [variable, value] : variables.items()) {
+    std::printf("%s\n", Printable(absl::StrCat(variable, "=", value.get<std::string>())).c_str());
+  }
   return kExitDone;
 }
 
@@ -119,7 +126,7 @@ int SendSignal(const std::string& text, const std::string& name, const VerbOptio
     PrintJson({{"signal", sent}, {"workers", reached}});
   } else {
     std::printf("sendSignal: %s to %d of %zu workers of %s\n", sent.c_str(), reached,
-                view->workers.size(), view->name.c_str());
+                view->workers.size(), Printable(view->name).c_str());
   }
   return reached == static_cast<int>(view->workers.size()) ? kExitDone : kExitFailed;
 }

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "core/app/load.h"
+#include "core/exec/carried.h"
 #include "tools/start.h"
 
 namespace uc::tools {
@@ -71,14 +72,22 @@ absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request)
   options.program.arguments = request.app_arguments;
   options.program.directory = launch.directory;
   options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
-  options.environment = launch.environment;
+  options.environment = exec::CarriedEnvironment();
   for (const std::string& variable : launch.environment) {
-    if (variable.find('=') != std::string::npos && variable[0] != '=') continue;
-    return absl::InvalidArgumentError(absl::StrCat("--env=", variable, ": expected KEY=VALUE"));
+    if (variable.find('=') == std::string::npos || variable[0] == '=') {
+      return absl::InvalidArgumentError(absl::StrCat("--env=", variable, ": expected KEY=VALUE"));
+    }
+    options.environment.push_back(variable);
   }
-  options.user = launch.user;
+  for (absl::string_view variable : options.environment) {
+    if (absl::ConsumePrefix(&variable, "PATH="))
+      options.program.search_path = std::string(variable);
+  }
+  options.keep_environment = launch.keep_environment;
+  options.descriptors = exec::CarriedDescriptorLimit();
   absl::StatusOr<worker::WorkerOptions> worker = ToWorkerOptions(request);
   if (!worker.ok()) return worker.status();
+  options.identity = worker->identity;
   options.addresses = worker->addresses;
   options.backlog = worker->backlog;
   options.heartbeat_period = worker->heartbeat_period;

@@ -18,7 +18,7 @@ struct LaunchRequest {
   std::string interpreter_arguments;  // separated by spaces, as in PM2
   std::string directory;
   std::vector<std::string> environment;
-  std::string user;
+  bool keep_environment = false;
   bool wait_ready = false;
   std::string ready;  // "listen", "message", "start"; empty: listen, or message with wait_ready
   std::string sockets = "auto";

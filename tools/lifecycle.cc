@@ -1,5 +1,6 @@
 #include "tools/lifecycle.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,13 +11,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "core/base/clock.h"
+#include "tools/base_owner.h"
 #include "tools/cluster_directory.h"
 #include "tools/cluster_view.h"
+#include "tools/config/json_text.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 #include "tools/record.h"
 #include "tools/start_others.h"
 #include "tools/text_file.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
@@ -28,6 +34,7 @@ constexpr int kExitFailed = 1;
 constexpr int kExitOperator = 2;
 constexpr int kExitInterrupted = 130;
 constexpr size_t kDumpBytesMax = 64 << 20;
+constexpr char kDump[] = "dump.json";
 constexpr char kAll[] = "all";
 
 int Refuse(const absl::Status& status) {
@@ -47,10 +54,30 @@ std::vector<std::string> ListKnown(const std::string& base) {
   return known;
 }
 
-absl::StatusOr<std::vector<std::string>> ResolveNames(const std::vector<std::string>& names,
+// A first start that failed leaves its log alone in the directory: something to read, and to delete.
+std::vector<std::string> ListLogsOnly(const std::string& base) {
+  std::vector<std::string> logs = ListWith(base, "log");
+  std::erase_if(logs, [&](const std::string& name) {
+    const std::string directory = DirectoryOf(base, name);
+    const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+    if (!folder.ok() || CoordinatorLives(*folder)) return true;
+    for (const char* file : {"scoreboard", "record", "doors"}) {
+      if (faccessat(folder->fd(), file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
+    }
+    return false;
+  });
+  return logs;
+}
+
+absl::StatusOr<std::vector<std::string>> ResolveNames(const std::string& verb,
+                                                      const std::vector<std::string>& names,
                                                       const std::string& base) {
   if (absl::Status status = CheckReadable(base); !status.ok()) return status;
-  const std::vector<std::string> known = ListKnown(base);
+  std::vector<std::string> known = ListKnown(base);
+  if (verb == "delete" && !names.empty()) {
+    for (std::string& name : ListLogsOnly(base)) known.push_back(std::move(name));
+    std::sort(known.begin(), known.end());
+  }
   const auto list = [&] {
     return known.empty() ? "" : absl::StrCat("; there is ", absl::StrJoin(known, ", "));
   };
@@ -66,19 +93,25 @@ absl::StatusOr<std::vector<std::string>> ResolveNames(const std::vector<std::str
   }
   for (const std::string& name : names) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (CheckClusterName(name).ok()) {
+      const absl::Status status = TrustedFolder::OpenCluster(DirectoryOf(base, name)).status();
+      if (absl::IsPermissionDenied(status)) return status;
+    }
     return absl::NotFoundError(
         absl::StrCat("no cluster '", name.substr(0, 63), "' in ", base, list()));
   }
   return names;
 }
 
+// A path may hold bytes that are no UTF-8: they must not make the answer fail.
+void PrintJson(const Json& json) {
+  std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
 void Say(const std::string& verb, const std::string& name, absl::string_view text,
          const VerbOptions& options) {
   if (options.json) {
-    std::printf("%s\n",
-                Json({{"command", verb}, {"name", name}, {"outcome", "done"}, {"text", text}})
-                    .dump()
-                    .c_str());
+    PrintJson({{"command", verb}, {"name", name}, {"outcome", "done"}, {"text", text}});
   } else {
     std::printf("%s: %s: %s\n", verb.c_str(), name.c_str(), std::string(text).c_str());
   }
@@ -87,14 +120,23 @@ void Say(const std::string& verb, const std::string& name, absl::string_view tex
 // Without its record and its log the directory goes, too.
 void Forget(const std::string& base, const std::string& name) {
   const std::string directory = DirectoryOf(base, name);
-  RemoveRecord(directory);
-  unlink((directory + "/log").c_str());
-  rmdir(directory.c_str());
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  if (!folder.ok()) return;
+  for (const std::string& file : folder->Names()) {
+    if (file == "record" || file == "log" || absl::StartsWith(file, "log.")) {
+      folder->RemoveFile(file);
+    }
+  }
+  rmdir(directory.c_str());  // of an empty folder only
 }
 
 int RunOnOne(const std::string& verb, const std::string& name, const VerbOptions& options) {
   const std::vector<std::string> stopped = ListStopped(options.base_directory);
-  const bool is_stopped = std::find(stopped.begin(), stopped.end(), name) != stopped.end();
+  bool is_stopped = std::find(stopped.begin(), stopped.end(), name) != stopped.end();
+  if (!is_stopped && verb == "delete") {
+    const std::vector<std::string> logs = ListLogsOnly(options.base_directory);
+    is_stopped = std::find(logs.begin(), logs.end(), name) != logs.end();
+  }
   if (!is_stopped) {
     const int exit_code = RunVerb(verb == "delete" ? "stop" : verb, {name}, options);
     if (verb == "delete" && exit_code == kExitDone) Forget(options.base_directory, name);
@@ -109,6 +151,9 @@ int RunOnOne(const std::string& verb, const std::string& name, const VerbOptions
     Say(verb, name, "forgotten", options);
     return kExitDone;
   }
+  if (options.acting == Acting::kAsOwner) {
+    return Refuse(RootStartsNothing(DirectoryOf(options.base_directory, name), geteuid()));
+  }
   const auto record = ReadRecord(DirectoryOf(options.base_directory, name));
   if (!record.ok()) return Refuse(record.status());
   return StartAgain(options.base_directory, {*record});
@@ -119,7 +164,7 @@ int RunOnMany(const std::string& verb, const std::vector<std::string>& names,
   // `kill` is PM2's word for the end of everything.
   const std::string what = verb == "kill" ? "stop" : verb;
   const absl::StatusOr<std::vector<std::string>> resolved =
-      ResolveNames(verb == "kill" && names.empty() ? std::vector<std::string>{kAll} : names,
+      ResolveNames(what, verb == "kill" && names.empty() ? std::vector<std::string>{kAll} : names,
                    options.base_directory);
   if (!resolved.ok()) return Refuse(resolved.status());
   std::vector<std::string> chosen = *resolved;
@@ -151,7 +196,22 @@ int RunOnMany(const std::string& verb, const std::vector<std::string>& names,
 
 // --- What outlives a boot ---
 
-std::string DumpPath(const std::string& base) { return StateDirectory(base) + "/dump.json"; }
+std::string DumpPath(const std::string& base) {
+  return absl::StrCat(StateDirectory(base), "/", kDump);
+}
+
+// The cure is another one than for a run directory.
+absl::Status NotRunDirectory(const absl::Status& status) {
+  return absl::Status(
+      status.code(),
+      absl::StrReplaceAll(status.message(), {{"--run-dir", "URING_CLUSTER_STATE_DIR"}}));
+}
+
+absl::StatusOr<std::string> ReadDump(const std::string& base) {
+  const absl::StatusOr<TrustedFolder> state = TrustedFolder::Open(StateDirectory(base));
+  if (!state.ok()) return NotRunDirectory(state.status());
+  return ReadTextFile(*state, kDump, kDumpBytesMax);
+}
 
 int Save(const VerbOptions& options) {
   const std::string& base = options.base_directory;
@@ -162,7 +222,9 @@ int Save(const VerbOptions& options) {
     const absl::StatusOr<ClusterView> view = ViewCluster(DirectoryOf(base, name), MonotonicNow());
     if (!record.ok() || !view.ok() || !record->background) continue;
     record->words = WithWorkers(record->words, view->workers_wanted);
-    dump.push_back(Json::parse(ToJson(*record)));
+    absl::StatusOr<Json> json = ParseJson(ToJson(*record), JsonComments::kRefused);
+    if (!json.ok()) continue;
+    dump.push_back(*std::move(json));
     names.push_back(name);
   }
   if (names.empty()) {
@@ -171,31 +233,33 @@ int Save(const VerbOptions& options) {
   }
   const std::string path = DumpPath(base);
   if (absl::Status status = MakeStateDirectory(base); !status.ok()) return Refuse(status);
-  if (absl::Status status = ReplaceTextFile(path, dump.dump(1) + "\n"); !status.ok()) {
+  const absl::StatusOr<TrustedFolder> state = TrustedFolder::Open(StateDirectory(base));
+  if (!state.ok()) return Refuse(NotRunDirectory(state.status()));
+  if (absl::Status status = ReplaceTextFile(*state, kDump, dump.dump(1) + "\n"); !status.ok()) {
     PrintError(status.message());
     return kExitFailed;
   }
   if (options.json) {
-    std::printf("%s\n", Json({{"saved", names}, {"path", path}}).dump().c_str());
+    PrintJson({{"saved", names}, {"path", path}});
   } else {
-    std::printf("save: %s in %s\n", absl::StrJoin(names, ", ").c_str(), path.c_str());
+    std::printf("save: %s in %s\n", absl::StrJoin(names, ", ").c_str(), Printable(path).c_str());
   }
   return kExitDone;
 }
 
 int Resurrect(const VerbOptions& options) {
   const std::string path = DumpPath(options.base_directory);
-  const absl::StatusOr<std::string> text = ReadTextFile(path, kDumpBytesMax);
+  const absl::StatusOr<std::string> text = ReadDump(options.base_directory);
   if (absl::IsNotFound(text.status())) {
     return Refuse(absl::NotFoundError(absl::StrCat("resurrect: nothing was saved (", path, ")")));
   }
   if (!text.ok()) return Refuse(text.status());
-  const Json dump = Json::parse(*text, nullptr, false);
-  if (!dump.is_array()) {
+  const absl::StatusOr<Json> dump = ParseJson(*text, JsonComments::kRefused);
+  if (!dump.ok() || !dump->is_array()) {
     return Refuse(absl::InvalidArgumentError(path + ": is no dump; 'save' writes a new one"));
   }
   std::vector<ClusterRecord> records;
-  for (const Json& one : dump) {
+  for (const Json& one : *dump) {
     absl::StatusOr<ClusterRecord> record = ParseRecord(one.dump());
     if (!record.ok())
       return Refuse(
@@ -210,7 +274,12 @@ int Resurrect(const VerbOptions& options) {
 }
 
 int ClearDump(const VerbOptions& options) {
-  unlink(DumpPath(options.base_directory).c_str());
+  const absl::StatusOr<TrustedFolder> state =
+      TrustedFolder::Open(StateDirectory(options.base_directory));
+  if (!state.ok() && !absl::IsNotFound(state.status())) {
+    return Refuse(NotRunDirectory(state.status()));
+  }
+  if (state.ok()) state->RemoveFile(kDump);
   std::printf(options.json ? "{\"cleared\":true}\n" : "cleardump: nothing is saved any more\n");
   return kExitDone;
 }

@@ -1,5 +1,7 @@
 // uring-cluster: the one binary. Walks the command line, and hands over to the verb.
 // A worker is the same binary, exec'd with the hidden verb `worker` and the words of `start`.
+#include <signal.h>
+
 #include <cstdio>
 #include <optional>
 #include <set>
@@ -11,9 +13,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/exec/carried.h"
 #include "core/exec/launcher.h"
 #include "core/link/channel.h"
 #include "core/worker/worker.h"
+#include "tools/base_owner.h"
 #include "tools/cluster_directory.h"
 #include "tools/flag_walk.h"
 #include "tools/inspect.h"
@@ -152,6 +156,8 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
     return 0;
   }
   if (verb == "start") {
+    const auto entered = EnterBase(BaseDirectory(), Purpose::kStart);
+    if (!entered.ok()) return Refuse(entered.status());
     const std::optional<int> exit_code = StartOthers(BaseDirectory(), *walk, StartFlags());
     if (exit_code.has_value()) return *exit_code;
   }
@@ -164,9 +170,16 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
     if (!launch.ok()) return Refuse(launch.status());
     return exec::RunLauncher(*launch, link::Channel(Fd(link::kWorkerLinkFd)));
   }
+  exec::TakeCarriedEnvironment();  // the app is in this process
   const absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);
   if (!options.ok()) return Refuse(options.status());
   return worker::RunWorker(*options, link::Channel(Fd(link::kWorkerLinkFd)));
+}
+
+// A unit for systemd (`startup`) starts what is recorded, too.
+Purpose PurposeOf(const std::string& verb) {
+  const bool starts = verb == "resurrect" || verb == "startup" || ConfigVerb(verb).has_value();
+  return starts ? Purpose::kStart : Purpose::kSpeak;
 }
 
 int RunningVerb(const std::string& verb, const std::vector<std::string>& arguments) {
@@ -180,6 +193,9 @@ int RunningVerb(const std::string& verb, const std::vector<std::string>& argumen
     return Refuse(absl::InvalidArgumentError(
         absl::StrCat("--worker=", absl::GetFlag(FLAGS_worker), " is no slot: they count from 0")));
   }
+  if (verb == "init" || verb == "ecosystem") return RunInspectVerb(verb, walk->positionals, {});
+  const absl::StatusOr<Acting> acting = EnterBase(BaseDirectory(), PurposeOf(verb));
+  if (!acting.ok()) return Refuse(acting.status());
   if (verb == "logs" || verb == "flush") {
     LogVerbOptions options = ReadLogVerbFlags();
     options.base_directory = BaseDirectory();
@@ -189,6 +205,7 @@ int RunningVerb(const std::string& verb, const std::vector<std::string>& argumen
   }
   VerbOptions options;
   options.base_directory = BaseDirectory();
+  options.acting = *acting;
   options.json = absl::GetFlag(FLAGS_json);
   options.worker = absl::GetFlag(FLAGS_worker);
   options.graceful = absl::GetFlag(FLAGS_graceful);
@@ -244,4 +261,9 @@ int Main(std::vector<std::string> arguments) {
 }  // namespace
 }  // namespace uc::tools
 
-int main(int argc, char** argv) { return uc::tools::Main({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  // A file that reaches RLIMIT_FSIZE: write(2) and ftruncate(2) say EFBIG, which is handled as a full disk is, in each
+  // of our processes. What they start gets the default back (spawner.cc, child.cc, subprocess.cc).
+  signal(SIGXFSZ, SIG_IGN);
+  return uc::tools::Main({argv + 1, argv + argc});
+}

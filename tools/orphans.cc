@@ -1,118 +1,109 @@
 #include "tools/orphans.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "core/base/clock.h"
 #include "core/base/fd.h"
-#include "core/coordinator/former_workers.h"
+#include "core/coordinator/survivors.h"
 #include "core/scoreboard/scoreboard.h"
 #include "tools/record.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
 
 constexpr absl::Duration kOrphanPatience = absl::Seconds(10);
+constexpr absl::Duration kDyingRingPatience = absl::Seconds(1);
+constexpr int kLookMs = 5;
 
-absl::StatusOr<std::vector<coordinator::Survivor>> FindOrphans(const std::string& directory) {
-  const auto board = scoreboard::Scoreboard::OpenReadOnly(directory + "/scoreboard");
-  if (absl::IsNotFound(board.status())) return std::vector<coordinator::Survivor>();
-  if (!board.ok()) return board.status();
-  return coordinator::FindSurvivors(directory, board->layout());
+// nullopt: there is none, or none that this program can read. Then the doors are all there is.
+std::optional<scoreboard::Scoreboard> OpenBoard(const TrustedFolder& folder) {
+  absl::StatusOr<Fd> file = folder.OpenFile("scoreboard", O_RDONLY);
+  if (!file.ok()) return std::nullopt;
+  absl::StatusOr<scoreboard::Scoreboard> board =
+      scoreboard::Scoreboard::OpenReadOnly(*std::move(file), folder.path() + "/scoreboard");
+  return board.ok() ? std::optional<scoreboard::Scoreboard>(*std::move(board)) : std::nullopt;
 }
 
-// True when all of them have ended by then.
-bool AwaitEnd(const std::vector<coordinator::Survivor>& orphans, absl::Time until) {
-  for (const coordinator::Survivor& orphan : orphans) {
-    pollfd watch = {orphan.pidfd.get(), POLLIN, 0};
-    const int64_t left = std::max<int64_t>(0, absl::ToInt64Milliseconds(until - MonotonicNow()));
-    if (poll(&watch, 1, static_cast<int>(left)) != 1) return false;
-  }
-  return true;
+const scoreboard::Layout* LayoutOf(const std::optional<scoreboard::Scoreboard>& board) {
+  return board.has_value() ? &board->layout() : nullptr;
 }
 
-// Returns how many were still there to be signalled.
-int SignalAll(const std::vector<coordinator::Survivor>& orphans, int signal) {
-  int reached = 0;
-  for (const coordinator::Survivor& orphan : orphans) {
-    pollfd watch = {orphan.pidfd.get(), POLLIN, 0};
-    if (poll(&watch, 1, 0) == 1) continue;
-    if (syscall(SYS_pidfd_send_signal, orphan.pidfd.get(), signal, nullptr, 0) == 0) ++reached;
+// The kernel tears a worker's ring down some milliseconds after its end, and until then its door is kept.
+size_t CountAtTheEnd(const std::string& directory, const scoreboard::Layout* layout) {
+  const absl::Time until = MonotonicNow() + kDyingRingPatience;
+  size_t left = coordinator::CountSurvivors(directory, layout);
+  while (left > 0 && MonotonicNow() < until) {
+    poll(nullptr, 0, kLookMs);
+    left = coordinator::CountSurvivors(directory, layout);
   }
-  return reached;
+  return left;
 }
 
 // What a coordinator leaves behind when it dies. Its log stays, and what it was told if it can be started again.
-void RemoveRemains(const std::string& directory) {
-  const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
-  if (record.ok() && !record->background) RemoveRecord(directory);
-  if (const Fd wake(open((directory + "/output/wake").c_str(),
-                         O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
-      wake.valid()) {
-    [[maybe_unused]] const ssize_t written = write(wake.get(), "quit\n", 5);
-  }
-  for (const char* name : {"/replies", "/doors", "/output"}) {
-    const std::string folder = directory + name;
-    if (DIR* entries = opendir(folder.c_str()); entries != nullptr) {
-      while (const dirent* entry = readdir(entries)) unlinkat(dirfd(entries), entry->d_name, 0);
-      closedir(entries);
+void RemoveRemains(const TrustedFolder& cluster) {
+  const absl::StatusOr<ClusterRecord> record = ReadRecord(cluster.path());
+  if (record.ok() && !record->background) RemoveRecord(cluster.path());
+  for (const char* name : {"replies", "doors", "output"}) {
+    // What is no folder of ours is not looked into.
+    const absl::StatusOr<TrustedFolder> folder = cluster.OpenBelow(name);
+    if (!folder.ok()) continue;
+    if (const Fd wake = folder->OpenFifo("wake", O_WRONLY); wake.valid()) {
+      [[maybe_unused]] const ssize_t written = write(wake.get(), "quit\n", 5);
     }
-    rmdir(folder.c_str());
+    for (const std::string& entry : folder->Names()) folder->RemoveFile(entry);
+    unlinkat(cluster.fd(), name, AT_REMOVEDIR);
   }
-  for (const char* name : {"/control", "/pid", "/scoreboard", "/scoreboard.new", "/lock"}) {
-    unlink((directory + name).c_str());
+  for (const char* name : {"control", "pid", "scoreboard", "scoreboard.new", "lock"}) {
+    cluster.RemoveFile(name);
   }
-  rmdir(directory.c_str());
+  rmdir(cluster.path().c_str());  // of an empty folder only
 }
 
 }  // namespace
 
 int CountOrphans(const std::string& directory) {
-  const absl::StatusOr<std::vector<coordinator::Survivor>> orphans = FindOrphans(directory);
-  return orphans.ok() ? static_cast<int>(orphans->size()) : 0;
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  if (!folder.ok()) return 0;
+  const std::optional<scoreboard::Scoreboard> board = OpenBoard(*folder);
+  return static_cast<int>(coordinator::CountSurvivors(folder->pinned_path(), LayoutOf(board)) +
+                          (board.has_value() ? coordinator::CountPrograms(board->layout()) : 0));
 }
 
 absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int* killed) {
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  if (!folder.ok()) return folder.status();
   // Held until all is removed: a new coordinator cannot begin in the midst of it.
-  const std::string lock_path = directory + "/lock";
-  const Fd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.valid()) return absl::ErrnoToStatus(errno, lock_path);
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  const absl::StatusOr<Fd> lock = folder->OpenFile("lock", O_RDWR | O_CREAT);
+  if (!lock.ok()) return lock.status();
+  if (flock(lock->get(), LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory, ": a new coordinator is just beginning here; try again"));
   }
-  const absl::StatusOr<std::vector<coordinator::Survivor>> orphans = FindOrphans(directory);
-  if (!orphans.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(orphans.status().message(), "; which workers are left is not known: end them",
-                     " and remove ", directory));
+  const std::optional<scoreboard::Scoreboard> board = OpenBoard(*folder);
+  const std::string pinned = folder->pinned_path();
+  std::vector<coordinator::Survivor> orphans = coordinator::FindSurvivors(pinned, LayoutOf(board));
+  const coordinator::Dismissal dismissal = coordinator::DismissAll(
+      absl::MakeSpan(orphans), how == OrphanEnd::kAsked ? kOrphanPatience : absl::ZeroDuration());
+  const int programs = board.has_value() ? coordinator::EndPrograms(board->layout()) : 0;
+  if (const size_t left = CountAtTheEnd(pinned, LayoutOf(board)); left > 0) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        left, left == 1 ? " process keeps its door in " : " processes keep their doors in ",
+        directory, "/doors and could not be ended; find them (fuser, lsof), end them, and give ",
+        "'stop' again"));
   }
-  bool ended = false;
-  int forced = 0;
-  if (how == OrphanEnd::kAsked) {
-    SignalAll(*orphans, SIGTERM);
-    ended = AwaitEnd(*orphans, MonotonicNow() + kOrphanPatience);
-  }
-  if (!ended) {
-    forced = SignalAll(*orphans, SIGKILL);
-    if (!AwaitEnd(*orphans, MonotonicNow() + kOrphanPatience)) {
-      return absl::DeadlineExceededError("workers did not end even by SIGKILL");
-    }
-  }
-  if (killed != nullptr) *killed = forced;
-  RemoveRemains(directory);
-  return static_cast<int>(orphans->size());
+  if (killed != nullptr) *killed = dismissal.killed;
+  RemoveRemains(*folder);
+  return static_cast<int>(orphans.size()) + programs;
 }
 
 }  // namespace uc::tools

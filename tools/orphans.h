@@ -15,8 +15,9 @@ enum class OrphanEnd {
 };
 // For a cluster whose coordinator is gone: ends the workers that are left and removes what it left
 // behind, except its log. Returns how many there were; `killed` says how many of them by SIGKILL.
-// FailedPrecondition, with nothing touched: a new coordinator is there already, or the scoreboard, which
-// alone knows the workers, cannot be read.
+// Whoever keeps a door is found, also where the scoreboard cannot be read; and what a program has forked, where its
+// launcher has gone. FailedPrecondition, with nothing touched: a new coordinator is there already. DeadlineExceeded,
+// with nothing removed: somebody is left.
 absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how = OrphanEnd::kAsked,
                                int* killed = nullptr);
 // How many workers a dead coordinator has left behind.

@@ -1,6 +1,7 @@
 // ClusterRecord: what `start` was told, kept in BASE/NAME/record (mode 0600). By it a stopped cluster can be started
 // again as it was, and `logs` finds the files. A cluster that was started in the background keeps its record
 // when it is stopped, until `delete`; one in the foreground belongs to whoever started it and leaves none.
+// Words, names and values may hold any bytes: what is no UTF-8 is written as {"hex": "..."} in place of a string.
 #ifndef TOOLS_RECORD_H_
 #define TOOLS_RECORD_H_
 
@@ -15,9 +16,10 @@ namespace uc::tools {
 
 struct ClusterRecord {
   std::string name;
-  std::vector<std::string> words;  // behind `start`
-  std::string directory;           // where it was started
-  std::vector<std::string> environment;
+  std::vector<std::string> words;                // behind `start`
+  std::string directory;                         // where it was started
+  std::vector<std::string> environment;          // of `start`
+  std::vector<std::string> program_environment;  // what only the program gets (exec::Carried)
   bool background = false;
   bool captured = false;  // the workers' output goes where `logs` says
   LogPlan logs;
@@ -28,6 +30,7 @@ struct ClusterRecord {
 std::string WorkingDirectory();
 std::vector<std::string> Environment();
 
+// Whatever bytes they hold come back exactly.
 std::string ToJson(const ClusterRecord& record);
 // InvalidArgument: no such record.
 absl::StatusOr<ClusterRecord> ParseRecord(const std::string& text);

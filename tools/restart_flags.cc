@@ -72,20 +72,33 @@ absl::Status CheckRanges(const RestartRequest& request) {
   return absl::OkStatus();
 }
 
+// Where the app's files are.
+absl::StatusOr<std::string> PathToWatch(const WatchedApp& app) {
+  switch (app.kind) {
+    case WatchedApp::Kind::kBuiltIn:
+      return Wrong("--watch",
+                   absl::StrCat(": ", app.path, " is built in, it has no file that could change"));
+    case WatchedApp::Kind::kSharedObject:
+      return app.path;
+    case WatchedApp::Kind::kProgram:
+      break;
+  }
+  // A program is more than its first file.
+  const std::string folder = app.path.substr(0, app.path.rfind('/') + 1);
+  if (absl::StartsWith(folder, "/")) return folder;
+  if (app.directory.empty()) return folder.empty() ? "." : folder;
+  return absl::StrCat(app.directory, "/", folder);
+}
+
 absl::StatusOr<coordinator::WatchOptions> PlanWatch(const RestartRequest& request,
-                                                    const std::string& app) {
+                                                    const WatchedApp& app) {
   coordinator::WatchOptions watch;
   watch.ignored = request.watch_ignored;
   watch.delay = request.watch_delay;
   if (!request.watch) return watch;
-  if (!absl::StrContains(app, '/') && !absl::StrContains(app, '.')) {
-    return Wrong("--watch",
-                 absl::StrCat(": ", app, " is built in, it has no file that could change"));
-  }
-  watch.path = app;
-  if (absl::EndsWith(app, ".so")) return watch;
-  const size_t slash = app.rfind('/');  // a program is more than its first file
-  watch.path = slash == std::string::npos ? "." : app.substr(0, slash + 1);
+  absl::StatusOr<std::string> path = PathToWatch(app);
+  if (!path.ok()) return path.status();
+  watch.path = *std::move(path);
   return watch;
 }
 
@@ -127,7 +140,7 @@ RestartRequest ReadRestartFlags() {
   return request;
 }
 
-absl::StatusOr<RestartPlan> PlanRestarts(const RestartRequest& request, const std::string& app) {
+absl::StatusOr<RestartPlan> PlanRestarts(const RestartRequest& request, const WatchedApp& app) {
   if (absl::Status status = CheckRanges(request); !status.ok()) return status;
   RestartPlan plan;
   plan.restarts.min_uptime = request.min_uptime;

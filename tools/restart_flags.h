@@ -39,9 +39,14 @@ struct RestartPlan {
   std::optional<policy::CronSchedule> cron;
   coordinator::WatchOptions watch;
 };
-// InvalidArgument names the flag that is wrong. `app`: what --watch watches: a shared object itself, the directory
-// of a program.
-absl::StatusOr<RestartPlan> PlanRestarts(const RestartRequest& request, const std::string& app);
+// What --watch watches: a shared object itself, the directory of a program.
+struct WatchedApp {
+  enum class Kind { kBuiltIn, kSharedObject, kProgram } kind = Kind::kBuiltIn;
+  std::string path;       // as it was given
+  std::string directory;  // that a relative path of a program is relative to (--cwd); empty: here
+};
+// InvalidArgument names the flag that is wrong.
+absl::StatusOr<RestartPlan> PlanRestarts(const RestartRequest& request, const WatchedApp& app);
 
 }  // namespace uc::tools
 

@@ -15,9 +15,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/base/own_log.h"
 #include "core/coordinator/coordinator.h"
 #include "tools/logs/log_plan.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 
 namespace uc::tools {
 namespace {
@@ -26,19 +28,21 @@ constexpr int kExitDone = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitOperator = 2;
 
+absl::Status OpenLog(const coordinator::CoordinatorOptions& options) {
+  const absl::Status status = OwnLog(options.log_file, options.log_limits).Open();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--log-file=", options.log_file, ": cannot be opened: ", status.message(),
+                   "; choose a file in a directory that you may write"));
+}
+
 // The child's half of --daemon: a session of its own, standard streams away from the terminal.
-absl::Status Detach(const std::string& log_file) {
+absl::Status Detach(const coordinator::CoordinatorOptions& options) {
   setsid();
-  const Fd log(open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!log.valid()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--log-file=", log_file, ": cannot be opened: ", strerror(errno),
-                     "; choose a file in a directory that you may write"));
-  }
+  if (absl::Status status = OpenLog(options); !status.ok()) return status;
   const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
   dup2(null.get(), STDIN_FILENO);
-  dup2(log.get(), STDOUT_FILENO);
-  dup2(log.get(), STDERR_FILENO);
+  dup2(STDERR_FILENO, STDOUT_FILENO);
   return absl::OkStatus();
 }
 
@@ -72,7 +76,7 @@ int AwaitVerdict(const Fd& fd) {
   }
   const std::string what = text.substr(space + 1);
   if (exit_code == kExitDone) {
-    std::printf("%s\n", what.c_str());
+    std::printf("%s\n", Printable(what).c_str());
   } else {
     PrintError(what);
   }
@@ -91,6 +95,11 @@ class RecordWriter {
     if (!status.ok()) LogWarning(status.message());
     begun_ = true;
   }
+  // It was cleaned away.
+  void WriteAgain() {
+    const absl::Status status = WriteRecord(directory_, record_);
+    if (!status.ok()) LogWarning(status.message());
+  }
   void SetReady() { ready_ = true; }
   void End() {
     if (!begun_ || (record_.background && ready_)) return;
@@ -108,28 +117,38 @@ class RecordWriter {
 };
 
 // Where nobody sees what the workers say: the place to look, if they said anything.
-std::string LastWords(const ClusterRecord& record) {
+std::string LastWords(const ClusterRecord& record, uint32_t slot) {
   if (!record.captured || record.logs.error_file.empty()) return "";
-  const std::string path = PathOf(record.logs, Stream::kErr, 0);
+  const std::string path = PathOf(record.logs, Stream::kErr, slot);
   struct stat file;
   if (stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode) || file.st_size == 0) return "";
   return absl::StrCat("; what it said is in ", path);
 }
 
-int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Verdict* verdict) {
+// A start that is over, told to who waits for it.
+void Tell(const coordinator::StartReport& report, const ClusterRecord& record,
+          Incomplete incomplete, Verdict& verdict) {
+  if (report.whole) return verdict.Say(kExitDone, report.line);
+  verdict.Say(incomplete == Incomplete::kAllowed ? kExitDone : kExitFailed,
+              absl::StrCat(report.line, LastWords(record, report.failed), "; the cluster goes on"));
+}
+
+int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Incomplete incomplete,
+        Verdict* verdict) {
   SetLogIdentity("coordinator");
   RecordWriter writer(options.directory, record);
   options.on_begun = [&writer] { writer.Begin(); };
-  options.on_ready = [&writer, verdict](absl::string_view line) {
+  options.on_made_again = [&writer] { writer.WriteAgain(); };
+  options.on_started = [&](const coordinator::StartReport& report) {
     writer.SetReady();
-    if (verdict != nullptr) verdict->Say(kExitDone, line);
+    if (verdict != nullptr) Tell(report, record, incomplete, *verdict);
   };
   const absl::StatusOr<coordinator::Ending> ending = coordinator::RunCoordinator(options);
   writer.End();
   const int exit_code = ending.ok() ? ending->exit_code : kExitOperator;
   if (exit_code == kExitDone) return exit_code;
   const std::string text =
-      ending.ok() ? absl::StrCat(ending->text, verdict != nullptr ? LastWords(record) : "")
+      ending.ok() ? absl::StrCat(ending->text, verdict != nullptr ? LastWords(record, 0) : "")
                   : std::string(ending.status().message());
   if (verdict != nullptr) verdict->Say(exit_code, text);
   PrintError(text);
@@ -139,10 +158,19 @@ int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, Ve
 }  // namespace
 
 int RunHere(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
-  return Run(options, record, nullptr);
+  return Run(options, record, Incomplete::kAllowed, nullptr);
 }
 
-int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
+int RunLogging(const coordinator::CoordinatorOptions& options, const ClusterRecord& record) {
+  if (absl::Status status = OpenLog(options); !status.ok()) {
+    PrintError(status.message());
+    return kExitOperator;
+  }
+  return RunHere(options, record);
+}
+
+int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record,
+              Incomplete incomplete) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     PrintError(absl::StrCat("pipe: ", strerror(errno)));
@@ -160,11 +188,11 @@ int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecor
     return AwaitVerdict(reader);
   }
   reader.Reset();
-  if (absl::Status status = Detach(options.log_file); !status.ok()) {
+  if (absl::Status status = Detach(options); !status.ok()) {
     verdict.Say(kExitOperator, status.message());
     return kExitOperator;
   }
-  return Run(options, record, &verdict);
+  return Run(options, record, incomplete, &verdict);
 }
 
 }  // namespace uc::tools

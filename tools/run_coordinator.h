@@ -8,10 +8,15 @@
 
 namespace uc::tools {
 
-// Both print the one line of an error and return the exit code. In the foreground, until the cluster ends.
+// All print the one line of an error and return the exit code. In the foreground, until the cluster ends.
 int RunHere(const coordinator::CoordinatorOptions& options, const ClusterRecord& record);
-// In a child that outlives us: returns when the cluster serves or has failed. Twice: in the child at its end, too.
-int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record);
+// The same, with the log file as stderr.
+int RunLogging(const coordinator::CoordinatorOptions& options, const ClusterRecord& record);
+// In a child that outlives us: returns when the start is over, or has failed. Twice: in the child at its end, too.
+// kExitFailed with the reasons if a slot does not serve, and the cluster goes on; kExitDone with them for kAllowed.
+enum class Incomplete { kFails, kAllowed };
+int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecord& record,
+              Incomplete incomplete);
 
 }  // namespace uc::tools
 

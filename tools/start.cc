@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -22,13 +23,17 @@
 #include "core/base/check.h"
 #include "core/base/descriptor_limit.h"
 #include "core/base/fd.h"
+#include "core/base/identity.h"
 #include "core/base/log.h"
 #include "core/base/usable_cores.h"
 #include "core/coordinator/coordinator.h"
 #include "core/coordinator/upgrade.h"
+#include "core/exec/carried.h"
+#include "core/exec/environment.h"
 #include "core/exec/launcher.h"
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
+#include "tools/linger.h"
 #include "tools/logs/scribe.h"
 #include "tools/print_error.h"
 #include "tools/record.h"
@@ -123,9 +128,30 @@ absl::StatusOr<coordinator::ProbeOptions> ToProbeOptions(const StartRequest& req
                                                  ": expected a path that begins with '/', or off"));
 }
 
-absl::Status CheckAnyApp(const StartRequest& request) {
+WatchedApp ToWatchedApp(const StartRequest& request) {
+  using Kind = WatchedApp::Kind;
+  if (IsProgram(request)) return {Kind::kProgram, request.app, request.launch.directory};
+  const bool built_in = !absl::StrContains(request.app, ".so");
+  return {built_in ? Kind::kBuiltIn : Kind::kSharedObject, request.app, ""};
+}
+
+// As whoever will serve it: what root may read says nothing about that.
+absl::Status CheckNativeApp(const StartRequest& request, const std::optional<Identity>& identity) {
+  if (!identity.has_value()) return app::CheckApp(request.app, request.app_arguments);
+  const FileAccessAs as(*identity);
+  const absl::Status status = app::CheckApp(request.app, request.app_arguments);
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), ", looked at as ", identity->ToString()));
+}
+
+absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identity>& identity) {
+  if (request.dotfiles && request.app != "static") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--dotfiles is for static, and the app is ", request.app));
+  }
   if (!IsProgram(request)) {
-    if (request.launch.given.empty()) return app::CheckApp(request.app, request.app_arguments);
+    if (request.launch.given.empty()) return CheckNativeApp(request, identity);
     return absl::InvalidArgumentError(absl::StrCat(
         request.launch.given[0], " is for programs, and ", request.app, " is a native app"));
   }
@@ -147,14 +173,14 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
       !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckAnyApp(request); !status.ok()) return status;
+  if (absl::Status status = CheckAnyApp(request, worker->identity); !status.ok()) return status;
   coordinator::CoordinatorOptions options;
   options.supervisor.workers = request.workers > 0 ? static_cast<uint32_t>(request.workers)
                                                    : static_cast<uint32_t>(UsableCores());
   options.supervisor.workers = std::min(options.supervisor.workers, policy::kWorkersMax);
   options.supervisor.listen_timeout = request.listen_timeout;
   options.supervisor.kill_timeout = request.kill_timeout;
-  absl::StatusOr<RestartPlan> restarts = PlanRestarts(request.restarts, request.app);
+  absl::StatusOr<RestartPlan> restarts = PlanRestarts(request.restarts, ToWatchedApp(request));
   if (!restarts.ok()) return restarts.status();
   options.supervisor.restarts = restarts->restarts;
   options.recycle = restarts->recycle;
@@ -178,6 +204,7 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.workers_given = request.workers_given;
   options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
   options.addresses = worker->addresses;
+  if (worker->identity.has_value()) options.serves_as = worker->identity->ToString();
   options.cpu_affinity = request.cpu_affinity;
   options.listen.backlog = worker->backlog;
   options.binary = OwnBinary();
@@ -189,9 +216,21 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   return options;
 }
 
+// Variables of the operator that are ours to set, in one line.
+void TellOfOverruled(const StartRequest& request) {
+  if (!IsProgram(request)) return;
+  const absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(request);
+  if (!launch.ok()) return;
+  const std::vector<std::string> names = exec::OverruledIn(*launch);
+  if (names.empty()) return;
+  PrintError(absl::StrCat(
+      absl::StrJoin(names, ", "), names.size() == 1 ? " is" : " are",
+      " not passed on to the program: ", "uring-cluster itself sets what stands there"));
+}
+
 std::string LogFileOf(const StartRequest& request, const std::string& directory) {
-  if (request.daemon && request.log_file.empty()) return directory + "/log";
-  return request.log_file;
+  if (request.daemon && request.log_file.empty()) return Absolute(directory + "/log");
+  return Absolute(request.log_file);
 }
 
 absl::StatusOr<LogPlan> PlanLogs(const StartRequest& request, const std::string& name) {
@@ -209,7 +248,8 @@ absl::StatusOr<ClusterRecord> ToRecord(const StartRequest& request,
   record.name = options.name;
   record.words = request.command_line;
   record.directory = WorkingDirectory();
-  record.environment = Environment();
+  record.environment = exec::OwnEnvironment();
+  record.program_environment = exec::CarriedEnvironment();
   record.background = request.daemon;
   record.captured =
       IsCaptured(request.logs, request.daemon ? Ground::kBackground : Ground::kForeground);
@@ -238,9 +278,18 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
       !status.ok()) {
     return status;
   }
+  if (absl::Status status =
+          CheckRange("--body-memory", request.body_memory, 1 << 16, int64_t{1} << 40);
+      !status.ok()) {
+    return status;
+  }
   worker::WorkerOptions options;
   options.app = request.app;
   options.app_arguments = request.app_arguments;
+  options.dotfiles = request.dotfiles ? app::Dotfiles::kShown : app::Dotfiles::kHidden;
+  absl::StatusOr<std::optional<Identity>> identity = FindIdentity(request.user, request.group);
+  if (!identity.ok()) return identity.status();
+  options.identity = *std::move(identity);
   for (const std::string& text : request.listen) {
     const absl::StatusOr<net::Address> address = net::Address::Parse(text);
     if (!address.ok()) return address.status();
@@ -261,12 +310,15 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   options.idle_timeout = request.idle_timeout;
   options.request_timeout = request.request_timeout;
   options.connections_max = static_cast<uint32_t>(request.connections_max);
+  options.body_memory = static_cast<size_t>(request.body_memory);
   options.heartbeat_period = HeartbeatPeriod(request.hang_timeout);
   options.cpu_affinity = request.cpu_affinity;
   return options;
 }
 
 int RunStart(const StartRequest& request) {
+  // The program gets the limit that we were started with; an upgrade has it from the program before it.
+  if (!coordinator::IsUpgraded()) exec::CarryDescriptorLimit(DescriptorLimit());
   RaiseDescriptorLimit();
   absl::StatusOr<coordinator::CoordinatorOptions> options = ToCoordinatorOptions(request);
   if (!options.ok()) {
@@ -281,30 +333,37 @@ int RunStart(const StartRequest& request) {
   }
   options->directory = *directory;
   options->log_file = LogFileOf(request, *directory);
+  options->log_limits = {request.logs.size_max, static_cast<int>(request.logs.files)};
   const absl::StatusOr<ClusterRecord> record = ToRecord(request, *options);
   if (!record.ok()) {
     PrintError(record.status().message());
     return kExitOperator;
   }
-  if (record->captured) options->scribe_arguments = SameWords("scribe", request);
+  // What the workers write to stderr goes into the log file, too: by the log writer, which follows its rotation as no
+  // program would that holds the file itself.
+  options->stdout_captured = record->captured;
+  if (record->captured || !options->log_file.empty()) {
+    options->scribe_arguments = SameWords("scribe", request);
+  }
   if (coordinator::IsRehearsal()) {
     const absl::Status status = coordinator::RehearseUpgrade(*options);
-    if (!status.ok()) PrintError(status.message());
-    return status.ok() ? kExitDone : kExitOperator;
+    if (!status.ok()) {
+      PrintError(status.message());
+      return kExitOperator;
+    }
+    std::fputs(coordinator::RehearsalAnswer().c_str(), stdout);
+    return kExitDone;
   }
   // The program before this one has become a daemon and opened the log already.
   if (coordinator::IsUpgraded()) return RunHere(*options, *record);
-  if (request.daemon) return RunBehind(*options, *record);
-  if (!request.log_file.empty()) {
-    const Fd log(open(request.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-    if (!log.valid()) {
-      PrintError(
-          absl::StrCat("--log-file=", request.log_file, ": cannot be opened: ", strerror(errno)));
-      return kExitOperator;
-    }
-    dup2(log.get(), STDERR_FILENO);
+  TellOfOverruled(request);
+  if (request.daemon) {
+    const std::string warning = LingerWarning(request.base_directory);
+    if (!warning.empty()) PrintError(warning);
+    return RunBehind(*options, *record,
+                     request.allow_partial ? Incomplete::kAllowed : Incomplete::kFails);
   }
-  return RunHere(*options, *record);
+  return RunLogging(*options, *record);
 }
 
 int RunScribe(const StartRequest& request) {

@@ -22,14 +22,18 @@ struct StartRequest {
   std::vector<std::string> app_arguments;
   std::vector<std::string> listen;  // "ADDR:PORT"
   LaunchRequest launch;             // of an app that is a program of its own
+  std::string user, group;          // what serves becomes: names or numbers; empty: as we are
+  bool dotfiles = false;            // of "static": they are served
   int64_t workers = 0;              // 0: as many as this machine or container may really use
   std::string name;                 // empty: from the app
   std::string base_directory;       // the cluster lives in BASE/NAME
   bool daemon = false;
+  bool allow_partial = false;
   LogRequest logs;       // of the workers' output
   std::string log_file;  // empty: BASE/NAME/log with --daemon, else stderr stays as it is
   int64_t backlog = 4096;
   int64_t connections_max = 0;
+  int64_t body_memory = 256 << 20;
   absl::Duration listen_timeout, kill_timeout, hang_timeout, soak;
   RestartRequest restarts;
   std::string mode = "auto";

@@ -5,6 +5,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "tools/byte_size.h"
 #include "tools/logs/log_flags.h"
 #include "tools/restart_flags.h"
 #include "tools/start_others.h"
@@ -15,6 +16,8 @@ ABSL_FLAG(int64_t, workers, 0, "worker processes; 0 = as many as cores that may 
 ABSL_FLAG(int64_t, i, 0, "short for --workers");
 ABSL_FLAG(std::string, name, "", "name of the cluster (default: from the app)");
 ABSL_FLAG(bool, daemon, false, "go to the background; returns when the cluster serves");
+ABSL_FLAG(bool, allow_partial, false,
+          "--daemon: a start after which some slots do not serve is no failure");
 ABSL_FLAG(std::string, log_file, "", "where the log goes (default: stderr; with --daemon a file)");
 ABSL_FLAG(uc::tools::DurationFlag, listen_timeout, {absl::Seconds(10)},
           "a worker that is not ready by then is killed; in a roll it aborts the roll");
@@ -36,13 +39,18 @@ ABSL_FLAG(uc::tools::DurationFlag, soak, {absl::ZeroDuration()},
 ABSL_FLAG(int64_t, roll_width, 1, "reload: workers that are replaced at one time");
 ABSL_FLAG(std::string, probe, "/",
           "reload: path that a new worker must answer before it gets traffic; off = no probe");
+ABSL_FLAG(
+    std::string, user, "",
+    "name or id of the user that serves, when root starts the cluster; ports are bound before");
+ABSL_FLAG(std::string, group, "", "name or id of its group (default: the user's own groups)");
+ABSL_FLAG(bool, dotfiles, false, "static: names that begin with a dot are served as well");
 // For apps that are programs of their own.
 ABSL_FLAG(std::string, interpreter, "", "runs the program; none = the program runs itself");
 ABSL_FLAG(std::string, interpreter_args, "", "arguments for the interpreter, before the script");
 ABSL_FLAG(std::string, node_args, "", "the same as --interpreter-args");
 ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
-ABSL_FLAG(uc::tools::LineList, env, uc::tools::LineList{}, "KEY=VALUE for the program; repeatable");
-ABSL_FLAG(std::string, user, "", "user that the program runs as");
+ABSL_FLAG(uc::tools::AnyList, env, uc::tools::AnyList{}, "KEY=VALUE for the program; repeatable");
+ABSL_FLAG(bool, keep_env, false, "with --user: the program inherits all of the environment");
 ABSL_FLAG(bool, wait_ready, false,
           "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");
 ABSL_FLAG(std::string, ready, "",
@@ -54,6 +62,8 @@ ABSL_FLAG(bool, shutdown_with_message, false,
 ABSL_FLAG(std::string, kill_signal, "SIGINT", "asks a program to leave");
 ABSL_FLAG(int64_t, backlog, 4096, "length of each accept queue");
 ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
+ABSL_FLAG(uc::tools::ByteSizeFlag, body_memory, {256 << 20},
+          "a size is expected, such as 256M: what a worker holds of request bodies, all together");
 ABSL_FLAG(uc::tools::DurationFlag, header_timeout, {absl::Seconds(10)},
           "for a request's head, from its first byte; then 408");
 ABSL_FLAG(uc::tools::DurationFlag, body_timeout, {absl::Seconds(30)},
@@ -73,7 +83,7 @@ FlagSet ProgramFlags() {
           "node_args",
           "cwd",
           "env",
-          "user",
+          "keep_env",
           "wait_ready",
           "ready",
           "sockets",
@@ -88,7 +98,7 @@ LaunchRequest ToLaunchRequest(const FlagSet& given) {
       absl::StrCat(absl::GetFlag(FLAGS_interpreter_args), " ", absl::GetFlag(FLAGS_node_args));
   launch.directory = absl::GetFlag(FLAGS_cwd);
   launch.environment = absl::GetFlag(FLAGS_env).values;
-  launch.user = absl::GetFlag(FLAGS_user);
+  launch.keep_environment = absl::GetFlag(FLAGS_keep_env);
   launch.wait_ready = absl::GetFlag(FLAGS_wait_ready);
   launch.ready = absl::GetFlag(FLAGS_ready);
   launch.sockets = absl::GetFlag(FLAGS_sockets);
@@ -110,6 +120,7 @@ FlagSet StartFlags() {
                    "i",
                    "name",
                    "daemon",
+                   "allow_partial",
                    "log_file",
                    "listen_timeout",
                    "kill_timeout",
@@ -123,10 +134,14 @@ FlagSet StartFlags() {
                    "probe",
                    "backlog",
                    "max_connections",
+                   "body_memory",
                    "header_timeout",
                    "body_timeout",
                    "idle_timeout",
                    "request_timeout",
+                   "user",
+                   "group",
+                   "dotfiles",
                    "run_dir"};
   flags.merge(LogFlags());
   flags.merge(ConfigFlags());
@@ -157,15 +172,20 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_di
   request.launch = ToLaunchRequest(walk.given);
   // Without it a program's own addresses count.
   if (walk.given.count("listen") == 0 && !IsProgram(request)) request.listen = {"127.0.0.1:8080"};
+  request.user = absl::GetFlag(FLAGS_user);
+  request.group = absl::GetFlag(FLAGS_group);
+  request.dotfiles = absl::GetFlag(FLAGS_dotfiles);
   request.workers =
       walk.given.count("i") > 0 ? absl::GetFlag(FLAGS_i) : absl::GetFlag(FLAGS_workers);
   request.name = absl::GetFlag(FLAGS_name);
   request.base_directory = std::move(base_directory);
   request.daemon = absl::GetFlag(FLAGS_daemon);
+  request.allow_partial = absl::GetFlag(FLAGS_allow_partial);
   request.log_file = absl::GetFlag(FLAGS_log_file);
   request.logs = ReadLogFlags();
   request.backlog = absl::GetFlag(FLAGS_backlog);
   request.connections_max = absl::GetFlag(FLAGS_max_connections);
+  request.body_memory = absl::GetFlag(FLAGS_body_memory).value;
   request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;
   request.kill_timeout = absl::GetFlag(FLAGS_kill_timeout).value;
   request.hang_timeout = absl::GetFlag(FLAGS_hang_timeout).value;

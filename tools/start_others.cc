@@ -10,11 +10,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/base/usable_cores.h"
+#include "core/exec/carried.h"
 #include "tools/cluster_directory.h"
 #include "tools/config/config_file.h"
 #include "tools/lifecycle.h"
 #include "tools/print_error.h"
 #include "tools/subprocess.h"
+#include "tools/trusted_folder.h"
 
 ABSL_FLAG(uc::tools::TextList, only, uc::tools::TextList{},
           "of a config file: these apps only; separated by commas");
@@ -37,7 +39,7 @@ std::string EnvironmentName() {
   if (flag == nullptr) return "";
   std::string name;
   for (const absl::string_view one :
-       absl::StrSplit(flag->CurrentValue(), '\n', absl::SkipEmpty())) {
+       absl::StrSplit(flag->CurrentValue(), AnyList::kBetween, absl::SkipEmpty())) {
     if (!absl::StrContains(one, '=')) name = std::string(one);
   }
   return name;
@@ -105,7 +107,7 @@ int StartApp(const std::string& base, const AppSpec& app, WhenRunning when_runni
   Subprocess starting = Starting(base, app.words);
   starting.directory = app.directory;
   for (const auto& [key, value] : app.environment) {
-    SetVariable(starting.environment, key, value);
+    SetVariable(starting.environment, exec::Carried(key), value);
   }
   return RunIt(starting);
 }
@@ -139,6 +141,9 @@ int StartAgain(const std::string& base, const std::vector<ClusterRecord>& record
     Subprocess starting = Starting(base, record.words);
     starting.directory = record.directory;
     starting.environment = record.environment;
+    for (const std::string& variable : record.program_environment) {
+      starting.environment.push_back(exec::Carried(variable));
+    }
     outcomes.Add(record.name, RunIt(starting));
   }
   return outcomes.Conclude();
@@ -175,7 +180,15 @@ std::optional<int> StartOthers(const std::string& base, const WalkResult& walk,
           absl::StrCat("cluster ", name, " runs already; 'reload ", name, "' deploys, 'restart ",
                        name, "' ends its workers and starts them again")));
     }
-    if (std::find(stopped.begin(), stopped.end(), name) == stopped.end()) return std::nullopt;
+    if (std::find(stopped.begin(), stopped.end(), name) == stopped.end()) {
+      // A cluster's folder that is not ours: the truth, instead of "no such program".
+      const absl::Status status =
+          CheckClusterName(name).ok()
+              ? TrustedFolder::OpenCluster(absl::StrCat(base, "/", name)).status()
+              : absl::OkStatus();
+      if (absl::IsPermissionDenied(status)) return Refuse(status);
+      return std::nullopt;
+    }
     absl::StatusOr<ClusterRecord> record = ReadRecord(absl::StrCat(base, "/", name));
     if (!record.ok()) return Refuse(record.status());
     records.push_back(*std::move(record));

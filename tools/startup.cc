@@ -10,11 +10,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "core/exec/carried.h"
 #include "tools/cluster_directory.h"
 #include "tools/print_error.h"
 #include "tools/subprocess.h"
@@ -32,13 +35,75 @@ int Refuse(const absl::Status& status) {
   return kExitOperator;
 }
 
-// systemd.service(5), "Command lines": quotes, backslashes, '%' and '$' mean something there.
-std::string Quoted(const std::string& word) {
-  return absl::StrCat(
-      "\"",
-      absl::StrReplaceAll(
-          word, {{"\\", "\\\\"}, {"\"", "\\\""}, {"%", "%%"}, {"$", "$$"}, {"\n", "\\n"}}),
-      "\"");
+// systemd.syntax(7), "Quoting": between double quotes C's escapes are read; '%' begins a specifier wherever it stands
+// (systemd.unit(5)). A line that is no UTF-8 is ignored as a whole, so that other bytes are escaped as well.
+std::string Quoted(absl::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (!absl::ascii_isprint(byte)) {
+      absl::StrAppend(&quoted, "\\x", absl::Hex(byte, absl::kZeroPad2));
+    } else {
+      if (c == '\\' || c == '"') quoted.push_back('\\');
+      if (c == '%') quoted.push_back('%');
+      quoted.push_back(c);
+    }
+  }
+  quoted.push_back('"');
+  return quoted;
+}
+
+// systemd.service(5), "Command lines": '$' begins a variable, but not in the path that is executed.
+std::string Argument(absl::string_view word) {
+  return absl::StrReplaceAll(Quoted(word), {{"$", "$$"}});
+}
+
+bool HoldsControl(absl::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); });
+}
+
+// WorkingDirectory= takes all to the end of its line as it stands: there is no quoting.
+absl::StatusOr<std::string> BarePath(const std::string& path) {
+  if (absl::StartsWith(path, "/") && !HoldsControl(path) && !absl::EndsWith(path, "\\") &&
+      !absl::EndsWith(path, " ") && !absl::StrContains(path + "/", "/../")) {
+    return absl::StrReplaceAll(path, {{"%", "%%"}});
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "startup: the folder \"", absl::Utf8SafeCEscape(path),
+      "\" cannot stand in a unit (control characters, '..', or a space or a backslash at its ",
+      "end); start the cluster in another one"));
+}
+
+// What systemd executes: its string_is_safe() refuses some bytes, however they are written.
+absl::Status CheckExecutable(const std::string& path) {
+  if (!HoldsControl(path) && path.find_first_of("\"'\\") == std::string::npos) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("startup: systemd executes no path such as \"",
+                                                 absl::Utf8SafeCEscape(path),
+                                                 "\"; put the program elsewhere"));
+}
+
+// The variables of the record that the unit sets; the others may hold secrets.
+absl::StatusOr<std::string> EnvironmentLine(const ClusterRecord& record) {
+  std::vector<std::string> chosen;
+  for (const std::string& variable : record.environment) {
+    if (absl::StartsWith(variable, "PATH=")) chosen.push_back(variable);
+  }
+  for (const std::string& variable : record.program_environment) {
+    if (absl::StartsWith(variable, "PATH=")) chosen.push_back(exec::Carried(variable));
+  }
+  std::string lines;
+  for (const std::string& variable : chosen) {
+    if (HoldsControl(variable)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("startup: ", record.name, " was started with a PATH that holds control ",
+                       "characters, which systemd does not take; start it with another one"));
+    }
+    absl::StrAppend(&lines, "Environment=", Quoted(variable), "\n");
+  }
+  return lines;
 }
 
 std::string UnitName(const std::string& cluster) {
@@ -99,23 +164,23 @@ bool Systemctl(std::vector<std::string> words) {
 
 }  // namespace
 
-std::string UnitText(const ClusterRecord& record, const std::string& binary, UnitKind kind) {
+absl::StatusOr<std::string> UnitText(const ClusterRecord& record, const std::string& binary,
+                                     UnitKind kind) {
+  if (absl::Status status = CheckClusterName(record.name); !status.ok()) return status;
+  if (absl::Status status = CheckExecutable(binary); !status.ok()) return status;
+  const absl::StatusOr<std::string> directory = BarePath(record.directory);
+  if (!directory.ok()) return directory.status();
+  const absl::StatusOr<std::string> environment = EnvironmentLine(record);
+  if (!environment.ok()) return environment.status();
   std::vector<std::string> command = {Quoted(binary), "start"};
-  for (const std::string& word : record.words) {
-    if (word != "--daemon" && word != "--daemon=true") command.push_back(Quoted(word));
-  }
-  std::string path;
   std::string run_directory;
-  for (const std::string& variable : record.environment) {
-    if (absl::StartsWith(variable, "PATH=")) path = variable;
-  }
   for (const std::string& word : record.words) {
-    if (absl::StartsWith(word, "--run-dir=")) run_directory = absl::StrCat(" ", Quoted(word));
+    if (word != "--daemon" && word != "--daemon=true") command.push_back(Argument(word));
+    if (absl::StartsWith(word, "--run-dir=")) run_directory = absl::StrCat(" ", Argument(word));
   }
   return absl::StrCat(
       "[Unit]\nDescription=uring-cluster ", record.name, "\nAfter=network.target\n\n",
-      "[Service]\nType=notify\nWorkingDirectory=", record.directory, "\n",
-      path.empty() ? "" : absl::StrCat("Environment=", Quoted(path), "\n"),
+      "[Service]\nType=notify\nWorkingDirectory=", *directory, "\n", *environment,
       "ExecStart=", absl::StrJoin(command, " "), "\nExecReload=", Quoted(binary), " reload ",
       record.name, run_directory, "\n",
       kind == UnitKind::kSystem ? "AmbientCapabilities=CAP_BPF\n" : "",
@@ -129,10 +194,11 @@ int RunStartup(const std::vector<std::string>& names, const StartupOptions& opti
   if (!records.ok()) return Refuse(records.status());
   const std::string directory = UnitDirectory(options);
   for (const ClusterRecord& record : *records) {
-    const std::string text = UnitText(record, OwnPath(), OurKind());
+    const absl::StatusOr<std::string> text = UnitText(record, OwnPath(), OurKind());
+    if (!text.ok()) return Refuse(text.status());
     const std::string path = absl::StrCat(directory, "/", UnitName(record.name));
     if (!options.install) {
-      std::printf("# %s\n%s%s", path.c_str(), text.c_str(),
+      std::printf("# %s\n%s%s", path.c_str(), text->c_str(),
                   &record == &records->back() ? "" : "\n");
       continue;
     }
@@ -140,7 +206,7 @@ int RunStartup(const std::vector<std::string>& names, const StartupOptions& opti
          slash = path.find('/', slash + 1)) {
       mkdir(path.substr(0, slash).c_str(), 0755);  // what is wrong, the file says
     }
-    if (absl::Status status = ReplaceTextFile(path, text); !status.ok()) return Refuse(status);
+    if (absl::Status status = ReplaceTextFile(path, *text); !status.ok()) return Refuse(status);
     chmod(path.c_str(), 0644);
     const bool enabled =
         Systemctl({"daemon-reload"}) && Systemctl({"enable", UnitName(record.name)});

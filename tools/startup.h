@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "tools/record.h"
 
 namespace uc::tools {
@@ -22,8 +23,10 @@ int RunStartup(const std::vector<std::string>& names, const StartupOptions& opti
 int RunUnstartup(const std::vector<std::string>& names, const StartupOptions& options);
 
 enum class UnitKind { kSystem, kUser };
-// The unit's text. PURE.
-std::string UnitText(const ClusterRecord& record, const std::string& binary, UnitKind kind);
+// The unit's text, in which every value means itself. PURE. InvalidArgument: a folder, program or PATH that
+// systemd cannot take.
+absl::StatusOr<std::string> UnitText(const ClusterRecord& record, const std::string& binary,
+                                     UnitKind kind);
 
 }  // namespace uc::tools
 

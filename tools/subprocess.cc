@@ -54,6 +54,7 @@ absl::StatusOr<pid_t> Spawn(const Subprocess& subprocess, int output_fd) {
   sigset_t ours;
   sigemptyset(&ours);
   sigaddset(&ours, SIGPIPE);
+  sigaddset(&ours, SIGXFSZ);
   posix_spawnattr_setsigdefault(&attributes, &ours);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = 0;

@@ -8,23 +8,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
 
 constexpr size_t kMebibyte = 1 << 20;
 
-}  // namespace
-
-absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t bytes_max) {
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid() && errno == ENOENT) {
-    return absl::NotFoundError(absl::StrCat(path, ": is not there"));
-  }
+absl::StatusOr<std::string> ReadAll(const Fd& file, const std::string& path, size_t bytes_max) {
   const auto unreadable = [&](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be read: ", why));
   };
-  if (!file.valid()) return unreadable(strerror(errno));
   std::string text;
   char buffer[16384];
   for (;;) {
@@ -41,14 +35,18 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t bytes_m
   }
 }
 
-absl::Status ReplaceTextFile(const std::string& path, absl::string_view text) {
-  const std::string fresh = absl::StrCat(path, ".", getpid(), ".new");
+// `folder`: AT_FDCWD for a path of its own.
+absl::Status Replace(int folder, const std::string& name, const std::string& path,
+                     absl::string_view text) {
+  const std::string fresh = absl::StrCat(name, ".", getpid(), ".new");
   const auto failed = [&](int error) {
-    unlink(fresh.c_str());
+    unlinkat(folder, fresh.c_str(), 0);
     return absl::FailedPreconditionError(
         absl::StrCat(path, ": cannot be written: ", strerror(error)));
   };
-  const Fd file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  unlinkat(folder, fresh.c_str(), 0);  // of a process that had our number and died
+  const Fd file(
+      openat(folder, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid()) return failed(errno);
   while (!text.empty()) {
     const ssize_t written = write(file.get(), text.data(), text.size());
@@ -56,8 +54,37 @@ absl::Status ReplaceTextFile(const std::string& path, absl::string_view text) {
     if (written < 0) return failed(errno);
     text.remove_prefix(static_cast<size_t>(written));
   }
-  if (rename(fresh.c_str(), path.c_str()) != 0) return failed(errno);
+  if (renameat(folder, fresh.c_str(), folder, name.c_str()) != 0) return failed(errno);
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t bytes_max) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) {
+    return absl::NotFoundError(absl::StrCat(path, ": is not there"));
+  }
+  if (!file.valid()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be read: ", strerror(errno)));
+  }
+  return ReadAll(file, path, bytes_max);
+}
+
+absl::StatusOr<std::string> ReadTextFile(const TrustedFolder& folder, const std::string& name,
+                                         size_t bytes_max) {
+  const absl::StatusOr<Fd> file = folder.OpenFile(name, O_RDONLY);
+  if (!file.ok()) return file.status();
+  return ReadAll(*file, absl::StrCat(folder.path(), "/", name), bytes_max);
+}
+
+absl::Status ReplaceTextFile(const std::string& path, absl::string_view text) {
+  return Replace(AT_FDCWD, path, path, text);
+}
+
+absl::Status ReplaceTextFile(const TrustedFolder& folder, const std::string& name,
+                             absl::string_view text) {
+  return Replace(folder.fd(), name, absl::StrCat(folder.path(), "/", name), text);
 }
 
 }  // namespace uc::tools

@@ -14,6 +14,7 @@
 #include "tools/lifecycle.h"
 #include "tools/orphans.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 #include "tools/record.h"
 
 namespace uc::tools {
@@ -47,7 +48,14 @@ const std::map<std::string, std::string>& Verbs() {
 
 int Fail(const absl::Status& status) {
   PrintError(status.message());
-  return absl::IsNotFound(status) || absl::IsInvalidArgument(status) ? kExitOperator : kExitFailed;
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kPermissionDenied:
+      return kExitOperator;
+    default:
+      return kExitFailed;
+  }
 }
 
 std::vector<ClusterView> ViewAllStopped(const VerbOptions& options) {
@@ -60,6 +68,16 @@ std::vector<ClusterView> ViewAllStopped(const VerbOptions& options) {
   return views;
 }
 
+// Why it cannot be shown, and whether anybody lives there nevertheless.
+absl::Status NotShown(const std::string& directory, const std::string& name,
+                      const absl::Status& why) {
+  const int orphans = CoordinatorLives(directory) ? 0 : CountOrphans(directory);
+  if (orphans == 0) return why;
+  return absl::FailedPreconditionError(absl::StrCat(
+      why.message(), "; ", orphans, orphans == 1 ? " worker still serves" : " workers still serve",
+      ": 'uring-cluster stop ", name, "' ends ", orphans == 1 ? "it" : "them"));
+}
+
 // A scoreboard that cannot be read costs its own line, not the other clusters'.
 int List(const std::vector<std::string>& names, const VerbOptions& options,
          const std::vector<ClusterView>& stopped) {
@@ -70,13 +88,14 @@ int List(const std::vector<std::string>& names, const VerbOptions& options,
     if (view.ok()) {
       views.push_back(*std::move(view));
     } else {
-      PrintError(view.status().message());
+      PrintError(
+          NotShown(absl::StrCat(options.base_directory, "/", name), name, view.status()).message());
     }
   }
   if (options.json) {
     std::printf("%s\n", ToJson(views).c_str());
   } else if (names.empty() && stopped.empty()) {
-    std::printf("no clusters in %s\n", options.base_directory.c_str());
+    std::printf("no clusters in %s\n", Printable(options.base_directory).c_str());
   } else if (!views.empty()) {
     std::fputs(ToTable(views).c_str(), stdout);
   }
@@ -94,15 +113,15 @@ std::string Destination(const LogPlan& logs, Stream stream) {
   return path.empty() ? "where the cluster was started" : path;
 }
 
-int Describe(const std::string& directory, const VerbOptions& options) {
+int Describe(const std::string& name, const std::string& directory, const VerbOptions& options) {
   const absl::StatusOr<ClusterView> view = ViewCluster(directory, MonotonicNow());
-  if (!view.ok()) return Fail(view.status());
+  if (!view.ok()) return Fail(NotShown(directory, name, view.status()));
   Show(*view, options);
   const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
   if (!options.json && record.ok() && record->captured) {
     std::printf("\nstdout of worker 0 goes to %s\nstderr of worker 0 goes to %s\n",
-                Destination(record->logs, Stream::kOut).c_str(),
-                Destination(record->logs, Stream::kErr).c_str());
+                Printable(Destination(record->logs, Stream::kOut)).c_str(),
+                Printable(Destination(record->logs, Stream::kErr)).c_str());
   }
   return kExitDone;
 }
@@ -129,7 +148,7 @@ int Conclude(const std::string& command, const Answer& answer, const VerbOptions
         "%s\n",
         json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
   } else if (answer.outcome == "done") {
-    std::printf("%s: %s\n", command.c_str(), answer.text.c_str());
+    std::printf("%s: %s\n", command.c_str(), Printable(answer.text).c_str());
   } else {
     PrintError(absl::StrCat(command, " ", answer.outcome, ": ", answer.text));
   }
@@ -172,7 +191,7 @@ int Command(const std::string& name, const std::string& directory, const std::st
             const std::string& command, const VerbOptions& options) {
   const absl::StatusOr<Answer> answer =
       SendCommand(directory, command, [&](absl::string_view line) {
-        if (!options.json) std::fprintf(stderr, "%s\n", std::string(line).c_str());
+        if (!options.json) std::fprintf(stderr, "%s\n", Printable(line).c_str());
       });
   if (answer.ok()) return Conclude(command, *answer, options);
   if (absl::IsUnavailable(answer.status()) && !CoordinatorLives(directory)) {
@@ -242,7 +261,7 @@ int RunVerb(const std::string& word, const std::vector<std::string>& positionals
   if (!name.ok()) return Fail(name.status());
   const std::string directory = absl::StrCat(options.base_directory, "/", *name);
   if (verb == "list") return List({*name}, options, {});
-  if (verb == "describe") return Describe(directory, options);
+  if (verb == "describe") return Describe(*name, directory, options);
   return Command(*name, directory, verb, *command, options);
 }
 

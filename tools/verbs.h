@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "tools/base_owner.h"
+
 namespace uc::tools {
 
 struct VerbOptions {
   std::string base_directory;
+  Acting acting = Acting::kAsOurselves;  // in base_directory
   bool json = false;
   int64_t worker = -1;  // restart: this slot only
   bool graceful = false;

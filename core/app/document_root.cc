@@ -1,13 +1,16 @@
 #include "core/app/document_root.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -17,12 +20,13 @@ namespace uc::app {
 namespace {
 
 // O_NONBLOCK: opening a FIFO must not wait for its writer; a regular file does not notice.
+constexpr int kLookFlags = O_PATH | O_CLOEXEC;
 constexpr int kReadFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 constexpr int kRaceRetriesMax = 8;
 
-int OpenBeneath(int root, const char* name) {
+int OpenBeneath(int root, const char* name, int flags) {
   open_how how = {};
-  how.flags = kReadFlags;
+  how.flags = static_cast<uint64_t>(flags);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   int fd = -1;
   int retries = 0;
@@ -33,7 +37,7 @@ int OpenBeneath(int root, const char* name) {
   return fd;
 }
 
-int OpenWalking(int root, std::string_view relative) {
+int OpenWalking(int root, std::string_view relative, int flags) {
   Fd directory;
   int at = root;
   size_t begin = 0;
@@ -46,7 +50,7 @@ int OpenWalking(int root, std::string_view relative) {
     at = next;
   }
   const std::string last(relative.substr(begin));
-  return openat(at, last.c_str(), kReadFlags | O_NOFOLLOW);
+  return openat(at, last.c_str(), flags | O_NOFOLLOW);
 }
 
 Document::Found Explain(int error) {
@@ -73,6 +77,16 @@ Document::Found Explain(int error) {
   }
 }
 
+Fd OwnDescriptors() {
+  Fd directory(open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct statfs system = {};
+  if (directory.valid() && (fstatfs(directory.get(), &system) != 0 ||
+                            static_cast<uint64_t>(system.f_type) != PROC_SUPER_MAGIC)) {
+    directory.Reset();
+  }
+  return directory;
+}
+
 absl::Status Refuse(const std::string& directory, int error) {
   switch (error) {
     case ENOENT:
@@ -96,34 +110,50 @@ absl::StatusOr<DocumentRoot> DocumentRoot::Open(const std::string& directory) {
   open_how how = {};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH;
-  const Fd probe(static_cast<int>(syscall(SYS_openat2, root.get(), ".", &how, sizeof(how))));
+  Fd probe(static_cast<int>(syscall(SYS_openat2, root.get(), ".", &how, sizeof(how))));
   // ENOSYS before Linux 5.6; old seccomp profiles answer EPERM to calls that they do not know.
   const bool refused = !probe.valid() && (errno == ENOSYS || errno == EPERM);
-  return DocumentRoot(std::move(root), refused ? Resolution::kWalk : Resolution::kBeneath);
+  probe.Reset();
+  return DocumentRoot(std::move(root), OwnDescriptors(),
+                      refused ? Resolution::kWalk : Resolution::kBeneath);
+}
+
+Fd DocumentRoot::OpenForReading(Fd place) const {
+  if (opening() == Opening::kAtOnce) return place;  // it is open
+  char number[12];
+  snprintf(number, sizeof(number), "%d", place.get());
+  int fd = -1;
+  int retries = 0;
+  do {
+    fd = openat(own_descriptors_.get(), number, kReadFlags);
+  } while (fd < 0 && errno == EINTR && ++retries < kRaceRetriesMax);
+  return Fd(fd);
 }
 
 Document DocumentRoot::Find(const std::string& relative) const {
   const char* const name = relative.empty() ? "." : relative.c_str();
-  int opened = -1;
+  const int flags = opening() == Opening::kAfterALook ? kLookFlags : kReadFlags;
+  Fd place;
   switch (resolution_) {
     case Resolution::kBeneath:
-      opened = OpenBeneath(root_.get(), name);
+      place.Reset(OpenBeneath(root_.get(), name, flags));
       break;
     case Resolution::kWalk:
-      opened = OpenWalking(root_.get(), name);
+      place.Reset(OpenWalking(root_.get(), name, flags));
       break;
   }
   Document document;
-  document.fd.Reset(opened);
   struct stat facts = {};
-  if (opened < 0 || fstat(opened, &facts) != 0) {
+  if (!place.valid() || fstat(place.get(), &facts) != 0) {
     document.found = Explain(errno);
     return document;
   }
   if (S_ISDIR(facts.st_mode)) {
-    document.found = Document::Found::kDirectory;
+    const bool open = faccessat(place.get(), ".", X_OK, AT_EACCESS) == 0;
+    document.found = open ? Document::Found::kDirectory : Explain(errno);
   } else if (S_ISREG(facts.st_mode)) {
-    document.found = Document::Found::kFile;
+    document.fd = OpenForReading(std::move(place));
+    document.found = document.fd.valid() ? Document::Found::kFile : Explain(errno);
     document.size = static_cast<uint64_t>(facts.st_size);
     document.modified = absl::TimeFromTimespec(facts.st_mtim);
   }

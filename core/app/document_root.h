@@ -3,6 +3,9 @@
 // Invariant: what Open() gives lies below the root, whatever symbolic links the tree holds and however it
 // changes meanwhile: the kernel resolves the name in one step (openat2 with RESOLVE_BENEATH, Linux 5.6).
 // A relative link that stays inside works; one that leads out, and any absolute one, names nothing.
+// What a name is, is looked at before it is opened: O_PATH runs no code of a device, lets no writer of a FIFO through.
+// A regular file is then opened by its descriptor in /proc/self/fd, which is the same file whatever its name means by
+// now. Where /proc is not mounted it is opened at once, without blocking, and looked at afterwards.
 // Refused: realpath() and a comparison of prefixes: the tree may change between check and use.
 #ifndef CORE_APP_DOCUMENT_ROOT_H_
 #define CORE_APP_DOCUMENT_ROOT_H_
@@ -39,6 +42,11 @@ class DocumentRoot {
     kWalk,     // where a sandbox forbids openat2: segment by segment, no symbolic links at all
   };
 
+  enum class Opening {
+    kAfterALook,
+    kAtOnce,  // where /proc is missing
+  };
+
   // NotFound, InvalidArgument (not a directory), PermissionDenied: one line each. The directory is held
   // open: when its name comes to mean another one, the next worker serves that.
   static absl::StatusOr<DocumentRoot> Open(const std::string& directory);
@@ -49,11 +57,20 @@ class DocumentRoot {
   const Fd& fd() const { return root_; }
   Resolution resolution() const { return resolution_; }
   void set_resolution(Resolution resolution) { resolution_ = resolution; }
+  Opening opening() const {
+    return own_descriptors_.valid() ? Opening::kAfterALook : Opening::kAtOnce;
+  }
+  void OpenAtOnce() { own_descriptors_.Reset(); }
 
  private:
-  DocumentRoot(Fd root, Resolution resolution) : root_(std::move(root)), resolution_(resolution) {}
+  DocumentRoot(Fd root, Fd own_descriptors, Resolution resolution)
+      : root_(std::move(root)),
+        own_descriptors_(std::move(own_descriptors)),
+        resolution_(resolution) {}
+  Fd OpenForReading(Fd place) const;
 
   Fd root_;
+  Fd own_descriptors_;  // /proc/self/fd; not valid: it is not there
   Resolution resolution_;
 };
 

@@ -91,7 +91,8 @@ absl::Status CheckApp(const std::string& name, absl::Span<const std::string> arg
 }
 
 absl::StatusOr<std::unique_ptr<App>> LoadApp(const std::string& name,
-                                             absl::Span<const std::string> arguments) {
+                                             absl::Span<const std::string> arguments,
+                                             Dotfiles dotfiles) {
   const Kind kind = KindOf(name);
   if (absl::Status status = CheckWords(kind, name, arguments); !status.ok()) return status;
   switch (kind) {
@@ -100,7 +101,7 @@ absl::StatusOr<std::unique_ptr<App>> LoadApp(const std::string& name,
     case Kind::kEcho:
       return std::make_unique<Echo>();
     case Kind::kStatic:
-      return std::make_unique<StaticFiles>(arguments.front());
+      return std::make_unique<StaticFiles>(arguments.front(), dotfiles);
     case Kind::kFile:
       return LoadSharedObject(name);
   }

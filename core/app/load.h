@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/app/app.h"
+#include "core/app/path.h"
 
 namespace uc::app {
 
@@ -26,7 +27,8 @@ absl::Status CheckApp(const std::string& name, absl::Span<const std::string> arg
 // FailedPrecondition for another ABI version (names both), for a missing entry point and for what
 // dlopen says.
 absl::StatusOr<std::unique_ptr<App>> LoadApp(const std::string& name,
-                                             absl::Span<const std::string> arguments);
+                                             absl::Span<const std::string> arguments,
+                                             Dotfiles dotfiles = Dotfiles::kHidden);
 
 }  // namespace uc::app
 

@@ -86,6 +86,17 @@ ResolvedPath ResolvePath(std::string_view path) {
   return resolved;
 }
 
+bool HasDotfile(std::string_view relative) {
+  constexpr std::string_view kWellKnown = ".well-known";
+  for (size_t dot = relative.find('.'); dot != std::string_view::npos;
+       dot = relative.find('.', dot + 1)) {
+    if (dot != 0 && relative[dot - 1] != '/') continue;
+    const std::string_view rest = relative.substr(dot);
+    if (rest.substr(0, rest.find('/')) != kWellKnown) return true;
+  }
+  return false;
+}
+
 std::string EncodePath(std::string_view relative) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   constexpr std::string_view kKept = "/-._~!$&'()*+,;=:@";  // RFC 3986 3.3: pchar

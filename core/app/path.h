@@ -14,6 +14,9 @@
 
 namespace uc::app {
 
+// Whether names that begin with a dot are served.
+enum class Dotfiles { kHidden, kShown };
+
 struct ResolvedPath {
   enum class Kind {
     kName,       // `relative` is what was asked for: a file, or a directory without its slash
@@ -27,6 +30,9 @@ struct ResolvedPath {
 
 // `path`: a request target up to '?', in origin form ("/a/b") or absolute form ("http://host/a/b").
 ResolvedPath ResolvePath(std::string_view path);
+
+// A name in it begins with a dot: of what was not meant for the world (.git, .env). ".well-known" is (RFC 8615).
+bool HasDotfile(std::string_view relative);
 
 // The inverse, for Location: "/" and the percent-encoded `relative`. Begins with exactly one slash and no
 // backslash, so that no browser takes it for "//another.host".

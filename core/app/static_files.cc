@@ -11,8 +11,8 @@
 #include "core/app/conditional.h"
 #include "core/app/methods.h"
 #include "core/app/mime.h"
-#include "core/app/path.h"
 #include "core/app/range.h"
+#include "core/http/ascii_target.h"
 #include "core/http/message.h"
 
 namespace uc::app {
@@ -31,7 +31,7 @@ void Refuse(Exchange& exchange, int status, std::span<const Header> headers = kO
 void RedirectToDirectory(Exchange& exchange, std::string_view relative) {
   std::string location = EncodePath(relative) + "/";
   const std::string_view query = exchange.request().query;
-  if (!query.empty()) location.append("?").append(query);
+  if (!query.empty()) location.append("?").append(http::AsciiTarget({query.data(), query.size()}));
   const Header headers[] = {{"Location", location}, kNoSniff};
   Refuse(exchange, 301, headers);
 }
@@ -76,6 +76,10 @@ void StaticFiles::Start(Context& context) {
   if (root_->resolution() == DocumentRoot::Resolution::kWalk) {
     context.Log("static: openat2 is not allowed here: symbolic links are not followed");
   }
+  if (root_->opening() == DocumentRoot::Opening::kAtOnce) {
+    context.Log(
+        "static: /proc is not mounted: a FIFO in the directory is opened before it is refused");
+  }
 }
 
 void StaticFiles::Handle(Exchange& exchange) {
@@ -93,6 +97,7 @@ void StaticFiles::Handle(Exchange& exchange) {
     case ResolvedPath::Kind::kName:
       break;
   }
+  if (dotfiles_ == Dotfiles::kHidden && HasDotfile(path.relative)) return Refuse(exchange, 404);
   if (const FileCache::File* kept = cache_.Find(root_->fd().get(), path.relative)) {
     return Serve(exchange, path.relative,
                  {kept->bytes.size(), kept->modified, kept->etag, kept->bytes, Fd()});

@@ -1,7 +1,9 @@
 // StaticFiles: GET and HEAD of the files below one directory, in constant memory, bytes by sendfile.
 //
-// One request = openat2 + fstat, or one fstatat for a small file that is kept in memory (file_cache.h): a
-// change is seen by the next request.
+// One request = a look and an opening (document_root.h), or one fstatat for a small file that is kept in memory
+// (file_cache.h): a change is seen by the next request.
+// Names that begin with a dot are 404, but ".well-known", unless they are asked for: a deploy often leaves .git and
+// .env behind. A link with another name that leads to one is the operator's word, and served.
 // Entity-tags are strong and made of the modification time (ns) and the size: both survive copying the
 // tree to another machine (rsync -a), so hosts behind one name agree; an inode number would not. Two
 // changes of equal length within one clock tick of the file system go unseen: replace files by rename.
@@ -19,13 +21,15 @@
 #include "core/app/app.h"
 #include "core/app/document_root.h"
 #include "core/app/file_cache.h"
+#include "core/app/path.h"
 #include "core/http/writer.h"
 
 namespace uc::app {
 
 class StaticFiles final : public App {
  public:
-  explicit StaticFiles(std::string directory) : directory_(std::move(directory)) {}
+  explicit StaticFiles(std::string directory, Dotfiles dotfiles = Dotfiles::kHidden)
+      : directory_(std::move(directory)), dotfiles_(dotfiles) {}
 
   Options options() const override { return {.body_mode = BodyMode::kStreamed}; }
   // Throws if the directory cannot be served.
@@ -45,6 +49,7 @@ class StaticFiles final : public App {
   void Serve(Exchange& exchange, std::string_view relative, Content content);
 
   const std::string directory_;
+  const Dotfiles dotfiles_;
   std::optional<DocumentRoot> root_;  // from Start on
   FileCache cache_;
   http::DateCache last_modified_;

@@ -14,4 +14,10 @@ uint64_t RaiseDescriptorLimit() {
   return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
+uint64_t DescriptorLimit() {
+  rlimit limit;
+  UC_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  return limit.rlim_cur;
+}
+
 }  // namespace uc

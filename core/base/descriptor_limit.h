@@ -8,6 +8,8 @@ namespace uc {
 
 // Returns what is in force afterwards. Children inherit it.
 uint64_t RaiseDescriptorLimit();
+// The soft limit that is in force.
+uint64_t DescriptorLimit();
 
 }  // namespace uc
 

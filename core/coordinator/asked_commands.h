@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "core/coordinator/cluster_log.h"
 #include "core/coordinator/reply.h"
 #include "core/policy/action.h"
 #include "core/policy/command.h"
@@ -15,6 +16,8 @@ namespace uc::coordinator {
 
 class AskedCommands {
  public:
+  explicit AskedCommands(ClusterLog& log) : log_(log) {}
+
   policy::CommandId Add(const policy::Command& command, Reply reply);
   // Of a command that is not there, nothing is told.
   void Tell(const policy::Progress& progress);
@@ -25,8 +28,10 @@ class AskedCommands {
  private:
   struct Asked {
     std::string text;
+    bool logged = true;  // not `ping`: a monitor asks for ever
     Reply reply;
   };
+  ClusterLog& log_;
   std::map<policy::CommandId, Asked> asked_;
   policy::CommandId last_ = 0;
 };

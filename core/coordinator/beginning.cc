@@ -1,7 +1,6 @@
 #include "core/coordinator/beginning.h"
 
 #include <poll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/mode.h"
 #include "core/coordinator/reply.h"
+#include "core/coordinator/ring_allotment.h"
 #include "core/net/listener.h"
 #include "core/net/steering.h"
 
@@ -31,9 +31,6 @@ namespace {
 constexpr absl::Duration kDyingRingPatience = absl::Milliseconds(250);
 constexpr int kProbePeriodMs = 5;
 constexpr absl::Duration kRetireGrace = absl::Seconds(1);
-constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
-constexpr rlim_t kDescriptorReserve =
-    32;  // standard streams, control, scoreboard, replies, /proc reads
 
 // Nobody else has them.
 absl::Status ProbeAddresses(const std::vector<net::Address>& addresses) {
@@ -122,6 +119,18 @@ void TellOfSharedCores(const CoordinatorOptions& options) {
                           " cores, which is pinned and not balanced; take as many as there are"));
 }
 
+void TellWhoServes(const CoordinatorOptions& options) {
+  if (!options.serves_as.empty()) LogInfo(absl::StrCat("workers serve as ", options.serves_as));
+}
+
+// As the scoreboard says, unless that is noise.
+uint32_t WorkersWanted(const CoordinatorOptions& options, const Mode& mode,
+                       const scoreboard::Header& header) {
+  const uint32_t most = ToPolicy(options.supervisor, mode).workers_max;
+  const uint32_t wanted = header.workers_wanted.load();
+  return wanted >= 1 && wanted <= most ? wanted : std::clamp(options.supervisor.workers, 1u, most);
+}
+
 std::vector<Fd> TakeSteering(std::vector<FormerWorker>& workers, const UpgradeState* upgrade) {
   std::vector<Fd> steering;
   if (upgrade != nullptr) {
@@ -135,27 +144,18 @@ std::vector<Fd> TakeSteering(std::vector<FormerWorker>& workers, const UpgradeSt
 
 }  // namespace
 
-absl::Status CheckDescriptors(const CoordinatorOptions& options) {
-  rlimit limit;
-  UC_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-  // A slot costs the coordinator its listeners; a worker its link, pidfd, inbox and, if captured, two FIFOs.
-  const rlim_t per_worker = options.scribe_arguments.empty() ? 3 : 5;
-  const rlim_t needed =
-      kDescriptorReserve + options.supervisor.workers * (options.addresses.size() + per_worker) + 3;
-  if (limit.rlim_cur >= needed) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("too few file descriptors: ", options.supervisor.workers, " workers need ",
-                   needed, " in the coordinator, the limit is ", limit.rlim_cur,
-                   "; raise it (ulimit -n, LimitNOFILE=) or take fewer workers"));
-}
-
 absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOptions& options,
                                                            const scoreboard::Header& header) {
   const std::string text(scoreboard::GetText(header.addresses, sizeof(header.addresses)));
   std::vector<net::Address> addresses;
   for (const absl::string_view one : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
     absl::StatusOr<net::Address> address = net::Address::Parse(one);
-    if (!address.ok()) return address.status();
+    if (!address.ok()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(options.directory, "/scoreboard: is damaged (", address.status().message(),
+                       "), and workers of cluster ", options.name,
+                       " still serve; end them with 'uring-cluster stop ", options.name, "'"));
+    }
     addresses.push_back(*address);
   }
   const auto fits = [](const net::Address& wanted, const net::Address& present) {
@@ -174,7 +174,27 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
                    "; start it with the same --listen, or end them with 'uring-cluster stop'"));
 }
 
+absl::Status CheckUnderstood(const CoordinatorOptions& options,
+                             const absl::StatusOr<scoreboard::Scoreboard>& board) {
+  if (board.ok()) {
+    if (CountSurvivors(options.directory, &board->layout()) == 0) return absl::OkStatus();
+    return AddressesInForce(options, board->layout().header).status();
+  }
+  const size_t doors = KeptDoors(options.directory).size();
+  if (doors == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      doors, doors == 1 ? " worker" : " workers", " of a coordinator that died still ",
+      doors == 1 ? "serves" : "serve", " cluster ", options.name, ", and ",
+      absl::IsNotFound(board.status()) ? absl::StrCat(options.directory, "/scoreboard: is missing")
+                                       : std::string(board.status().message()),
+      "; or end ", doors == 1 ? "it" : "them", " with 'uring-cluster stop ", options.name, "'"));
+}
+
 absl::Status Beginning::Afresh(const RunDirectory& directory) {
+  if (!options_.program) {
+    absl::Status status = CheckLockedMemory(options_.supervisor.workers);
+    if (!status.ok()) return status;
+  }
   if (absl::Status status = ProbeAddresses(options_.addresses); !status.ok()) return status;
   std::vector<net::Address> addresses;
   absl::StatusOr<std::vector<Fd>> claims =
@@ -190,6 +210,7 @@ absl::Status Beginning::Afresh(const RunDirectory& directory) {
   FillHeader(options_, addresses, *mode, *board);
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
+  TellWhoServes(options_);
   TellOfSharedCores(options_);
   options_.supervisor = ToPolicy(options_.supervisor, *mode);
   cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
@@ -198,7 +219,7 @@ absl::Status Beginning::Afresh(const RunDirectory& directory) {
   return absl::OkStatus();
 }
 
-absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboard board,
+absl::Status Beginning::GoOn(scoreboard::Scoreboard board, Greeted greeted,
                              const UpgradeState* upgrade) {
   const absl::StatusOr<std::vector<net::Address>> in_force =
       AddressesInForce(options_, board.layout().header);
@@ -209,8 +230,8 @@ absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboa
   claims_ = *std::move(claims);
   Claims claimed;
   claimed.Restore(
-      scoreboard::GetText(board.layout().header.claims, sizeof(scoreboard::Header::claims)));
-  Greeted greeted = GreetSurvivors(directory.path(), board.layout(), kGreetingPatience);
+      scoreboard::GetText(board.layout().header.claims, sizeof(scoreboard::Header::claims)),
+      MonotonicNow());
   absl::StatusOr<Mode> mode = InheritMode(options_.mode, TakeSteering(greeted.workers, upgrade));
   if (!mode.ok()) return mode.status();
   for (const auto& [slot, connections] : greeted.lost) {
@@ -227,13 +248,17 @@ absl::Status Beginning::GoOn(const RunDirectory& directory, scoreboard::Scoreboa
   FillHeader(options_, JoinAll(addresses, claimed.addresses()), *mode, board);
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
-  const uint32_t wanted = board.layout().header.workers_wanted.load();
+  TellWhoServes(options_);
+  const uint32_t wanted = WorkersWanted(options_, *mode, board.layout().header);
   if (upgrade == nullptr && options_.workers_given && options_.supervisor.workers != wanted) {
     LogWarning(absl::StrCat("-i ", options_.supervisor.workers, " is not applied: the cluster has ",
                             wanted, " workers; use 'uring-cluster scale'"));
   }
   options_.supervisor = ToPolicy(options_.supervisor, *mode);
-  options_.supervisor.workers = std::clamp(wanted, 1u, options_.supervisor.workers_max);
+  options_.supervisor.workers = wanted;
+  board.layout().header.workers_wanted.store(wanted);
+  SetApart(greeted, options_.supervisor.workers_max);
+  SendAway(greeted, board.layout(), options_.supervisor.kill_timeout);
   cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
                                        std::move(board), std::move(watch_), std::move(claimed));
   std::map<policy::SlotIndex, std::vector<Fd>> listeners;

@@ -15,6 +15,7 @@
 #include "core/base/fd.h"
 #include "core/coordinator/cluster.h"
 #include "core/coordinator/coordinator_options.h"
+#include "core/coordinator/former_workers.h"
 #include "core/coordinator/process_watch.h"
 #include "core/coordinator/run_directory.h"
 #include "core/coordinator/upgrade.h"
@@ -24,12 +25,14 @@
 
 namespace uc::coordinator {
 
-// FailedPrecondition: the limit of descriptors is too low for so many workers.
-absl::Status CheckDescriptors(const CoordinatorOptions& options);
-
 // Where the workers that are found listen, if that is what was asked for; else FailedPrecondition.
 absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOptions& options,
                                                            const scoreboard::Header& header);
+
+// Before anything is touched: FailedPrecondition where workers of a coordinator before us serve and this program, or
+// these options, cannot go on with them. Says why, and the cure.
+absl::Status CheckUnderstood(const CoordinatorOptions& options,
+                             const absl::StatusOr<scoreboard::Scoreboard>& board);
 
 class Beginning {
  public:
@@ -41,8 +44,7 @@ class Beginning {
   // One of the two, once. After a failure of GoOn the workers serve on, and what they need to be found stays.
   absl::Status Afresh(const RunDirectory& directory);
   // `upgrade`: what the program before us left; nullptr: there was none.
-  absl::Status GoOn(const RunDirectory& directory, scoreboard::Scoreboard board,
-                    const UpgradeState* upgrade);
+  absl::Status GoOn(scoreboard::Scoreboard board, Greeted greeted, const UpgradeState* upgrade);
 
   // As the mode has made them.
   const CoordinatorOptions& options() const { return options_; }

@@ -1,9 +1,6 @@
 #include "core/coordinator/cluster.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,8 +14,11 @@
 #include "core/base/log.h"
 #include "core/base/start_pages.h"
 #include "core/coordinator/birth.h"
+#include "core/coordinator/descriptor_bound.h"
+#include "core/coordinator/program_group.h"
 #include "core/coordinator/service_notice.h"
 #include "core/coordinator/spawner.h"
+#include "core/coordinator/start_report.h"
 #include "core/policy/crew.h"
 #include "core/policy/rebalance.h"
 
@@ -67,12 +67,16 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       board_(std::move(board)),
       supervisor_(options.supervisor),
       watch_(std::move(watch)),
-      output_(options.binary, options.scribe_arguments, options.directory),
+      output_(
+          options.binary, options.scribe_arguments, options.directory,
+          options.stdout_captured ? WorkerOutput::Streams::kBoth : WorkerOutput::Streams::kErrors),
+      log_(options.log_file, options.log_limits),
       claims_(std::move(claims)),
       listeners_(addresses_.size(),
                  options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
       spread_(std::move(mode), options.cpu_affinity ? Spread::Cores::kPinned : Spread::Cores::kAny,
               listeners_),
+      rings_(options.program ? RingAllotment::Workers::kProgram : RingAllotment::Workers::kNative),
       health_watch_(options.health, options.program ? HealthWatch::Workers::kProgram
                                                     : HealthWatch::Workers::kNative),
       recycle_watch_(options.recycle) {
@@ -88,7 +92,7 @@ void Cluster::Start(absl::Time now) {
 void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
                      std::map<policy::SlotIndex, std::vector<Fd>> listeners, Reply upgraded) {
   output_.Begin(now);
-  policy::Legacy legacy = LegacyOf(board_.layout(), workers);
+  policy::Legacy legacy = LegacyOf(board_.layout(), workers, options_.supervisor.workers);
   for (auto& [slot, sockets] : listeners) listeners_.Keep(slot, std::move(sockets));
   for (FormerWorker& former : workers) {
     if (!former.listeners.empty()) {
@@ -99,9 +103,9 @@ void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
     process.id = former.found.worker;
     process.pid = former.process.pid;
     process.pidfd = std::move(former.process.pidfd);
-    process.channel = std::move(former.channel);
+    process.channel = std::move(former.process.channel);
     process.inbox = std::move(former.inbox);
-    process.row = former.process.row;
+    process.row = former.process.row.value();
     AddProcess(std::move(process));
   }
   for (const auto& [slot, sockets] : listeners_.all()) legacy.listeners.push_back(slot);
@@ -120,16 +124,28 @@ void Cluster::Handle(absl::Time now, policy::Event event) {
   while (!events_.empty() && !finish_.has_value()) {
     const policy::Event next = std::move(events_.front());
     events_.pop_front();
-    for (const policy::Action& action : supervisor_.Step(now, next)) CarryOut(action);
+    const policy::Actions actions = supervisor_.Step(now, next);
+    // Before anything is done about it: who goes on after us must not undo a scale that was answered.
+    board_.layout().header.workers_wanted.store(supervisor_.workers_wanted(),
+                                                std::memory_order_relaxed);
+    for (const policy::Action& action : actions) CarryOut(action);
   }
   if (!stopping && supervisor_.stopping()) NotifyService("STOPPING=1");
   Publish(now, supervisor_, options_.supervisor.restarts, processes_, board_.layout());
-  AnnounceWhenReady();
+  AnnounceStart();
 }
 
 void Cluster::Give(absl::Time now, const policy::Command& command, Reply reply) {
   const policy::CommandId id = asked_.Add(command, std::move(reply));
-  Handle(now, policy::CommandGiven{id, command});
+  std::vector<policy::WorkersBound> bounds;
+  if (std::holds_alternative<policy::Scale>(command)) bounds = Bounds();
+  Handle(now, policy::CommandGiven{id, command, std::move(bounds)});
+}
+
+std::vector<policy::WorkersBound> Cluster::Bounds() {
+  std::vector<policy::WorkersBound> bounds = {DescriptorBound(options_, AllAddresses().size())};
+  if (const auto bound = rings_.Bound(supervisor_.slots(), processes_)) bounds.push_back(*bound);
+  return bounds;
 }
 
 // --- What workers say and do ---
@@ -168,7 +184,10 @@ void Cluster::Hear(absl::Time now, WorkerProcess& process, link::Received packet
   } else if (const auto* hello = std::get_if<link::Hello>(&packet.message)) {
     // It was stopped or starved when we knocked.
     std::vector<Fd>& descriptors = packet.descriptors;
-    if (descriptors.size() <= size_t{hello->steering}) return;
+    if (descriptors.size() <= size_t{hello->steering} || hello->slot != process.id.slot ||
+        hello->generation != process.id.generation) {
+      return;
+    }
     process.inbox = std::move(descriptors[0]);
     descriptors.erase(descriptors.begin(), descriptors.begin() + 1 + hello->steering);
     if (!descriptors.empty()) KeepListeners(now, process, process.id.slot, std::move(descriptors));
@@ -198,9 +217,29 @@ void Cluster::AnswerClaim(const WorkerProcess& process, const link::Claim& claim
     scoreboard::Add(board_.layout().header.events_ignored, 1);
     return;
   }
-  const link::Claimed answer = claims_.Answer(claim);
+  const size_t before = claims_.addresses().size();
+  const link::Claimed answer = claims_.Answer(claim, MonotonicNow());
+  const size_t after = claims_.addresses().size();
+  if (after > before) {
+    LogInfo(absl::StrCat(answer.address, " is taken for the program, whose slot ", process.id.slot,
+                         " has asked for it (", after, " of at most ", link::kAddressesMax, ")"));
+  }
   if (answer.error == 0) PublishAddresses();
   Tell(process.id, answer);
+}
+
+void Cluster::TendClaims(absl::Time now) {
+  for (const auto& [slot, sockets] : listeners_.all()) {
+    for (const Fd& socket : sockets) {
+      const absl::StatusOr<net::Address> address = net::LocalAddress(socket);
+      if (address.ok()) claims_.Listened(*address);
+    }
+  }
+  const std::vector<net::Address> given_back = claims_.GiveBack(now);
+  for (const net::Address& address : given_back) {
+    LogInfo(absl::StrCat(address.ToString(), " is given back: the program does not listen there"));
+  }
+  if (!given_back.empty()) PublishAddresses();
 }
 
 std::vector<net::Address> Cluster::AllAddresses() const {
@@ -220,8 +259,7 @@ void Cluster::PublishAddresses() {
 }
 
 void Cluster::KillProgram(const WorkerProcess& process) {
-  const pid_t program = board_.layout().workers[process.row].program_pid.load();
-  if (options_.program && program > 1) kill(-program, SIGKILL);
+  if (options_.program) EndProgramOf(board_.layout().workers[process.row]);
 }
 
 void Cluster::OnExit(absl::Time now, policy::Generation generation) {
@@ -229,6 +267,7 @@ void Cluster::OnExit(absl::Time now, policy::Generation generation) {
   if (found == processes_.end()) return;
   const absl::StatusOr<ExitReport> report = Reap(found->second.pidfd);
   if (!report.ok()) return;
+  mirror_.Refresh(processes_, board_);
   KillProgram(found->second);
   OnLinkReadable(now, generation);  // its last words come before its death
   const policy::WorkerId id = found->second.id;
@@ -261,6 +300,7 @@ void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
 }
 
 void Cluster::ObserveHealth(absl::Time now) {
+  mirror_.Refresh(processes_, board_);
   for (const policy::HealthObserved& event :
        health_watch_.Look(now, processes_, board_.layout(), listeners_, spread_.counting())) {
     Handle(now, event);
@@ -287,10 +327,16 @@ void Cluster::CarryOut(const policy::Action& action) {
 }
 
 void Cluster::CarryOut(const policy::Spawn& spawn) {
-  const Birth birth = {spawn.worker, spawn.entry, addresses_, spread_.descriptors(),
-                       listeners_.DescriptorsOf(spawn.worker.slot)};
-  absl::StatusOr<WorkerProcess> process = GiveBirth(options_, birth, board_, output_);
+  const uint32_t entries =
+      rings_.EntriesFor(supervisor_.workers_wanted(), supervisor_.slots(), processes_);
+  const Birth birth = {
+      spawn.worker, spawn.entry,           entries,
+      addresses_,   spread_.descriptors(), listeners_.DescriptorsOf(spawn.worker.slot)};
+  absl::Status door;
+  absl::StatusOr<WorkerProcess> process = GiveBirth(options_, birth, board_, output_, &door);
   if (process.ok()) {
+    process->ring_entries = entries;
+    TellOfDoor(door);
     AddProcess(*std::move(process));
     return;
   }
@@ -298,6 +344,16 @@ void Cluster::CarryOut(const policy::Spawn& spawn) {
   const policy::Fault fault =
       absl::IsFailedPrecondition(status) ? policy::Fault::kOperator : policy::Fault::kWorld;
   events_.push_back(policy::SpawnFailed{spawn.worker, fault, std::string(status.message())});
+}
+
+// Once, until there is one again.
+void Cluster::TellOfDoor(const absl::Status& door) {
+  if (!door.ok() && !doorless_) {
+    LogWarning(absl::StrCat(door.message(),
+                            "; workers are born without a door: a coordinator that ",
+                            "comes after this one could not go on with them, and would end them"));
+  }
+  doorless_ = !door.ok();
 }
 
 // Not watched: SIGCHLD tells of its end, and what it does not say in time is a deadline missed.
@@ -312,7 +368,7 @@ void Cluster::Tell(policy::WorkerId id, const link::Message& message,
   WorkerProcess* process = Find(id);
   if (process == nullptr || !process->channel.has_value()) return;
   const absl::Status status = process->channel->Send(message, descriptors);
-  if (!status.ok()) LogWarning(absl::StrCat(ToText(id), ": ", status.message()));
+  if (!status.ok()) lines_.Warn(absl::StrCat(ToText(id), ": ", status.message()));
 }
 
 void Cluster::CarryOut(const policy::Probe& probe) {
@@ -323,7 +379,7 @@ void Cluster::CarryOut(const policy::Probe& probe) {
     return;
   }
   absl::StatusOr<std::pair<SelfProbe, Fd>> begun =
-      SelfProbe::Begin(options_.probe, addresses_[0].ToString());
+      SelfProbe::Begin(options_.probe, addresses_[0].ToHost());
   if (!begun.ok()) {
     events_.push_back(
         policy::ProbeAnswered{probe.worker, false, std::string(begun.status().message())});
@@ -338,7 +394,7 @@ void Cluster::CarryOut(const policy::Admit& admit) { Tell(admit.worker, link::Ad
 void Cluster::CarryOut(const policy::Drain& drain) {
   const WorkerProcess* process = Find(drain.worker);
   if (process == nullptr) return;
-  LogInfo(absl::StrCat(ToText(drain.worker), " (pid ", process->pid, ") drains"));
+  lines_.Info(absl::StrCat(ToText(drain.worker), " (pid ", process->pid, ") drains"));
   const int64_t within_ms =
       std::clamp<int64_t>(absl::ToInt64Milliseconds(drain.within), 0, int64_t{UINT32_MAX});
   std::vector<int> inboxes;
@@ -354,8 +410,8 @@ void Cluster::CarryOut(const policy::Drain& drain) {
 void Cluster::CarryOut(const policy::Kill& kill) {
   WorkerProcess* process = Find(kill.worker);
   if (process == nullptr) return;
-  LogWarning(absl::StrCat(ToText(kill.worker), " (pid ", process->pid,
-                          ") is killed: ", Describe(kill.reason)));
+  lines_.Warn(absl::StrCat(ToText(kill.worker), " (pid ", process->pid,
+                           ") is killed: ", Describe(kill.reason)));
   // By pidfd: the number may belong to somebody else, the descriptor cannot.
   syscall(SYS_pidfd_send_signal, process->pidfd.get(), SIGKILL, nullptr, 0);
 }
@@ -369,7 +425,7 @@ void Cluster::CarryOut(const policy::SetLive& set_live) {
 void Cluster::CarryOut(const policy::Adopt& adopt) {
   board_.layout().slots[adopt.slot].stand_in.store(adopt.worker.generation,
                                                    std::memory_order_relaxed);
-  LogInfo(absl::StrCat(ToText(adopt.worker), " accepts for slot ", adopt.slot, " as well"));
+  lines_.Info(absl::StrCat(ToText(adopt.worker), " accepts for slot ", adopt.slot, " as well"));
   Tell(adopt.worker, link::Adopt{adopt.slot}, listeners_.DescriptorsOf(adopt.slot));
 }
 
@@ -402,8 +458,8 @@ void Cluster::CarryOut(const policy::Rebalance&) {
     inboxes.push_back(Find(gift.to)->inbox.get());
   }
   for (const auto& [generation, gift] : gifts) {
-    LogInfo(absl::StrCat(ToText(givers[generation]), " gives idle connections to ",
-                         gift.second.size(), gift.second.size() == 1 ? " other" : " others"));
+    lines_.Info(absl::StrCat(ToText(givers[generation]), " gives idle connections to ",
+                             gift.second.size(), gift.second.size() == 1 ? " other" : " others"));
     Tell(givers[generation], gift.first, gift.second);
   }
 }
@@ -412,6 +468,16 @@ void Cluster::CarryOut(const policy::Rebalance&) {
 
 void Cluster::CarryOut(const policy::Upgrade& upgrade) {
   upgrade_command_ = upgrade.command;
+  const auto doorless = [this](const auto& process) {
+    return !link::DoorIsKept(DoorPath(options_.directory, process.first));
+  };
+  if (std::any_of(processes_.begin(), processes_.end(), doorless)) {
+    events_.push_back(policy::UpgradeFailed{
+        upgrade.command, absl::StrCat("not all workers have a door in ", options_.directory,
+                                      " (somebody has cleaned there): a program that comes after ",
+                                      "this one could not go on with them; 'reload' them first")});
+    return;
+  }
   // The numbers of lock and control pipe do not matter to a rehearsal.
   UpgradeState state = StateForUpgrade(board_.fd(), board_.fd());
   absl::StatusOr<Rehearsal> rehearsal =
@@ -444,6 +510,7 @@ void Cluster::OnRehearsal(absl::Time now, const Fd& lock, const Fd& control) {
   if (!supervisor_.upgrading()) return;  // a stop came between
   if (status.ok()) {
     LogInfo("the new program can go on: replacing this one");
+    lines_.TellAll();
     status =
         ReplaceProgram(options_.binary, options_.own_arguments, StateForUpgrade(lock, control));
   }
@@ -451,8 +518,8 @@ void Cluster::OnRehearsal(absl::Time now, const Fd& lock, const Fd& control) {
 }
 
 void Cluster::CarryOut(const policy::Report& report) {
-  Log(report.level == policy::Report::Level::kInfo ? Severity::kInfo : Severity::kWarning,
-      report.text);
+  lines_.Say(report.level == policy::Report::Level::kInfo ? Severity::kInfo : Severity::kWarning,
+             report.text);
 }
 
 WorkerProcess* Cluster::Find(policy::WorkerId id) {
@@ -460,44 +527,53 @@ WorkerProcess* Cluster::Find(policy::WorkerId id) {
   return found == processes_.end() ? nullptr : &found->second;
 }
 
-void Cluster::AnnounceWhenReady() {
-  if (announced_) return;
-  const auto serving = [](const policy::Slot& slot) {
-    return policy::Serves(slot) || slot.stopped_by.has_value();
-  };
+void Cluster::AnnounceStart() {
+  if (!start_ended_.has_value()) return;
   const auto slots = supervisor_.slots();
-  if (slots.size() != supervisor_.workers_wanted() ||
-      !std::all_of(slots.begin(), slots.end(), serving)) {
-    return;
+  // A service that nobody serves is not ready, unless its workers have ended as they may.
+  if (!service_told_ &&
+      (start_ended_->failures.empty() || std::any_of(slots.begin(), slots.end(), policy::Serves))) {
+    service_told_ = true;
+    NotifyService("READY=1");
   }
+  if (announced_) return;
   announced_ = true;
-  const std::vector<net::Address> addresses = AllAddresses();
-  const std::string line = absl::StrCat(
-      "cluster ", options_.name, " is ready: ", slots.size(),
-      slots.size() == 1 ? " worker" : " workers", " on ",
-      addresses.empty()
-          ? "no address"
-          : absl::StrJoin(addresses, ", ", [](std::string* out, const net::Address& address) {
-              out->append(address.ToString());
-            }));
-  LogInfo(line);
-  NotifyService("READY=1");
-  if (options_.on_ready) options_.on_ready(line);
+  StartReport report = ToReport(options_.name, *start_ended_, AllAddresses());
+  const auto failed = std::find_if(slots.begin(), slots.end(), [](const policy::Slot& slot) {
+    return slot.wanted && !policy::Serves(slot) && !slot.failure.empty();
+  });
+  if (!report.whole && failed != slots.end()) report.failed = failed->index;
+  Log(report.whole ? Severity::kInfo : Severity::kWarning, report.line);
+  if (options_.on_started) options_.on_started(report);
+}
+
+absl::Status Cluster::MakeAgain() {
+  output_.MakeAgain();
+  ReopenLogFiles();
+  return mirror_.Move(options_.directory + "/scoreboard", processes_, board_);
 }
 
 void Cluster::ReopenLogFiles() {
   output_.Reopen();
   if (options_.log_file.empty()) return;
-  const Fd file(open(options_.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!file.valid()) {
-    LogWarning(absl::StrCat(options_.log_file, ": cannot be opened again: ", strerror(errno),
+  if (const absl::Status status = log_.Open(); !status.ok()) {
+    LogWarning(absl::StrCat(options_.log_file, ": cannot be opened again: ", status.message(),
                             "; the old log file goes on"));
     return;
   }
-  UC_CHECK(dup2(file.get(), STDERR_FILENO) == STDERR_FILENO);
+  PassStderrOn();
+}
+
+void Cluster::TendLog() {
+  if (log_.Tend()) PassStderrOn();
+}
+
+void Cluster::PassStderrOn() {
+  if (output_.captured()) return;
   for (auto& [generation, process] : processes_) {
-    if (process.channel.has_value() && !output_.captured())
-      process.channel->Send(link::Reopen{}, {file.get()}).IgnoreError();
+    if (process.channel.has_value()) {
+      process.channel->Send(link::Reopen{}, {STDERR_FILENO}).IgnoreError();
+    }
   }
 }
 

@@ -13,7 +13,9 @@
 
 #include "absl/time/time.h"
 #include "core/coordinator/asked_commands.h"
+#include "core/coordinator/board_mirror.h"
 #include "core/coordinator/claims.h"
+#include "core/coordinator/cluster_log.h"
 #include "core/coordinator/coordinator_options.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/health_watch.h"
@@ -22,6 +24,7 @@
 #include "core/coordinator/publish.h"
 #include "core/coordinator/recycle_watch.h"
 #include "core/coordinator/reply.h"
+#include "core/coordinator/ring_allotment.h"
 #include "core/coordinator/self_probe.h"
 #include "core/coordinator/spread.h"
 #include "core/coordinator/upgrade.h"
@@ -70,6 +73,9 @@ class Cluster {
   // Looks for workers that have had their day; due at recycle_due().
   void ObserveRecycling(absl::Time now);
   absl::Time recycle_due() const { return recycle_watch_.due(); }
+  // Gives back what the program asked for and does not listen on; due at claims_due().
+  void TendClaims(absl::Time now);
+  absl::Time claims_due() const { return claims_.due(); }
 
   const Processes& processes() const { return processes_; }
   ProcessWatch& watch() { return watch_; }
@@ -78,10 +84,16 @@ class Cluster {
   absl::Time rehearsal_deadline() const { return rehearsal_deadline_; }
   const policy::Supervisor& supervisor() const { return supervisor_; }
   WorkerOutput& output() { return output_; }
+  ClusterLog& log() { return lines_; }
   const std::optional<policy::Finish>& finish() const { return finish_; }
 
+  const Fd& scoreboard() const { return board_.fd(); }
+  // The run directory was cleaned away and made again: so is what is ours in it.
+  absl::Status MakeAgain();
   // Opens the log file again and passes it to the workers (USR1).
   void ReopenLogFiles();
+  // Rotates it when it is full, whoever has written into it.
+  void TendLog();
   // For an upgrade.
   UpgradeState StateForUpgrade(const Fd& lock, const Fd& control) const;
 
@@ -101,10 +113,12 @@ class Cluster {
   void CarryOut(const policy::Acknowledge& acknowledge) { asked_.Answer(acknowledge); }
   void CarryOut(const policy::ReopenLogFiles&) { ReopenLogFiles(); }
   void CarryOut(const policy::Upgrade& upgrade);
+  void CarryOut(const policy::StartEnded& ended) { start_ended_ = ended; }
   void CarryOut(const policy::Report& report);
   void CarryOut(const policy::Finish& finish) { finish_ = finish; }
 
   void AddProcess(WorkerProcess process);
+  void TellOfDoor(const absl::Status& door);
   // Says one thing to a worker. A worker that does not take it has its deadlines like any other.
   void Tell(policy::WorkerId id, const link::Message& message,
             absl::Span<const int> descriptors = {});
@@ -117,8 +131,13 @@ class Cluster {
   void KillProgram(const WorkerProcess& process);
   void KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
                      std::vector<Fd> listeners);
+  // Workers whose stderr is ours write into the file that it is now.
+  void PassStderrOn();
   WorkerProcess* Find(policy::WorkerId id);
-  void AnnounceWhenReady();
+  // How many workers the machine carries now.
+  std::vector<policy::WorkersBound> Bounds();
+  // What came of the start, to the log, to `on_started` and to the service manager.
+  void AnnounceStart();
 
   const CoordinatorOptions& options_;
   const std::vector<net::Address> addresses_;
@@ -128,6 +147,8 @@ class Cluster {
   ProcessWatch watch_;
   Processes processes_;
   WorkerOutput output_;
+  OwnLog log_;
+  ClusterLog lines_;
   Claims claims_;
   ListenerKeep listeners_;
   Spread spread_;
@@ -135,14 +156,19 @@ class Cluster {
   std::optional<Rehearsal> rehearsal_;
   absl::Time rehearsal_deadline_ = absl::InfiniteFuture();
   policy::CommandId upgrade_command_ = 0;
+  RingAllotment rings_;
+  BoardMirror mirror_;
   HealthWatch health_watch_;
   RecycleWatch recycle_watch_;
 
-  AskedCommands asked_;
+  AskedCommands asked_{lines_};
 
   std::deque<policy::Event> events_;
   absl::Time quiet_since_ = absl::InfiniteFuture();
+  std::optional<policy::StartEnded> start_ended_;
   bool announced_ = false;
+  bool service_told_ = false;  // READY=1
+  bool doorless_ = false;      // the last worker was born without a door that can be found
   std::optional<policy::Finish> finish_;
 };
 

@@ -21,6 +21,8 @@
 #include "core/coordinator/beginning.h"
 #include "core/coordinator/cluster.h"
 #include "core/coordinator/control_pipe.h"
+#include "core/coordinator/descriptor_bound.h"
+#include "core/coordinator/descriptor_reserve.h"
 #include "core/coordinator/former_workers.h"
 #include "core/coordinator/process_watch.h"
 #include "core/coordinator/roll_trigger.h"
@@ -30,8 +32,13 @@
 namespace uc::coordinator {
 namespace {
 
+constexpr absl::Duration kDirectoryPeriod = absl::Milliseconds(900);
+constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
+
 constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
                             SIGQUIT, SIGTERM, SIGINT, SIGCHLD};
+
+constexpr size_t kReserve = 4;  // descriptors for replies
 
 absl::StatusOr<Fd> BlockSignals() {
   sigset_t set;
@@ -73,12 +80,13 @@ std::optional<policy::Command> ToCommand(int signal, bool stopping) {
 class Coordinator {
  public:
   Coordinator(const CoordinatorOptions& options, RunDirectory& directory, Cluster& cluster,
-              RollTrigger trigger, Fd signals)
+              RollTrigger trigger, Fd signals, DescriptorReserve reserve)
       : options_(options),
         directory_(directory),
         cluster_(cluster),
         trigger_(std::move(trigger)),
         signals_(std::move(signals)),
+        reserve_(std::move(reserve)),
         pipe_(directory.control().get()) {}
 
   policy::Finish Run() {
@@ -116,9 +124,14 @@ class Coordinator {
       cluster_.Tidy(now);
       cluster_.ObserveHealth(now);
     }
+    if (now >= directory_due_) TendDirectory(now);
     if (now >= cluster_.recycle_due()) cluster_.ObserveRecycling(now);
+    if (now >= cluster_.claims_due()) cluster_.TendClaims(now);
     RollIfDue(now);
     if (now >= cluster_.supervisor().NextDeadline()) cluster_.Handle(now, policy::Woke{});
+    if (now >= cluster_.log().due()) cluster_.log().TellDue(now);
+    cluster_.TendLog();
+    reserve_.Refill();
   }
 
   void OnReadable(absl::Time now, const Watched& watched) {
@@ -173,17 +186,47 @@ class Coordinator {
   absl::Duration TimeLeft() const {
     const absl::Time now = MonotonicNow();
     const absl::Time due = std::min({cluster_.supervisor().NextDeadline(), cluster_.health_due(),
-                                     cluster_.rehearsal_deadline(), cluster_.recycle_due()});
+                                     cluster_.rehearsal_deadline(), cluster_.recycle_due(),
+                                     cluster_.claims_due(), cluster_.log().due()});
     const absl::Duration left = std::min(due - now, trigger_.TimeLeft(now, absl::Now(), rolling()));
     return std::clamp(left, absl::ZeroDuration(), absl::Hours(1));
   }
 
   Rolling rolling() const { return cluster_.supervisor().rolling() ? Rolling::kYes : Rolling::kNo; }
 
+  // Somebody may clean it away: tmpfiles, logind at the last logout, an operator. It is looked at whenever we are awake,
+  // at most once a second, and before a signal's command.
+  void TendDirectory(absl::Time now) {
+    directory_due_ = now + kDirectoryPeriod;
+    const RunDirectory::Look look = directory_.Tend();
+    if (look == RunDirectory::Look::kLost) {
+      if (!std::exchange(directory_lost_, true)) {
+        LogWarning(absl::StrCat(directory_.trouble().message(),
+                                "; no command reaches the cluster until it can be made again, ",
+                                "signals do"));
+      }
+      return;
+    }
+    const bool has_board = directory_.Has("scoreboard", cluster_.scoreboard());
+    if (look == RunDirectory::Look::kWhole && has_board) return;
+    if (!has_board) {
+      if (absl::Status status = cluster_.MakeAgain(); !status.ok()) {
+        if (!std::exchange(directory_lost_, true)) LogWarning(status.message());
+        return;
+      }
+    }
+    directory_lost_ = false;
+    if (options_.on_made_again) options_.on_made_again();
+    LogWarning(absl::StrCat(directory_.path(), ": somebody has cleaned here; it is made again. A ",
+                            "coordinator that comes after this one goes on only with workers that ",
+                            "have their door: 'uring-cluster reload ", options_.name,
+                            "' gives each of them one"));
+  }
+
   void RollIfDue(absl::Time now) {
     const std::string why = trigger_.Fires(now, absl::Now(), rolling());
     if (why.empty() || cluster_.supervisor().stopping()) return;
-    LogInfo(absl::StrCat(why, ": reload"));
+    cluster_.log().Info(absl::StrCat(why, ": reload"));
     cluster_.Give(now, policy::Reload{}, Reply());
   }
 
@@ -199,10 +242,12 @@ class Coordinator {
       const std::optional<policy::Command> command =
           ToCommand(signal, cluster_.supervisor().stopping());
       if (!command.has_value()) {
-        LogWarning(absl::StrCat("signal SIG", name, " is not supported by this version: ignored"));
+        cluster_.log().Warn(
+            absl::StrCat("signal SIG", name, " is not supported by this version: ignored"));
         continue;
       }
-      LogInfo(absl::StrCat("signal SIG", name, ": ", policy::ToString(*command)));
+      TendDirectory(now);
+      cluster_.log().Info(absl::StrCat("signal SIG", name, ": ", policy::ToString(*command)));
       cluster_.Give(now, *command, Reply());
     }
   }
@@ -230,15 +275,24 @@ class Coordinator {
     int overlong = 0;
     const std::vector<std::string> lines = pipe_.ReadLines(&overlong);
     for (const std::string& line : lines) {
+      reserve_.Refill();
       std::string ticket;
       const absl::StatusOr<policy::CommandLine> command = policy::ParseCommandLine(line, &ticket);
-      Reply reply = ticket.empty() ? Reply() : Reply::Open(directory_.reply_path(ticket));
+      Reply reply = ticket.empty() ? Reply() : Reply::Open(directory_.reply_path(ticket), reserve_);
       if (!ticket.empty() && !reply.open())
         Complain(now, "nobody can be answered at a given ticket");
       reply.Accepted();
       if (!command.ok()) {
         reply.End(policy::Outcome::kRefused, command.status().message());
         Complain(now, command.status().message());
+        continue;
+      }
+      // The last one of the reserve does not wait for an outcome: the next command needs it. A stop is always given.
+      if (reserve_.empty() && !std::holds_alternative<policy::Stop>(command->command)) {
+        reply.End(
+            policy::Outcome::kRefused,
+            "no file descriptor is left to wait for the outcome of one more command; try again "
+            "when the others have ended, or raise ulimit -n");
         continue;
       }
       cluster_.Give(now, command->command, std::move(reply));
@@ -250,7 +304,7 @@ class Coordinator {
   void Complain(absl::Time now, absl::string_view what) {
     ++complaints_;
     if (now < complain_after_) return;
-    LogWarning(
+    cluster_.log().Warn(
         absl::StrCat("control pipe: ", what,
                      complaints_ > 1 ? absl::StrCat(" (and ", complaints_ - 1, " more)") : ""));
     complaints_ = 0;
@@ -262,17 +316,34 @@ class Coordinator {
   Cluster& cluster_;
   RollTrigger trigger_;
   Fd signals_;
+  DescriptorReserve reserve_;
   ControlPipe pipe_;
   std::vector<pollfd> polled_;  // first those of `watched_`, then listeners, while nothing happens
   std::vector<Watched> watched_;
+  absl::Time directory_due_ = absl::InfinitePast();
+  bool directory_lost_ = false;
   absl::Time complain_after_ = absl::InfinitePast();
   uint64_t complaints_ = 0;
 };
+
+// With whoever is left of a coordinator before us, else afresh.
+absl::Status Begin(const CoordinatorOptions& options, const RunDirectory& directory,
+                   absl::StatusOr<scoreboard::Scoreboard> board, const UpgradeState* former,
+                   Beginning& beginning) {
+  if (!board.ok()) return beginning.Afresh(directory);
+  Greeted greeted = GreetSurvivors(options.directory, board->layout(), kGreetingPatience);
+  if (!greeted.workers.empty()) {
+    return beginning.GoOn(*std::move(board), std::move(greeted), former);
+  }
+  SendAway(greeted, board->layout(), options.supervisor.kill_timeout);
+  return beginning.Afresh(directory);
+}
 
 }  // namespace
 
 absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
   if (absl::Status status = CheckDescriptors(options); !status.ok()) return status;
+  DescriptorReserve reserve(kReserve);
   const absl::StatusOr<std::optional<UpgradeState>> upgrade = TakeUpgradeState();
   if (!upgrade.ok()) return upgrade.status();
   const UpgradeState* const former = upgrade->has_value() ? &**upgrade : nullptr;
@@ -288,28 +359,30 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
           ? RunDirectory::Continue(options.directory, Fd(former->lock), Fd(former->control))
           : RunDirectory::Take(options.directory);
   if (!directory.ok()) return directory.status();
-  if (options.on_begun) options.on_begun();
-  absl::StatusOr<Fd> signals = BlockSignals();
-  if (!signals.ok()) return signals.status();
-
-  absl::StatusOr<ProcessWatch> watch = ProcessWatch::Begin();
-  if (!watch.ok()) return watch.status();
-
-  Beginning beginning(options, *std::move(watch));
   absl::StatusOr<scoreboard::Scoreboard> board =
       scoreboard::Scoreboard::OpenAgain(directory->scoreboard_path());
-  const bool serving = board.ok() && !FindSurvivors(options.directory, board->layout()).empty();
-  if (serving) {
-    // Whatever goes wrong: they serve on, and what they need to be found stays.
-    absl::Status status = beginning.GoOn(*directory, *std::move(board), former);
-    if (!status.ok()) return status;
-  } else if (absl::Status status = beginning.Afresh(*directory); !status.ok()) {
-    directory->Remove();
+  absl::Status status = CheckUnderstood(options, board);
+  if (status.ok() && options.on_begun) options.on_begun();
+  if (status.ok() && former == nullptr) status = directory->Furnish();
+  absl::StatusOr<Fd> signals = status.ok() ? BlockSignals() : status;
+  absl::StatusOr<ProcessWatch> watch =
+      signals.ok() ? ProcessWatch::Begin() : absl::StatusOr<ProcessWatch>(signals.status());
+  if (!watch.ok()) {
+    if (former == nullptr) directory->Withdraw();
+    return watch.status();
+  }
+
+  Beginning beginning(options, *std::move(watch));
+  status = Begin(options, *directory, std::move(board), former, beginning);
+  if (!status.ok()) {
+    // Whoever is left serves on, and what they need to be found stays.
+    if (former == nullptr) directory->Withdraw();
     return status;
   }
-  const policy::Finish finish = Coordinator(beginning.options(), *directory, beginning.cluster(),
-                                            *std::move(trigger), *std::move(signals))
-                                    .Run();
+  const policy::Finish finish =
+      Coordinator(beginning.options(), *directory, beginning.cluster(), *std::move(trigger),
+                  *std::move(signals), std::move(reserve))
+          .Run();
   beginning.cluster().output().End();
   directory->Remove();
   return Ending{finish.exit_code, finish.text};

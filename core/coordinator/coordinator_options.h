@@ -9,10 +9,12 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "core/base/own_log.h"
 #include "core/coordinator/file_watch.h"
 #include "core/coordinator/mode.h"
 #include "core/coordinator/recycle_watch.h"
 #include "core/coordinator/self_probe.h"
+#include "core/coordinator/start_report.h"
 #include "core/net/address.h"
 #include "core/net/listener.h"
 #include "core/policy/cron.h"
@@ -48,6 +50,9 @@ struct CoordinatorOptions {
 
   // argv of the process that takes the workers' stdout and stderr; empty: they inherit ours.
   std::vector<std::string> scribe_arguments;
+  bool stdout_captured = true;  // too; else it takes their stderr only
+
+  std::string serves_as;  // the user that workers become, for the log; empty: ours
 
   // For `list` and `describe`.
   std::string app_text;
@@ -55,11 +60,14 @@ struct CoordinatorOptions {
 
   // Where stderr goes; reopened on USR1. Empty: stderr is not a file of ours.
   std::string log_file;
+  LogLimits log_limits;
 
   // Called once, when the run directory is ours.
   std::function<void()> on_begun;
-  // Called once, when all first workers serve, with a line for the operator.
-  std::function<void(absl::string_view line)> on_ready;
+  // Called each time the run directory was made again, because somebody had cleaned it away.
+  std::function<void()> on_made_again;
+  // Called once, when the start is over.
+  std::function<void(const StartReport& report)> on_started;
 };
 
 }  // namespace uc::coordinator

@@ -34,7 +34,10 @@ absl::StatusOr<FileWatch> FileWatch::Begin(const WatchOptions& options) {
   }
   Fd inotify(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify.valid()) {
-    return absl::FailedPreconditionError(absl::StrCat("--watch: inotify: ", strerror(errno)));
+    // inotify_init(2): EMFILE is the user's instances as well as the process's descriptors.
+    return absl::FailedPreconditionError(absl::StrCat(
+        "--watch: inotify: ", strerror(errno),
+        errno == EMFILE ? " (raise fs.inotify.max_user_instances, or ulimit -n)" : ""));
   }
   FileWatch watch(std::move(inotify), options);
   if (S_ISDIR(info.st_mode)) {

@@ -1,9 +1,7 @@
-// FormerWorkers: the workers of a coordinator that has gone, found by the scoreboard's rows and the doors that
-// they keep in the run directory.
+// FormerWorkers: the workers of a coordinator that has gone, as the next one goes on with them: what each says that it
+// holds. Whoever is found (survivors.h) and cannot be gone on with is a stranger: told to leave, and waited for.
 #ifndef CORE_COORDINATOR_FORMER_WORKERS_H_
 #define CORE_COORDINATOR_FORMER_WORKERS_H_
-
-#include <sys/types.h>
 
 #include <map>
 #include <optional>
@@ -13,27 +11,17 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "core/base/fd.h"
-#include "core/link/channel.h"
+#include "core/coordinator/survivors.h"
+#include "core/link/message.h"
 #include "core/policy/supervisor.h"
 #include "core/scoreboard/layout.h"
 
 namespace uc::coordinator {
 
-// A process that is a worker for certain: the descriptor was opened first, then its door was found kept.
-struct Survivor {
-  pid_t pid = 0;
-  Fd pidfd;
-  uint32_t row = 0;
-};
-// Disturbs nobody. `directory`: BASE/NAME.
-std::vector<Survivor> FindSurvivors(const std::string& directory, const scoreboard::Layout& layout);
-
-std::string DoorPath(const std::string& directory, policy::Generation generation);
-
 struct FormerWorker {
   Survivor process;
   policy::Legacy::Found found;
-  std::optional<link::Channel> channel;  // empty: its door did not open
+  std::optional<link::Hello> hello;
   bool greeted = false;  // it has said all; else it is stopped, starved or not in its loop yet
   Fd inbox;              // writing end
   std::vector<Fd> steering;
@@ -43,16 +31,23 @@ struct FormerWorker {
 
 struct Greeted {
   std::vector<FormerWorker> workers;
+  std::vector<Survivor> strangers;
   // Open connections of those that died while there was no coordinator, by slot.
   std::map<policy::SlotIndex, uint32_t> lost;
 };
 // Knocks at all doors and waits until all have told what they hold, or `patience` is over. The rows of those that
-// are dead are folded and freed. Only with the run directory's lock.
+// are dead are folded and freed, and what a dead launcher had started is ended. Only with the run directory's lock.
 Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
                        absl::Duration patience);
+// Those in slots from `slots_max` on are strangers; what the others hold of such slots is dropped.
+void SetApart(Greeted& greeted, uint32_t slots_max);
+// They leave, at most by `patience`; then their rows are freed.
+void SendAway(Greeted& greeted, scoreboard::Layout& layout, absl::Duration patience);
 
 // What the policy is to know: the scoreboard's words and the workers. The kept listeners are not among it.
-policy::Legacy LegacyOf(const scoreboard::Layout& layout, absl::Span<const FormerWorker> workers);
+// `workers_given`: how many are wanted where the scoreboard's figure makes no sense.
+policy::Legacy LegacyOf(const scoreboard::Layout& layout, absl::Span<const FormerWorker> workers,
+                        uint32_t workers_given = 1);
 
 }  // namespace uc::coordinator
 

@@ -1,6 +1,8 @@
 #include "core/coordinator/publish.h"
 
 #include "core/base/clock.h"
+#include "core/scoreboard/process_start.h"
+#include "core/scoreboard/scoreboard.h"
 
 namespace uc::coordinator {
 namespace {
@@ -45,6 +47,11 @@ void PublishSlot(absl::Time now, const policy::Slot& slot, const policy::Restart
   row.quick_deaths.store(slot.restarts.quick_deaths(), std::memory_order_relaxed);
   row.condition.store(static_cast<uint32_t>(ConditionOf(slot, restarts)),
                       std::memory_order_relaxed);
+  if (scoreboard::GetText(row.failure, sizeof(row.failure)) != slot.failure) {
+    scoreboard::SetText(row.failure, sizeof(row.failure), slot.failure);
+  }
+  row.failed_ns.store(slot.failure.empty() ? 0 : absl::ToUnixNanos(slot.failed_at),
+                      std::memory_order_relaxed);
   const bool waiting = !slot.incumbent.has_value() && slot.spawn_at > now;
   row.next_spawn_ns.store(waiting ? absl::ToUnixNanos(slot.spawn_at) : 0,
                           std::memory_order_relaxed);
@@ -83,14 +90,21 @@ std::optional<uint32_t> FreeRow(const scoreboard::Layout& layout) {
   return std::nullopt;
 }
 
-void OccupyRow(policy::WorkerId id, pid_t pid, scoreboard::WorkerRow& row) {
+void OccupyRow(policy::WorkerId id, scoreboard::WorkerRow& row) {
   row.slot.store(id.slot, std::memory_order_relaxed);
   row.generation.store(id.generation, std::memory_order_relaxed);
-  row.pid.store(pid, std::memory_order_relaxed);
+  row.pid.store(0, std::memory_order_relaxed);
+  row.process_start.store(0, std::memory_order_relaxed);
+  row.heartbeat_ns.store(0, std::memory_order_relaxed);
   row.started_ns.store(MonotonicNanos(), std::memory_order_relaxed);
   row.state_since_ns.store(MonotonicNanos(), std::memory_order_relaxed);
   row.state.store(static_cast<uint32_t>(scoreboard::RowState::kStarting),
                   std::memory_order_release);
+}
+
+void EnterProcess(pid_t pid, scoreboard::WorkerRow& row) {
+  row.process_start.store(scoreboard::ProcessStart(pid), std::memory_order_relaxed);
+  row.pid.store(pid, std::memory_order_release);
 }
 
 }  // namespace uc::coordinator

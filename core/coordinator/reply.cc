@@ -1,5 +1,6 @@
 #include "core/coordinator/reply.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,9 +26,13 @@ absl::string_view Name(policy::Outcome outcome) {
   return "?";
 }
 
-Reply Reply::Open(const std::string& path) {
+Reply Reply::Open(const std::string& path, DescriptorReserve& reserve) {
+  constexpr int kHow = O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
   // ENXIO without a reader (fifo(7)): the asker has gone.
-  Fd fd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  Fd fd(::open(path.c_str(), kHow));
+  if (!fd.valid() && (errno == EMFILE || errno == ENFILE) && reserve.Release()) {
+    fd.Reset(::open(path.c_str(), kHow));
+  }
   struct stat status;
   if (!fd.valid() || fstat(fd.get(), &status) != 0 || !S_ISFIFO(status.st_mode)) return Reply();
   return Reply(std::move(fd));

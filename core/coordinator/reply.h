@@ -7,15 +7,16 @@
 
 #include "absl/strings/string_view.h"
 #include "core/base/fd.h"
+#include "core/coordinator/descriptor_reserve.h"
 #include "core/policy/action.h"
 
 namespace uc::coordinator {
 
 class Reply {
  public:
-  // Opens the FIFO that the asker made and reads from. An empty Reply when nobody reads there, or when
-  // the path is no FIFO: its lines go nowhere. Never blocks.
-  static Reply Open(const std::string& path);
+  // Opens the FIFO that the asker made and reads from, with a descriptor of the reserve if there is no other. An empty
+  // Reply when nobody reads there, or when the path is no FIFO: its lines go nowhere. Never blocks.
+  static Reply Open(const std::string& path, DescriptorReserve& reserve);
   // One that was opened before this program took over.
   static Reply Continue(Fd fd) { return Reply(std::move(fd)); }
   Reply() = default;

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/small_file.h"
 
@@ -47,48 +48,115 @@ void RemoveEntries(const std::string& path) {
 
 absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
   RunDirectory taken(path);
-  const std::string lock_path = path + "/lock";
-  taken.lock_.Reset(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!taken.lock_.valid()) return FileError(errno, lock_path, "choose another --run-dir");
+  if (absl::Status status = taken.Lock(); !status.ok()) return status;
+  return taken;
+}
+
+absl::Status RunDirectory::Lock() {
+  const std::string lock_path = path_ + "/lock";
+  const bool made = access(lock_path.c_str(), F_OK) != 0;
+  Fd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock.valid()) return FileError(errno, lock_path, "choose another --run-dir");
   // Somebody who only looks whether a coordinator lives holds the lock for an instant, shared.
   const absl::Time until = MonotonicNow() + kLookPatience;
-  int locked = flock(taken.lock_.get(), LOCK_EX | LOCK_NB);
+  int locked = flock(lock.get(), LOCK_EX | LOCK_NB);
   while (locked != 0 && MonotonicNow() < until) {
     poll(nullptr, 0, 1);
-    locked = flock(taken.lock_.get(), LOCK_EX | LOCK_NB);
+    locked = flock(lock.get(), LOCK_EX | LOCK_NB);
   }
   if (locked != 0) {
-    const std::string pid = ReadSmallFile(path + "/pid");
+    const std::string pid = ReadSmallFile(path_ + "/pid");
     return absl::AlreadyExistsError(
-        absl::StrCat(path, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ",
+        absl::StrCat(path_, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ",
                      pid, pid.empty() ? "" : ")", "; choose another --name or stop it first"));
   }
-  struct stat held, named;
-  if (fstat(taken.lock_.get(), &held) != 0 || stat(lock_path.c_str(), &named) != 0 ||
-      held.st_ino != named.st_ino) {
+  if (!Has("lock", lock)) {
     // The former owner was just removing it.
     return absl::AlreadyExistsError(
-        absl::StrCat(path, ": a cluster of this name just ends; try again"));
+        absl::StrCat(path_, ": a cluster of this name just ends; try again"));
   }
-  if (absl::Status status = WriteSmall(path + "/pid", absl::StrCat(getpid(), "\n")); !status.ok()) {
-    return status;
-  }
+  lock_ = std::move(lock);
+  lock_made_ = lock_made_ || made;
+  return absl::OkStatus();
+}
+
+absl::Status RunDirectory::Furnish() {
+  absl::Status status = WriteSmall(path_ + "/pid", absl::StrCat(getpid(), "\n"));
+  if (status.ok()) status = MakeFolders();
+  if (!status.ok()) return status;
+  RemoveEntries(path_ + "/replies");
+  return MakeControl();
+}
+
+absl::Status RunDirectory::MakeFolders() {
   for (const char* name : {"/replies", "/doors"}) {
-    const std::string folder = path + name;
-    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    const std::string folder = path_ + name;
+    if (mkdir(folder.c_str(), 0700) == 0) {
+      made_.push_back(folder);
+    } else if (errno != EEXIST) {
       return FileError(errno, folder, "is the run directory writable?");
     }
   }
-  RemoveEntries(path + "/replies");
-  const std::string control_path = path + "/control";
-  unlink(control_path.c_str());
-  if (mkfifo(control_path.c_str(), 0600) != 0) {
-    return FileError(errno, control_path, "does the file system know FIFOs?");
+  return absl::OkStatus();
+}
+
+absl::Status RunDirectory::MakeControl() {
+  const std::string path = path_ + "/control";
+  unlink(path.c_str());
+  if (mkfifo(path.c_str(), 0600) != 0) {
+    return FileError(errno, path, "does the file system know FIFOs?");
   }
   // Read-write, so that the FIFO never reports the end of its last writer (fifo(7)).
-  taken.control_.Reset(open(control_path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
-  if (!taken.control_.valid()) return FileError(errno, control_path, "is the run directory ours?");
-  return taken;
+  Fd control(open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  if (!control.valid()) return FileError(errno, path, "is the run directory ours?");
+  // Under the number of before, which others know.
+  if (control_.valid()) {
+    UC_CHECK(dup3(control.get(), control_.get(), O_CLOEXEC) == control_.get());
+  } else {
+    control_ = std::move(control);
+  }
+  return absl::OkStatus();
+}
+
+bool RunDirectory::Has(const std::string& name, const Fd& file) const {
+  struct stat held, named;
+  return fstat(file.get(), &held) == 0 && lstat((path_ + "/" + name).c_str(), &named) == 0 &&
+         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+RunDirectory::Look RunDirectory::Tend() {
+  struct stat status;
+  const auto is_folder = [&](const char* name) {
+    return lstat((path_ + name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  };
+  if (Has("lock", lock_) && Has("control", control_) && is_folder("/replies") &&
+      is_folder("/doors") && access((path_ + "/pid").c_str(), F_OK) == 0) {
+    return Look::kWhole;
+  }
+  trouble_ = MakeAgain();
+  return trouble_.ok() ? Look::kMadeAgain : Look::kLost;
+}
+
+// First the lock: into a directory that another coordinator has meanwhile taken nothing is written.
+absl::Status RunDirectory::MakeAgain() {
+  const std::string base = path_.substr(0, path_.rfind('/'));
+  for (const std::string& folder : {base, path_}) {
+    struct stat status;
+    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+      return FileError(errno, folder, "it was removed");
+    }
+    if (lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
+        status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+      return absl::PermissionDeniedError(absl::StrCat(folder, ": is not ours any more"));
+    }
+  }
+  if (!Has("lock", lock_)) {
+    if (absl::Status status = Lock(); !status.ok()) return status;
+  }
+  absl::Status status = WriteSmall(path_ + "/pid", absl::StrCat(getpid(), "\n"));
+  if (status.ok()) status = MakeFolders();
+  if (status.ok() && !Has("control", control_)) status = MakeControl();
+  return status;
 }
 
 RunDirectory RunDirectory::Continue(const std::string& path, Fd lock, Fd control) {
@@ -98,7 +166,21 @@ RunDirectory RunDirectory::Continue(const std::string& path, Fd lock, Fd control
   return continued;
 }
 
+void RunDirectory::Withdraw() {
+  if (control_.valid() && Has("control", control_)) {
+    unlink((path_ + "/control").c_str());
+    unlink((path_ + "/pid").c_str());
+  }
+  for (const std::string& folder : made_) rmdir(folder.c_str());
+  if (lock_made_) unlink((path_ + "/lock").c_str());
+  rmdir(path_.c_str());  // unless something is in it
+  lock_.Reset();
+}
+
 void RunDirectory::Remove() {
+  // Another coordinator's by now, or it cannot be written.
+  if (!Has("lock", lock_) && !MakeAgain().ok()) return;
+
   for (const char* name : {"/replies", "/doors"}) {
     RemoveEntries(path_ + name);
     rmdir((path_ + name).c_str());

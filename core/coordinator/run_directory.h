@@ -1,4 +1,5 @@
-// RunDirectory: the coordinator's files in BASE/NAME: lock, pid, control, scoreboard, replies/, doors/.
+// RunDirectory: the coordinator's files in BASE/NAME: lock, pid, control, scoreboard, replies/, doors/. What somebody
+// cleans away while the coordinator lives is made again.
 //
 // The lock (flock, held for life, dropped by the kernel at any kind of death) says whether a coordinator
 // is there; nothing else does. Of a dead one's leftovers the scoreboard and the doors of living workers count
@@ -7,7 +8,9 @@
 #define CORE_COORDINATOR_RUN_DIRECTORY_H_
 
 #include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/fd.h"
 
@@ -15,9 +18,11 @@ namespace uc::coordinator {
 
 class RunDirectory {
  public:
-  // AlreadyExists: another coordinator lives there (names its pid). PermissionDenied and the like for what
-  // the file system says.
+  // Nothing but the lock. AlreadyExists: another coordinator lives there (names its pid). PermissionDenied and the like
+  // for what the file system says.
   static absl::StatusOr<RunDirectory> Take(const std::string& path);
+  // All else, in the place of what a dead coordinator has left of it.
+  absl::Status Furnish();
   // What the program before us held.
   static RunDirectory Continue(const std::string& path, Fd lock, Fd control);
   RunDirectory(RunDirectory&&) = default;
@@ -29,14 +34,36 @@ class RunDirectory {
   std::string scoreboard_path() const { return path_ + "/scoreboard"; }
   std::string reply_path(const std::string& ticket) const { return path_ + "/replies/" + ticket; }
 
+  enum class Look {
+    kWhole,
+    kMadeAgain,  // something was missing; the lock may be another file now
+    kLost,  // it cannot be made again, or it belongs to another coordinator by now: see trouble()
+  };
+  // Is everything still there? A few system calls.
+  Look Tend();
+  // Why the last look found it lost.
+  const absl::Status& trouble() const { return trouble_; }
+  // The file at BASE/NAME/`name` is this one.
+  bool Has(const std::string& name, const Fd& file) const;
+
+  // Nothing comes of this start: takes away what Take and Furnish have made, and nothing else.
+  void Withdraw();
   // Removes the files and the directory: the cluster has ended. The lock goes last.
   void Remove();
 
  private:
   explicit RunDirectory(std::string path) : path_(std::move(path)) {}
+  absl::Status Lock();
+  absl::Status MakeFolders();
+  absl::Status MakeControl();
+  absl::Status MakeAgain();
+
   std::string path_;
   Fd lock_;
   Fd control_;
+  bool lock_made_ = false;
+  std::vector<std::string> made_;  // folders
+  absl::Status trouble_;
 };
 
 }  // namespace uc::coordinator

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,6 +59,26 @@ std::vector<char*> ToArgv(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   return argv;
+}
+
+std::string AnswerTo(absl::string_view nonce) {
+  return absl::StrCat("uring-cluster can go on ", nonce, "\n");
+}
+
+absl::StatusOr<std::string> MakeNonce() {
+  uint64_t number = 0;
+  if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+    return absl::ErrnoToStatus(errno, "no random number");
+  }
+  return absl::StrCat(absl::Hex(number, absl::kZeroPad16));
+}
+
+std::string ReadAll(const Fd& pipe) {
+  std::string text(4096, '\0');
+  fcntl(pipe.get(), F_SETFL, O_NONBLOCK);
+  const ssize_t size = read(pipe.get(), text.data(), text.size());
+  text.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  return text;
 }
 
 // The last line that it said, without what says who said it.
@@ -153,21 +174,31 @@ absl::StatusOr<std::optional<UpgradeState>> TakeUpgradeState() {
 
 bool IsUpgraded() { return getenv(kStateVariable) != nullptr; }
 bool IsRehearsal() { return getenv(kRehearsalVariable) != nullptr; }
+std::string RehearsalAnswer() {
+  const char* const nonce = getenv(kRehearsalVariable);
+  return AnswerTo(nonce != nullptr ? nonce : "");
+}
 
 absl::StatusOr<Rehearsal> Rehearsal::Begin(const std::string& binary,
                                            const std::vector<std::string>& arguments,
                                            const UpgradeState& state) {
   absl::StatusOr<Fd> file = WriteMemfd(Encode(state));
   if (!file.ok()) return file.status();
+  const absl::StatusOr<std::string> nonce = MakeNonce();
+  if (!nonce.ok()) return nonce.status();
   int ends[2];
+  int answer_ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "no pipe");
   Fd words(ends[0]);
   const Fd its_stderr(ends[1]);
+  if (pipe2(answer_ends, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "no pipe");
+  Fd answer(answer_ends[0]);
+  const Fd its_stdout(answer_ends[1]);
 
   posix_spawn_file_actions_t files;
   UC_CHECK(posix_spawn_file_actions_init(&files) == 0);
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&files, its_stdout.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&files, its_stderr.get(), STDERR_FILENO);
   posix_spawn_file_actions_adddup2(&files, file->get(), kRehearsalStateFd);
   posix_spawn_file_actions_addclosefrom_np(&files, kRehearsalStateFd + 1);
@@ -180,7 +211,7 @@ absl::StatusOr<Rehearsal> Rehearsal::Begin(const std::string& binary,
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
 
   std::vector<std::string> variables = {absl::StrCat(kStateVariable, "=", kRehearsalStateFd),
-                                        absl::StrCat(kRehearsalVariable, "=1")};
+                                        absl::StrCat(kRehearsalVariable, "=", *nonce)};
   for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
   pid_t pid = 0;
   const int error = posix_spawn(&pid, binary.c_str(), &files, &attributes, ToArgv(arguments).data(),
@@ -198,7 +229,7 @@ absl::StatusOr<Rehearsal> Rehearsal::Begin(const std::string& binary,
     waitpid(pid, nullptr, 0);
     return absl::ErrnoToStatus(no_pidfd, "no pidfd");
   }
-  return Rehearsal(pid, std::move(pidfd), std::move(words));
+  return Rehearsal(pid, std::move(pidfd), std::move(words), std::move(answer), AnswerTo(*nonce));
 }
 
 absl::Status Rehearsal::End() {
@@ -210,12 +241,13 @@ absl::Status Rehearsal::End() {
                                                     absl::FormatDuration(kPatience),
                                                     " that it can go on"));
   }
-  if (report->clean) return absl::OkStatus();
-  std::string text(4096, '\0');
-  fcntl(words_.get(), F_SETFL, O_NONBLOCK);
-  const ssize_t size = read(words_.get(), text.data(), text.size());
-  text.resize(size > 0 ? static_cast<size_t>(size) : 0);
-  const std::string line = LastLine(text);
+  if (report->clean && ReadAll(answer_) == expected_) return absl::OkStatus();
+  const std::string line = LastLine(ReadAll(words_));
+  if (report->clean) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the new program has ended without saying that it can go on (is it ",
+                     "uring-cluster, and no older one?)", line.empty() ? "" : ": ", line));
+  }
   return absl::FailedPreconditionError(
       absl::StrCat("the new program ", report->reason, line.empty() ? "" : ": ", line));
 }

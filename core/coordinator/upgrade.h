@@ -3,7 +3,8 @@
 // new program learns as any coordinator does that finds workers (former_workers.h).
 //
 // Before that the new program is rehearsed: started once as a child with the same words, it reads the state and
-// says whether it could go on. Only one that could is ever exec'd, so a bad build leaves the old one running.
+// says whether it could go on, with a word that it was given: an exit code of 0 is what many programs end with. Only
+// one that could is ever exec'd, so a bad build leaves the old one running.
 #ifndef CORE_COORDINATOR_UPGRADE_H_
 #define CORE_COORDINATOR_UPGRADE_H_
 
@@ -45,6 +46,8 @@ absl::StatusOr<std::optional<UpgradeState>> TakeUpgradeState();
 bool IsUpgraded();
 // True in the child of a rehearsal.
 bool IsRehearsal();
+// In the child: what it says on stdout when it could go on, a line.
+std::string RehearsalAnswer();
 
 // The child that says whether the new program could go on.
 class Rehearsal {
@@ -65,11 +68,17 @@ class Rehearsal {
   absl::Status End();
 
  private:
-  Rehearsal(pid_t pid, Fd pidfd, Fd words)
-      : pid_(pid), pidfd_(std::move(pidfd)), words_(std::move(words)) {}
+  Rehearsal(pid_t pid, Fd pidfd, Fd words, Fd answer, std::string expected)
+      : pid_(pid),
+        pidfd_(std::move(pidfd)),
+        words_(std::move(words)),
+        answer_(std::move(answer)),
+        expected_(std::move(expected)) {}
   pid_t pid_;
   Fd pidfd_;
-  Fd words_;  // its stderr
+  Fd words_;   // its stderr
+  Fd answer_;  // its stdout
+  std::string expected_;
 };
 
 // Comes back only if it fails; everything is as it was then.

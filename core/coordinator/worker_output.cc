@@ -27,10 +27,11 @@ constexpr size_t kUnreadMax = 4096;
 }  // namespace
 
 WorkerOutput::WorkerOutput(std::string binary, std::vector<std::string> scribe_arguments,
-                           std::string cluster_directory)
+                           std::string cluster_directory, Streams streams)
     : binary_(std::move(binary)),
       scribe_arguments_(std::move(scribe_arguments)),
-      directory_(std::move(cluster_directory) + "/output") {}
+      directory_(std::move(cluster_directory) + "/output"),
+      streams_(streams) {}
 
 void WorkerOutput::Begin(absl::Time now) {
   if (!captured()) return;
@@ -47,6 +48,12 @@ void WorkerOutput::Begin(absl::Time now) {
     return;
   }
   StartScribe(now);
+}
+
+void WorkerOutput::MakeAgain() {
+  if (wake_.valid() && mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
+    LogWarning(absl::StrCat(directory_, ": cannot be made: ", strerror(errno)));
+  }
 }
 
 void WorkerOutput::StartScribe(absl::Time now) {
@@ -67,7 +74,7 @@ OutputStreams WorkerOutput::Open(policy::WorkerId worker) {
   if (!wake_.valid()) return streams;
   ForgetRead();
   const std::string base = absl::StrCat(directory_, "/", worker.slot, "-", worker.generation);
-  streams.out = OpenStream(base + ".out");
+  if (streams_ == Streams::kBoth) streams.out = OpenStream(base + ".out");
   streams.err = OpenStream(base + ".err");
   Say("look\n");
   return streams;

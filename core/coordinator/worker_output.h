@@ -32,10 +32,13 @@ struct OutputStreams {
 
 class WorkerOutput {
  public:
+  // Of each worker; with kErrors its stdout is ours.
+  enum class Streams { kErrors, kBoth };
+
   // `scribe_arguments`: argv of the scribe, argv[0] included; empty: workers inherit our stdout and stderr, and
   // nothing below does anything.
   WorkerOutput(std::string binary, std::vector<std::string> scribe_arguments,
-               std::string cluster_directory);
+               std::string cluster_directory, Streams streams = Streams::kBoth);
   WorkerOutput(const WorkerOutput&) = delete;
   WorkerOutput& operator=(const WorkerOutput&) = delete;
 
@@ -43,6 +46,9 @@ class WorkerOutput {
   // Starts a scribe; one of a coordinator before us leaves. Call once, before the first worker.
   void Begin(absl::Time now);
   OutputStreams Open(policy::WorkerId worker);
+  // The cluster's directory was cleaned away: the folder for the workers to come. The scribe has the FIFOs of those
+  // that are there open, and goes on.
+  void MakeAgain();
   // The scribe opens its files again.
   void Reopen() { Say("reopen\n"); }
   // A child of ours has ended; the scribe, perhaps.
@@ -61,6 +67,7 @@ class WorkerOutput {
   const std::string binary_;
   const std::vector<std::string> scribe_arguments_;
   const std::string directory_;
+  const Streams streams_;
   Fd wake_;
   pid_t scribe_ = 0;  // 0: none
   Fd scribe_pidfd_;

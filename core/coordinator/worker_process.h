@@ -22,6 +22,7 @@ struct WorkerProcess {
   std::optional<link::Channel> channel;  // empty once the worker has closed it
   Fd inbox;                              // writing end: for those that hand connections over to it
   uint32_t row = 0;                      // in the scoreboard
+  uint32_t ring_entries = 0;             // that its ring was allotted; 0: not known
   bool http = true;                      // its app speaks HTTP; known from READY on
   policy::Health last_health = policy::Health::kWell;  // that the supervisor was told
   HealthProbe health;

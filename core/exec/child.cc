@@ -2,15 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
@@ -25,18 +28,13 @@ constexpr int kFirstInherited = 3;
 // Room for what only the child knows.
 constexpr char kPidPlace[] = "0000000000";
 
-std::vector<std::string> Environment(const ChildOptions& options, const passwd* user) {
+std::vector<std::string> Environment(const ChildOptions& options) {
   std::map<std::string, std::string> variables;
   const auto put = [&variables](const std::string& variable) {
     const size_t equals = variable.find('=');
     if (equals != std::string::npos)
       variables[variable.substr(0, equals)] = variable.substr(equals + 1);
   };
-  for (char** variable = environ; *variable != nullptr; ++variable) put(*variable);
-  if (user != nullptr) {
-    variables["HOME"] = user->pw_dir;
-    variables["USER"] = variables["LOGNAME"] = user->pw_name;
-  }
   for (const std::string& variable : options.environment) put(variable);
   // Somebody else's, if we have them.
   for (const char* name : {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NODE_CHANNEL_FD"}) {
@@ -90,14 +88,59 @@ void TellPid(char* const* environment) {
   }
 }
 
+enum class RunsAs { kSameUser, kAnotherUser };
+
+struct OutputStream {
+  int fd;
+  const char* path;
+};
+
+void Narrow(const OutputStream& stream, RunsAs runs_as) {
+  struct stat status;
+  if (fstat(stream.fd, &status) != 0 || !S_ISFIFO(status.st_mode)) return;
+  struct statfs system;
+  if (runs_as == RunsAs::kAnotherUser && fstatfs(stream.fd, &system) == 0 &&
+      system.f_type == PIPEFS_MAGIC) {
+    fchmod(stream.fd, 0622);
+  }
+  const int flags = fcntl(stream.fd, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) != O_RDWR) return;
+  // Does not wait for a reader: the descriptor that it opens again is one.
+  const int writer = open(stream.path, O_WRONLY | O_CLOEXEC);
+  if (writer < 0) return;
+  dup2(writer, stream.fd);
+  close(writer);
+}
+
+// In the child, before it changes its user: what the program can do with the stdout and stderr that it inherits.
+//
+// The launcher's own are FIFOs that are open for reading as well, so that the death of the log writer is no EPIPE
+// (core/coordinator/worker_output.h). A program that could read there would take the launcher's lines away: it gets
+// descriptors for writing only, and the launcher, which lives as long as its program, keeps the reading end open. A
+// program of another user can also open /dev/stdout and /dev/stderr again where they are pipes without a name: those
+// belong to the user who made them, and their mode is all that keeps others out (container runtimes change the owner,
+// which would let it read). What cannot be changed stays as it is.
+void NarrowOutput(RunsAs runs_as) {
+  Narrow({STDOUT_FILENO, "/proc/self/fd/1"}, runs_as);
+  Narrow({STDERR_FILENO, "/proc/self/fd/2"}, runs_as);
+}
+
+// Ours is as high as it may be; a program that looks at all its descriptors, or uses select(2), wants its own.
+void LowerDescriptorLimit(uint64_t soft_limit) {
+  rlimit limit;
+  if (soft_limit == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(soft_limit, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 struct Step {
   const char* what;
   int error;
 };
 
 // In the child: what fails goes through `words`.
-[[noreturn]] void Become(const ChildOptions& options, const passwd* user, pid_t parent, int words,
-                         char* const* argv, char* const* environment) {
+[[noreturn]] void Become(const ChildOptions& options, pid_t parent, int words, char* const* argv,
+                         char* const* environment) {
   const auto fail = [words](const char* what) {
     const Step step = {what, errno};
     [[maybe_unused]] const ssize_t size = write(words, &step, sizeof(step));
@@ -108,12 +151,12 @@ struct Step {
   if (getppid() != parent) _exit(127);
   setpgid(0, 0);
   TellPid(environment);
+  NarrowOutput(options.identity.has_value() ? RunsAs::kAnotherUser : RunsAs::kSameUser);
   if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) fail("--cwd");
-  if (user != nullptr && (initgroups(user->pw_name, user->pw_gid) != 0 ||
-                          setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) {
-    fail("--user");
+  if (options.identity.has_value()) {
+    if (!SetIds(*options.identity)) fail("--user");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // setresuid(2) clears it
   }
-  if (user != nullptr) prctl(PR_SET_PDEATHSIG, SIGKILL);  // setuid(2) clears it
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -126,6 +169,7 @@ struct Step {
   if (!Inherit(descriptors)) fail("descriptors");
   const int last = kFirstInherited + static_cast<int>(descriptors.size()) - 1;
   fcntl(last, F_SETFD, FD_CLOEXEC);
+  LowerDescriptorLimit(options.descriptors);
   execve(argv[0], argv, environment);
   const Step step = {"exec", errno};
   [[maybe_unused]] const ssize_t size = write(last, &step, sizeof(step));
@@ -135,24 +179,17 @@ struct Step {
 }  // namespace
 
 absl::StatusOr<Child> Child::Start(const ChildOptions& options) {
-  const passwd* user = nullptr;
-  if (!options.user.empty()) {
-    user = getpwnam(options.user.c_str());
-    if (user == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat("--user=", options.user, ": no such user"));
-    }
-  }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return absl::UnavailableError("no pipe for the program");
   const Fd ours(ends[0]);
   Fd theirs(ends[1]);
-  const std::vector<std::string> variables = Environment(options, user);
+  const std::vector<std::string> variables = Environment(options);
   const std::vector<char*> argv = Pointers(options.program.argv);
   const std::vector<char*> environment = Pointers(variables);
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return absl::UnavailableError(absl::StrCat("no process: ", strerror(errno)));
-  if (pid == 0) Become(options, user, parent, theirs.get(), argv.data(), environment.data());
+  if (pid == 0) Become(options, parent, theirs.get(), argv.data(), environment.data());
   theirs.Reset();
   Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   UC_CHECK(pidfd.valid());

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/base/fd.h"
+#include "core/base/identity.h"
 #include "core/exec/program.h"
 
 namespace uc::exec {
@@ -19,11 +21,12 @@ namespace uc::exec {
 struct ChildOptions {
   Program program;
   std::string directory;                 // empty: where we are
-  std::vector<std::string> environment;  // "KEY=VALUE"; wins over what we have
-  std::string user;                      // empty: as we are
+  std::vector<std::string> environment;  // "KEY=VALUE", all of it
+  std::optional<Identity> identity;      // nullopt: as we are
   // What it inherits besides the standard streams. Listening sockets, told as sd_listen_fds(3) wants it.
   std::vector<int> listeners;
-  int node_channel = -1;  // told in NODE_CHANNEL_FD
+  int node_channel = -1;     // told in NODE_CHANNEL_FD
+  uint64_t descriptors = 0;  // its soft limit of open files; 0: ours
 };
 
 class Child {

@@ -1,5 +1,9 @@
-// Environment: what a program is told about its place in the cluster, as environment variables: ours, those that PM2
-// and systemd would set, and those of the operator, who has the last word.
+// Environment: what a program finds in its environment. In this order, the later one wins: what it inherits, what PM2
+// would say about its place, what the operator gives it (--env, a config file's env), and what it must be told by us.
+//
+// With --user nothing of root's environment is inherited but what says where and in which language it runs. LD_PRELOAD
+// is joined, not replaced: our library first, then the operator's, then the inherited ones. What is of ours and the
+// operator gives all the same is not passed on (OverruledIn).
 #ifndef CORE_EXEC_ENVIRONMENT_H_
 #define CORE_EXEC_ENVIRONMENT_H_
 
@@ -7,6 +11,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "core/exec/launch_options.h"
 
 namespace uc::exec {
 
@@ -18,16 +24,23 @@ struct ProgramPlace {
   // What the preload library needs; without it the program takes LISTEN_FDS.
   struct Preload {
     std::string library;  // path
-    std::string door;     // ListenDoor's name
+    std::string door;     // ListenDoor's address and secret
   };
   std::optional<Preload> preload;
   std::optional<uint16_t> port;          // of the cluster's first address
+  std::vector<std::string> inherited;    // "KEY=VALUE", from `start`
   std::vector<std::string> environment;  // "KEY=VALUE", from the operator
 };
 
-// "KEY=VALUE" each; a later one wins. Looks at our own environment for what must not be lost: LD_PRELOAD, and what the
-// operator has said to libuv.
+// What a program of these options inherits: the environment of this process, or with a user of its own and without
+// --keep-env PATH, LANG, LC_*, TZ and TERM of it; and who that user is.
+std::vector<std::string> InheritedEnvironment(const LaunchOptions& options);
+
+// The whole environment, "KEY=VALUE" each, sorted.
 std::vector<std::string> EnvironmentOf(const ProgramPlace& place);
+
+// The names of the operator's variables that the program does not get, for ours stand in their place.
+std::vector<std::string> OverruledIn(const LaunchOptions& options);
 
 }  // namespace uc::exec
 

@@ -1,16 +1,11 @@
 #include "core/exec/launch_options.h"
 
-#include <pwd.h>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
 namespace uc::exec {
 
 absl::Status CheckLaunch(const LaunchOptions& options) {
-  if (!options.user.empty() && getpwnam(options.user.c_str()) == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("--user=", options.user, ": no such user"));
-  }
   const absl::StatusOr<Program> program = FindProgram(options.program);
   if (!program.ok()) return program.status();
   if (options.shutdown_with_message && !program->node) {

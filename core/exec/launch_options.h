@@ -4,11 +4,14 @@
 
 #include <signal.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/base/identity.h"
 #include "core/exec/program.h"
 #include "core/net/address.h"
 
@@ -28,8 +31,10 @@ enum class SocketWay {
 struct LaunchOptions {
   ProgramOptions program;
   std::string name;                      // of the cluster
-  std::vector<std::string> environment;  // "KEY=VALUE", besides what we have ourselves
-  std::string user;                      // to run it as; empty: as we are
+  std::vector<std::string> environment;  // "KEY=VALUE", besides what it inherits
+  std::optional<Identity> identity;      // what the program becomes; nullopt: as we are
+  bool keep_environment = false;         // as another user: it inherits all of ours
+  uint64_t descriptors = 0;              // its soft limit of open files; 0: ours
   std::vector<net::Address> addresses;   // of --listen; empty: its own count
   int backlog = 4096;                    // with LISTEN_FDS
   ReadyWhen ready = ReadyWhen::kListens;

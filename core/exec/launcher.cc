@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -34,17 +33,24 @@
 #include "core/exec/slot_listeners.h"
 #include "core/exec/waits_at.h"
 #include "core/link/first_word.h"
+#include "core/net/address_use.h"
 #include "core/net/listener.h"
 #include "core/net/slot_load.h"
+#include "core/scoreboard/process_start.h"
 
 namespace uc::exec {
 namespace {
 
 constexpr absl::Duration kStartLook = absl::Milliseconds(20);
 
-uid_t UserOf(const LaunchOptions& options) {
-  const passwd* const user = options.user.empty() ? nullptr : getpwnam(options.user.c_str());
-  return user != nullptr ? user->pw_uid : geteuid();
+struct UserIds {
+  uid_t user;
+  gid_t group;
+};
+
+UserIds UserOf(const LaunchOptions& options) {
+  if (!options.identity.has_value()) return {geteuid(), getegid()};
+  return {options.identity->uid, options.identity->gid};
 }
 
 class Launcher {
@@ -55,7 +61,7 @@ class Launcher {
         link_(std::move(channel), std::move(assigned_.door)),
         row_(assigned_.board.layout().workers[assigned_.assign.row]),
         readiness_(options.ready, options.listen_timeout, MonotonicNow()),
-        watch_(row_, assigned_.assign.slot, options.heartbeat_period) {}
+        watch_(row_, options.heartbeat_period) {}
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
 
@@ -157,16 +163,17 @@ absl::Status Launcher::TakeListeners() {
       SlotListeners::Outward{
           .claim =
               [this](const link::Claim& claim) { return link_.linked() && link_.Send(claim).ok(); },
-          .bound = [this](int fd) { link_.Send(link::Bound{}, {fd}).IgnoreError(); }});
+          .bound = [this](int fd) { link_.Send(link::Bound{}, {fd}).IgnoreError(); }},
+      // Root's own right is not the program's.
+      UserOf(options_).user != geteuid() ? net::UnprivilegedPortStart() : uint16_t{0});
   return absl::OkStatus();
 }
 
 absl::Status Launcher::OpenDoors() {
   const std::string name = absl::StrCat("@uring-cluster-", getpid(), "-", assigned_.assign.slot,
                                         "-", assigned_.assign.generation, "-", MonotonicNanos());
-  const uid_t user = UserOf(options_);
   absl::StatusOr<ListenDoor> door = ListenDoor::Open(
-      name + "-listen", user,
+      name + "-listen",
       {.may_bind = [this](AskerId id, const Wish& wish) { listeners_->MayBind(*door_, id, wish); },
        .may_listen = [this](AskerId id, const Wish& wish,
                             Fd own) { listeners_->MayListen(*door_, id, wish, std::move(own)); },
@@ -181,7 +188,8 @@ absl::Status Launcher::OpenDoors() {
   door_.emplace(*std::move(door));
   admitted_ = assigned_.assign.entry == link::Entry::kAtOnce;
   if (!admitted_) door_->Close();
-  absl::StatusOr<NotifySocket> notify = NotifySocket::Open(name + "-notify", user);
+  const UserIds user = UserOf(options_);
+  absl::StatusOr<NotifySocket> notify = NotifySocket::Open(user.user, user.group);
   if (!notify.ok()) return notify.status();
   notify_.emplace(*std::move(notify));
   signals_ = link::TakeSignals();
@@ -193,12 +201,13 @@ ProgramPlace Launcher::Place(const std::string& library) const {
   place.cluster = options_.name;
   place.slot = assigned_.assign.slot;
   place.generation = assigned_.assign.generation;
-  place.notify_socket = notify_->name();
-  if (preload()) place.preload = {.library = library, .door = door_->name()};
+  place.notify_socket = notify_->path();
+  if (preload()) place.preload = {.library = library, .door = door_->address()};
   if (!options_.addresses.empty() && !assigned_.assign.addresses.empty()) {
     const absl::StatusOr<net::Address> first = net::Address::Parse(assigned_.assign.addresses[0]);
     if (first.ok()) place.port = first->port();
   }
+  place.inherited = InheritedEnvironment(options_);
   place.environment = options_.environment;
   return place;
 }
@@ -214,7 +223,8 @@ absl::Status Launcher::StartProgram() {
   child.program = program_;
   child.directory = options_.program.directory;
   child.environment = EnvironmentOf(Place(library));
-  child.user = options_.user;
+  child.identity = options_.identity;
+  child.descriptors = options_.descriptors;
   if (!preload()) {
     child.listeners = listeners_->descriptors();
     child.listeners.resize(listeners_->cluster_size());
@@ -230,7 +240,9 @@ absl::Status Launcher::StartProgram() {
   absl::StatusOr<Child> started = Child::Start(child);
   if (!started.ok()) return started.status();
   child_.emplace(*std::move(started));
-  row_.program_pid.store(child_->pid(), std::memory_order_relaxed);
+  row_.program_session.store(getsid(0), std::memory_order_relaxed);
+  row_.program_start.store(scoreboard::ProcessStart(child_->pid()), std::memory_order_relaxed);
+  row_.program_pid.store(child_->pid(), std::memory_order_release);
   const size_t listeners = listeners_->cluster_size();
   LogInfo(absl::StrCat(
       "runs ", program_.argv[0], " (pid ", child_->pid(), "): ",

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 
 namespace uc::exec {
@@ -25,12 +27,19 @@ LifePage::~LifePage() {
   if (page_ != nullptr) munmap(page_, sizeof(Life));
 }
 
-Life LifePage::Read() const {
-  Life life;
-  life.turns = __atomic_load_n(&page_->turns, __ATOMIC_RELAXED);
-  life.accepts = __atomic_load_n(&page_->accepts, __ATOMIC_RELAXED);
-  life.closes = __atomic_load_n(&page_->closes, __ATOMIC_RELAXED);
-  return life;
+Life LifePage::Read() {
+  const auto grow = [](const uint64_t& counter, uint64_t& seen, uint64_t& total) {
+    const uint64_t now = __atomic_load_n(&counter, __ATOMIC_RELAXED);
+    if (now > seen) total += std::min(now - seen, kGrowthMax);
+    seen = now;
+  };
+  // In the order against that of the process: what it has closed meanwhile it has accepted before.
+  grow(page_->closes, seen_.closes, total_.closes);
+  grow(page_->accepts, seen_.accepts, total_.accepts);
+  grow(page_->turns, seen_.turns, total_.turns);
+  const uint64_t open = std::min(total_.accepts, kOpenMax);
+  total_.closes = std::clamp(total_.closes, total_.accepts - open, total_.accepts);
+  return total_;
 }
 
 }  // namespace uc::exec

@@ -2,19 +2,28 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/descriptor_limit.h"
 #include "core/exec/abstract_name.h"
 
 namespace uc::exec {
 namespace {
 
 constexpr int kKnocksMax = 64;
+constexpr int kAnsweredAtATime = 16;
+// Of the launcher, for all but this door.
+constexpr uint64_t kDescriptorReserve = 64;
+// Listeners of one process, as the library knows them, with some to spare.
+constexpr size_t kAddressesOfOneMax = 64;
+constexpr uint32_t kOpenOfOneMax = 1 << 16;  // connections of one process: kDescriptorsMax
 
 bool SendPacket(int fd, const Packet& packet, int descriptor) {
   iovec part = {const_cast<Packet*>(&packet), sizeof(packet)};
@@ -79,14 +88,25 @@ Packet AdoptPacket(uint32_t slot, const net::Address& address) {
 
 }  // namespace
 
-absl::StatusOr<ListenDoor> ListenDoor::Open(const std::string& name, uid_t user, Events events) {
+absl::StatusOr<ListenDoor> ListenDoor::Open(const std::string& name, Events events) {
+  Secret secret;
+  if (getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size())) {
+    return absl::ErrnoToStatus(errno, "no random bytes for the program's secret");
+  }
   const AbstractName address(name);
   Fd door(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!door.valid() || bind(door.get(), address.get(), address.size()) != 0 ||
       listen(door.get(), kKnocksMax) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat(name, ": cannot be made"));
   }
-  return ListenDoor(name, std::move(door), user, std::move(events));
+  const std::string hexadecimal = absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(secret.data()), secret.size()));
+  // Each that listens costs its connection and its page.
+  const uint64_t reserve = kDescriptorReserve + kStrangersMax + kQuestionsMax;
+  const uint64_t limit = DescriptorLimit();
+  const uint64_t listening = limit > reserve ? (limit - reserve) / 2 : 0;
+  return ListenDoor(absl::StrCat(name, ",", hexadecimal), secret, std::move(door),
+                    std::clamp<uint64_t>(listening, 1, kListeningMax), std::move(events));
 }
 
 std::vector<int> ListenDoor::descriptors() const {
@@ -98,21 +118,53 @@ std::vector<int> ListenDoor::descriptors() const {
 void ListenDoor::OnReadable(int fd) {
   if (fd == door_.get()) return Answer();
   const auto found = askers_.find(fd);
-  if (found != askers_.end() && !Hear(found->second)) Leave(found);
+  if (found == askers_.end()) return;
+  if (!Hear(found->second)) return Leave(found);
+  Bound(Kind::kAsks, kQuestionsMax);
 }
 
 void ListenDoor::Answer() {
-  Fd fd(accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  ucred who;
-  socklen_t size = sizeof(who);
-  if (!fd.valid() || getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 ||
-      (who.uid != geteuid() && who.uid != user_ && who.uid != 0)) {
-    return;
+  for (int i = 0; i < kAnsweredAtATime; ++i) {
+    Fd fd(accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd.valid()) {
+      // It would be readable for ever.
+      if (errno == EMFILE || errno == ENFILE) Bound(Kind::kStranger, 0);
+      return;
+    }
+    ucred who;
+    socklen_t size = sizeof(who);
+    if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) continue;
+    Asker& asker = askers_[fd.get()];
+    asker.id = ++last_;
+    asker.pid = who.pid;
+    asker.fd = std::move(fd);
+    Bound(Kind::kStranger, kStrangersMax);
   }
-  Asker& asker = askers_[fd.get()];
-  asker.id = ++last_;
-  asker.pid = who.pid;
-  asker.fd = std::move(fd);
+}
+
+bool ListenDoor::ShowsSecret(const Packet& packet) const {
+  uint8_t differs = 0;  // in a time that does not tell where
+  for (size_t i = 0; i < secret_.size(); ++i) differs |= secret_[i] ^ packet.secret[i];
+  return differs == 0;
+}
+
+size_t ListenDoor::Count(Kind kind) const {
+  return static_cast<size_t>(
+      std::count_if(askers_.begin(), askers_.end(),
+                    [kind](const auto& entry) { return entry.second.kind == kind; }));
+}
+
+void ListenDoor::Bound(Kind kind, size_t most) {
+  for (size_t count = Count(kind); count > most; --count) {
+    auto oldest = askers_.end();
+    for (auto one = askers_.begin(); one != askers_.end(); ++one) {
+      if (one->second.kind == kind &&
+          (oldest == askers_.end() || one->second.id < oldest->second.id)) {
+        oldest = one;
+      }
+    }
+    Leave(oldest);
+  }
 }
 
 bool ListenDoor::Hear(Asker& asker) {
@@ -126,21 +178,32 @@ bool ListenDoor::Hear(Asker& asker) {
     case Heard::kPacket:
       break;
   }
+  if (asker.kind == Kind::kStranger) {
+    if (!ShowsSecret(packet)) return false;
+    asker.kind = Kind::kAsks;
+  }
   if (packet.say == Say::kMayBind) {
     events_.may_bind(asker.id, {AddressOf(packet), packet.dual_stack != 0});
   } else if (packet.say == Say::kMayListen) {
     events_.may_listen(asker.id, {AddressOf(packet), packet.dual_stack != 0},
                        std::move(descriptor));
   } else if (packet.say == Say::kListening) {
-    BeginListening(asker, AddressOf(packet));
+    return BeginListening(asker, AddressOf(packet));
   } else if (packet.say == Say::kBusy) {
-    asker.tally = Tally{packet.open, packet.number};
+    const uint32_t open = std::min(packet.open, kOpenOfOneMax);
+    asker.tally = Tally{open, std::min(packet.number, open)};
   }
   return true;
 }
 
-void ListenDoor::BeginListening(Asker& asker, const net::Address& address) {
-  asker.listens_on.push_back(address);
+bool ListenDoor::BeginListening(Asker& asker, const net::Address& address) {
+  if (asker.kind != Kind::kListens && Count(Kind::kListens) >= listening_max_) return false;
+  asker.kind = Kind::kListens;
+  std::vector<net::Address>& own = asker.listens_on;
+  if (std::count(own.begin(), own.end(), address) == 0) {
+    if (own.size() >= kAddressesOfOneMax) return false;
+    own.push_back(address);
+  }
   if (!asker.life.has_value()) {
     absl::StatusOr<LifePage> life = LifePage::Make();
     if (life.ok()) asker.life.emplace(*std::move(life));
@@ -154,6 +217,7 @@ void ListenDoor::BeginListening(Asker& asker, const net::Address& address) {
     }
   }
   events_.listening(asker.id, address);
+  return true;
 }
 
 void ListenDoor::Leave(std::map<int, Asker>::iterator asker) {
@@ -211,14 +275,14 @@ void ListenDoor::Release(uint32_t slot) {
   TellAll(PacketOf(Say::kRelease, slot));
 }
 
-Life ListenDoor::Total() const {
+Life ListenDoor::Total() {
   Life total = departed_;
-  for (const auto& [fd, asker] : askers_) {
+  for (auto& [fd, asker] : askers_) {
     if (!asker.life.has_value()) continue;
     const Life life = asker.life->Read();
     total.turns += life.turns;
     total.accepts += life.accepts;
-    total.closes += std::min(life.closes, life.accepts);
+    total.closes += life.closes;
   }
   return total;
 }

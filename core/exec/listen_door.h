@@ -1,10 +1,15 @@
 // ListenDoor: where the preload library of a program, and of its children, asks the launcher about listeners; the
 // launcher's end of preload/protocol.h.
+//
+// A connection is heard once its first packet has carried the door's secret, whoever it comes from: the name is no
+// secret, and neither a user id nor root's says that a process is one of the program's. What the program can make of
+// this end is bounded: connections, addresses, and what it counts (LifePage).
 #ifndef CORE_EXEC_LISTEN_DOOR_H_
 #define CORE_EXEC_LISTEN_DOOR_H_
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -39,11 +44,16 @@ class ListenDoor {
     std::function<void(AskerId, const net::Address&)> listening;
   };
 
-  // `name`: of an abstract UNIX socket, behind '@'. Only processes of `user`, our own user or root are heard.
-  static absl::StatusOr<ListenDoor> Open(const std::string& name, uid_t user, Events events);
+  static constexpr size_t kStrangersMax = 64;    // that have not shown the secret yet
+  static constexpr size_t kQuestionsMax = 256;   // that do not listen
+  static constexpr size_t kListeningMax = 1024;  // fewer where there are few descriptors
+
+  // `name`: of an abstract UNIX socket, behind '@'. The secret is made here.
+  static absl::StatusOr<ListenDoor> Open(const std::string& name, Events events);
   ListenDoor(ListenDoor&&) = default;
 
-  const std::string& name() const { return name_; }
+  // For kDoorVariable in the program's environment.
+  const std::string& address() const { return address_; }
   // All that poll(2) should look at for POLLIN.
   std::vector<int> descriptors() const;
   void OnReadable(int fd);
@@ -65,7 +75,7 @@ class ListenDoor {
   const std::multimap<uint32_t, std::pair<net::Address, Fd>>& adopted() const { return adopted_; }
 
   // Of all processes, those that are gone included: their connections have ended with them.
-  Life Total() const;
+  Life Total();
   // Since Close(): open connections, and those in the middle of a request; nullopt: somebody has not said yet.
   struct Tally {
     uint32_t open = 0;
@@ -77,27 +87,46 @@ class ListenDoor {
   pid_t accepting_pid() const;
 
  private:
+  enum class Kind {
+    kStranger,  // has said nothing yet
+    kAsks,      // has shown the secret
+    kListens,
+  };
+  //   kStranger --the secret--> kAsks --kListening--> kListens
   struct Asker {
     AskerId id = 0;
+    Kind kind = Kind::kStranger;
     Fd fd;
     pid_t pid = 0;
     std::vector<net::Address> listens_on;
     std::optional<LifePage> life;
     std::optional<Tally> tally;
   };
-  ListenDoor(std::string name, Fd door, uid_t user, Events events)
-      : name_(std::move(name)), door_(std::move(door)), user_(user), events_(std::move(events)) {}
+  using Secret = std::array<uint8_t, kSecretBytes>;
+  ListenDoor(std::string address, const Secret& secret, Fd door, size_t listening_max,
+             Events events)
+      : address_(std::move(address)),
+        secret_(secret),
+        door_(std::move(door)),
+        listening_max_(listening_max),
+        events_(std::move(events)) {}
   void Answer();
+  bool ShowsSecret(const Packet& packet) const;
+  size_t Count(Kind kind) const;
+  // Lets the oldest of a kind go while there are more than `most`.
+  void Bound(Kind kind, size_t most);
   // False: it has gone.
   bool Hear(Asker& asker);
-  void BeginListening(Asker& asker, const net::Address& address);
+  // False: it cannot, there are too many that listen.
+  bool BeginListening(Asker& asker, const net::Address& address);
   void Tell(AskerId id, Packet packet, int descriptor = -1);
   void TellAll(const Packet& packet);
   void Leave(std::map<int, Asker>::iterator asker);
 
-  std::string name_;
+  std::string address_;
+  Secret secret_;
   Fd door_;
-  uid_t user_;
+  size_t listening_max_;
   Events events_;
   bool closed_ = false;
   std::map<int, Asker> askers_;  // by descriptor

@@ -28,7 +28,7 @@ std::vector<std::string> NodeChannel::Receive(bool* open) {
   char buffer[4096];
   ssize_t size;
   *open = true;
-  while ((size = recv(fd_.get(), buffer, sizeof(buffer), MSG_DONTWAIT)) != 0) {
+  for (int piece = 0; (size = recv(fd_.get(), buffer, sizeof(buffer), MSG_DONTWAIT)) != 0;) {
     if (size < 0) {
       if (errno == EINTR) continue;
       *open = errno == EAGAIN;
@@ -44,6 +44,7 @@ std::vector<std::string> NodeChannel::Receive(bool* open) {
       begun_.clear();
       dropping_ = false;
     }
+    if (++piece == kPiecesMax) return messages;
   }
   *open = false;
   return messages;

@@ -26,6 +26,8 @@ class NodeChannel {
   int fd() const { return fd_.get(); }
   // `message`: one JSON value, e.g. "\"shutdown\"". False: the program does not take it.
   bool Send(absl::string_view message);
+  static constexpr int kPiecesMax = 32;  // of 4 KiB, heard at one time
+
   // When fd() is readable: the complete messages, each one JSON value. Empties `*open` at the channel's end.
   std::vector<std::string> Receive(bool* open);
 

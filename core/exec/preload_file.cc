@@ -35,13 +35,6 @@ bool IsOurs(const struct stat& entry) {
   return entry.st_uid == geteuid() && (entry.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-// A folder that nobody else can put anything into, and everybody can read.
-bool MakeFolder(const std::string& path) {
-  if (mkdir(path.c_str(), 0755) == 0) chmod(path.c_str(), 0755);  // whatever the umask says
-  struct stat entry;
-  return lstat(path.c_str(), &entry) == 0 && S_ISDIR(entry.st_mode) && IsOurs(entry);
-}
-
 bool IsWhole(const std::string& path) {
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat entry;
@@ -71,9 +64,10 @@ bool Write(const std::string& path) {
 }
 
 std::optional<std::string> PlaceIn(const std::string& folder) {
-  const std::string own = absl::StrCat(folder, "/uring-cluster-lib-", geteuid());
-  if (!MakeFolder(own)) return std::nullopt;
-  const std::string path = absl::StrCat(own, "/preload-", absl::Hex(Hash(PreloadImage())), ".so");
+  const std::optional<std::string> shared = SharedFolder(folder);
+  if (!shared.has_value()) return std::nullopt;
+  const std::string path =
+      absl::StrCat(*shared, "/preload-", absl::Hex(Hash(PreloadImage())), ".so");
   if (IsWhole(path) || (Write(path) && IsWhole(path))) return path;
   return std::nullopt;
 }

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/exec/shared_folder.h"
 
 namespace uc::exec {
 
@@ -19,8 +20,7 @@ absl::string_view PreloadImage();
 
 // Its path in the first of `folders` where it can be mapped executable; written if it is not there yet, in a folder
 // of our own, and never removed: others may run with it. FailedPrecondition: nowhere.
-absl::StatusOr<std::string> PlacePreload(const std::vector<std::string>& folders = {
-                                             "/tmp", "/var/tmp", "/dev/shm"});
+absl::StatusOr<std::string> PlacePreload(const std::vector<std::string>& folders = SharedPlaces());
 
 }  // namespace uc::exec
 

@@ -12,9 +12,11 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "core/base/fd.h"
 
 namespace uc::exec {
@@ -28,19 +30,23 @@ constexpr Ending kEndings[] = {{".js", "node"},    {".mjs", "node"}, {".cjs", "n
                                {".py", "python3"}, {".rb", "ruby"},  {".pl", "perl"},
                                {".sh", "bash"}};
 
+// Of the architecture that the preload library is built for.
+constexpr char kGlibcLinker[] = "ld-linux-x86-64.so.2";
+
 bool IsExecutableFile(const std::string& path) {
   struct stat file;
   return stat(path.c_str(), &file) == 0 && S_ISREG(file.st_mode) && access(path.c_str(), X_OK) == 0;
 }
 
-// Where PATH has it; nullopt: nowhere.
-std::optional<std::string> InPath(const std::string& name) {
+// Where the program's PATH has it; nullopt: nowhere.
+std::optional<std::string> InPath(const std::string& name, const ProgramOptions& options) {
   if (absl::StrContains(name, '/')) {
     return IsExecutableFile(name) ? std::optional<std::string>(name) : std::nullopt;
   }
-  const char* const path = getenv("PATH");
-  for (const absl::string_view folder :
-       absl::StrSplit(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin", ':')) {
+  const char* const ours = getenv("PATH");
+  const std::string path =
+      options.search_path.value_or(ours != nullptr ? ours : "/usr/local/bin:/usr/bin:/bin");
+  for (const absl::string_view folder : absl::StrSplit(path, ':')) {
     const std::string candidate = absl::StrCat(folder.empty() ? "." : folder, "/", name);
     if (IsExecutableFile(candidate)) return candidate;
   }
@@ -65,6 +71,32 @@ std::string BaseName(absl::string_view path) {
   return std::string(slash == absl::string_view::npos ? path : path.substr(slash + 1));
 }
 
+// PT_INTERP; nullopt: it is linked statically.
+std::optional<std::string> DynamicLinker(const Fd& file, const Elf64_Ehdr& head) {
+  for (int i = 0; i < head.e_phnum; ++i) {
+    Elf64_Phdr part;
+    const off_t where = static_cast<off_t>(head.e_phoff + static_cast<size_t>(i) * sizeof(part));
+    if (pread(file.get(), &part, sizeof(part), where) != sizeof(part)) return std::nullopt;
+    if (part.p_type != PT_INTERP) continue;
+    std::string path(std::min<size_t>(part.p_filesz, PATH_MAX), '\0');
+    const ssize_t size =
+        pread(file.get(), path.data(), path.size(), static_cast<off_t>(part.p_offset));
+    path.resize(size < 0 ? 0 : static_cast<size_t>(size));
+    return path.substr(0, path.find('\0'));
+  }
+  return std::nullopt;
+}
+
+// Of a file that begins with "#!": what the kernel runs it by; empty: it is none.
+std::string ScriptInterpreter(const Fd& file) {
+  char text[256];
+  const ssize_t size = file.valid() ? pread(file.get(), text, sizeof(text), 0) : -1;
+  absl::string_view line(text, size < 0 ? 0 : static_cast<size_t>(size));
+  if (!absl::ConsumePrefix(&line, "#!")) return "";
+  line = absl::StripLeadingAsciiWhitespace(line.substr(0, line.find('\n')));
+  return std::string(line.substr(0, line.find_first_of(" \t")));
+}
+
 std::string WorkingDirectory() {
   char path[PATH_MAX];
   return getcwd(path, sizeof(path)) != nullptr ? path : ".";
@@ -86,21 +118,19 @@ absl::string_view InterpreterOf(absl::string_view path) {
 }
 
 bool BypassesLibc(const std::string& path) {
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const std::string runs_it = ScriptInterpreter(file);
+  if (!runs_it.empty()) file.Reset(open(runs_it.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   Elf64_Ehdr head;
   if (!file.valid() || pread(file.get(), &head, sizeof(head), 0) != sizeof(head) ||
-      memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
-      head.e_phentsize != sizeof(Elf64_Phdr)) {
+      memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) {
     return false;
   }
-  bool linker = false;
-  for (int i = 0; i < head.e_phnum; ++i) {
-    Elf64_Phdr part;
-    const off_t where = static_cast<off_t>(head.e_phoff + static_cast<size_t>(i) * sizeof(part));
-    if (pread(file.get(), &part, sizeof(part), where) != sizeof(part)) return false;
-    linker |= part.p_type == PT_INTERP;
-  }
-  return !linker || absl::StrContains(SectionNames(file, head), ".go.buildinfo");
+  if (head.e_ident[EI_CLASS] != ELFCLASS64) return true;
+  if (head.e_phentsize != sizeof(Elf64_Phdr)) return false;
+  const std::optional<std::string> linker = DynamicLinker(file, head);
+  return !linker.has_value() || BaseName(*linker) != kGlibcLinker ||
+         absl::StrContains(SectionNames(file, head), ".go.buildinfo");
 }
 
 absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
@@ -112,7 +142,7 @@ absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
     const std::optional<std::string> found =
         absl::StrContains(options.path, '/') || access(path.c_str(), F_OK) == 0
             ? path
-            : InPath(options.path);
+            : InPath(options.path, options);
     struct stat file;
     if (!found.has_value() || stat(found->c_str(), &file) != 0) {
       return absl::NotFoundError(absl::StrCat(
@@ -133,7 +163,7 @@ absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
     if (!S_ISREG(file.st_mode)) {
       return absl::InvalidArgumentError(absl::StrCat(options.path, ": is not a file"));
     }
-    const std::optional<std::string> found = InPath(interpreter);
+    const std::optional<std::string> found = InPath(interpreter, options);
     if (!found.has_value()) {
       return absl::NotFoundError(
           absl::StrCat(options.path, ": its interpreter '", interpreter,

@@ -45,9 +45,9 @@ void ProgramWatch::Look(absl::Time now, const Seen& seen) {
 }
 
 void ProgramWatch::Count(const Life& life) {
+  // LifePage: they only grow, and by bounded steps.
   if (load_.has_value()) {
-    for (uint64_t i = counted_.accepts; i < life.accepts; ++i) load_->Accepted(slot_);
-    for (uint64_t i = counted_.closes; i < life.closes; ++i) load_->Lost();
+    load_->Counted(life.accepts - counted_.accepts, life.closes - counted_.closes);
   }
   counted_ = life;
   row_.counters.accepted.store(life.accepts, std::memory_order_relaxed);

@@ -1,5 +1,5 @@
 // ProgramWatch: looks at the program from outside, and says what it sees where others read it: the heartbeat, the
-// silence and the counters on the scoreboard, and the slot's load to the steering.
+// silence and the counters on the scoreboard, and its load to the steering.
 //
 // What it sees comes as arguments, and it acts upon nothing: a program that is silent is the coordinator's affair.
 // Looks are frequent while connections come, for silence is to be noticed before clients do, and rare when none do.
@@ -28,8 +28,7 @@ class ProgramWatch {
   };
 
   // `row`: the slot's own; borrowed. `period`: of looks without connections, no longer than the heartbeat's.
-  ProgramWatch(scoreboard::WorkerRow& row, uint32_t slot, absl::Duration period)
-      : row_(row), slot_(slot), period_(period) {}
+  ProgramWatch(scoreboard::WorkerRow& row, absl::Duration period) : row_(row), period_(period) {}
 
   // There is steering that wants to know.
   void Steer(net::SlotLoad load) { load_.emplace(std::move(load)); }
@@ -50,7 +49,6 @@ class ProgramWatch {
   void Beat(absl::Time now);
 
   scoreboard::WorkerRow& row_;
-  const uint32_t slot_;
   const absl::Duration period_;
   std::optional<net::SlotLoad> load_;
   QueueWatch queue_;

@@ -23,8 +23,11 @@ net::ListenOptions OptionsOf(const Wish& wish) {
 }  // namespace
 
 SlotListeners::SlotListeners(std::vector<net::Address> cluster, std::vector<Fd> own,
-                             Outward outward)
-    : cluster_(std::move(cluster)), taken_(cluster_.size()), outward_(std::move(outward)) {
+                             Outward outward, uint16_t port_least)
+    : cluster_(std::move(cluster)),
+      port_least_(port_least),
+      taken_(cluster_.size()),
+      outward_(std::move(outward)) {
   for (Fd& fd : own) {
     absl::StatusOr<net::Address> address = net::LocalAddress(fd);
     if (address.ok()) own_.push_back({*address, std::move(fd)});
@@ -95,20 +98,38 @@ void SlotListeners::MayListen(ListenDoor& door, AskerId asker, const Wish& wish,
   }
   // What it got from us when it bound is the slot's from now on; what it got elsewhere is not.
   const auto given = std::find(given_.begin(), given_.end(), wish.address);
-  if (!own.valid() || given == given_.end()) return door.LeaveAlone(asker);
+  const absl::StatusOr<net::Address> local = net::LocalAddress(own);
+  if (given == given_.end() || !local.ok() || !(*local == wish.address)) {
+    return door.LeaveAlone(asker);
+  }
   given_.erase(given);
   outward_.bound(own.get());
   own_.push_back({wish.address, std::move(own)});
   door.KeepYours(asker);
 }
 
+bool SlotListeners::IsPrivileged(uint16_t port) const {
+  return port != 0 && port < port_least_ &&
+         std::none_of(cluster_.begin(), cluster_.end(),
+                      [port](const net::Address& one) { return one.port() == port; });
+}
+
 void SlotListeners::Ask(ListenDoor& door, Pending pending) {
+  if (IsPrivileged(pending.wish.address.port())) {
+    return Refuse(door, pending.asker, EACCES,
+                  absl::StrCat(pending.wish.address.ToString(),
+                               ": a privileged port; with --user a program gets it only from ",
+                               "--listen=", pending.wish.address.ToString()));
+  }
+  if (own_.size() + pending_.size() >= link::kAddressesMax ||
+      ordinals_.size() >= link::kAddressesMax) {
+    return door.LeaveAlone(pending.asker);
+  }
   link::Claim claim;
   claim.id = ++last_claim_;
   claim.address = pending.wish.address.ToString();
   claim.dual_stack = pending.wish.dual_stack;
   if (pending.wish.address.port() == 0) claim.ordinal = ordinals_[claim.address]++;
-  if (own_.size() + pending_.size() >= link::kAddressesMax) return door.LeaveAlone(pending.asker);
   pending_.emplace(claim.id, pending);
   if (outward_.claim(claim)) return;
   // Without a coordinator it is as if there were no cluster; whoever comes learns of the listener.
@@ -142,6 +163,7 @@ void SlotListeners::Give(ListenDoor& door, const Pending& pending, const net::Ad
   if (!local.ok()) return;
   if (!pending.listen) {  // it may be a client; if not, it comes back with it
     if (std::count(given_.begin(), given_.end(), *local) == 0) given_.push_back(*local);
+    if (given_.size() > link::kAddressesMax) given_.erase(given_.begin());
     return;
   }
   outward_.bound(fresh->get());

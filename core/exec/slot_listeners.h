@@ -3,7 +3,8 @@
 //
 // With --listen these are the cluster's addresses, whatever the program asks for: one with the same port first, else
 // the first that nobody has. What is left over, and everything without --listen, is claimed from the coordinator, so
-// that all slots share it and nobody else has it.
+// that all slots share it and nobody else has it. A program that runs as another user than we do gets no privileged port
+// in this way: only --listen gives it one.
 #ifndef CORE_EXEC_SLOT_LISTENERS_H_
 #define CORE_EXEC_SLOT_LISTENERS_H_
 
@@ -32,7 +33,9 @@ class SlotListeners {
   };
   // `cluster`: the addresses of --listen, resolved. `own`: their listeners in that order, then those of addresses that
   // the program had claimed.
-  SlotListeners(std::vector<net::Address> cluster, std::vector<Fd> own, Outward outward);
+  // `port_least`: no port below it is claimed; 0: all may be.
+  SlotListeners(std::vector<net::Address> cluster, std::vector<Fd> own, Outward outward,
+                uint16_t port_least = 0);
 
   // The program's wishes (ListenDoor::Events); answered through `door`, at once or when Claimed() has come.
   void MayBind(ListenDoor& door, AskerId asker, const Wish& wish);
@@ -61,10 +64,12 @@ class SlotListeners {
   std::optional<size_t> InCluster(const net::Address& wished);
   const Own* Find(const net::Address& address) const;
   void Ask(ListenDoor& door, Pending pending);
+  bool IsPrivileged(uint16_t port) const;
   void Give(ListenDoor& door, const Pending& pending, const net::Address& address);
   void Refuse(ListenDoor& door, AskerId asker, int error, const std::string& why);
 
   const std::vector<net::Address> cluster_;
+  const uint16_t port_least_;
   std::vector<std::optional<net::Address>> taken_;  // of the cluster's: by which wish
   std::vector<Own> own_;
   Outward outward_;

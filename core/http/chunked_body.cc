@@ -112,6 +112,7 @@ Fault ChunkedBody::TakeOfTrailer(char c) {
   if (++trailer_bytes_ > trailer_bytes_max_) {
     return Fault{.status = 431, .reason = "trailers too large"};
   }
+  if (trailers_kept_ != nullptr) trailers_kept_->push_back(c);
   switch (at_) {
     case At::kTrailerBegin:
       if (c == '\r') {

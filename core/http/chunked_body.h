@@ -1,13 +1,14 @@
 // ChunkedBody: the chunked coding (RFC 9112 section 7.1): bytes of a body in, pieces of data out.
 //
 // Strict where llhttp 8.1 is not: CRLF only, no white space around a size, at most 16 digits. Chunk
-// extensions and trailers are read, bounded and dropped: nobody asked for them, and a trailer must
-// not pass for a field of the head.
+// extensions are read, bounded and dropped. So are trailers, unless KeepTrailers() asks for them: a trailer must not
+// pass for a field of the head.
 #ifndef CORE_HTTP_CHUNKED_BODY_H_
 #define CORE_HTTP_CHUNKED_BODY_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "core/http/fault.h"
@@ -18,6 +19,9 @@ namespace uc::http {
 class ChunkedBody {
  public:
   void Begin(const ParserLimits& limits);
+
+  // Appends the lines of the trailer section, the empty line included, to `lines` as they are read. After Begin().
+  void KeepTrailers(std::string* lines) { trailers_kept_ = lines; }
 
   // kBody, kNeedMore, kComplete or kError; after the last two only Begin() helps.
   Step Next(absl::string_view input);
@@ -55,6 +59,7 @@ class ChunkedBody {
   size_t trailers_ = 0;
   size_t trailer_bytes_max_ = 0;
   size_t trailers_max_ = 0;
+  std::string* trailers_kept_ = nullptr;
 };
 
 }  // namespace uc::http

@@ -95,7 +95,8 @@ void ReadConnection(string_view value, Seen* seen) {
   }
 }
 
-Fault ReadLength(string_view value, RequestHead* head) {
+template <typename Head>
+Fault ReadLength(string_view value, Head* head) {
   // Two equal ones could be taken for one (RFC 9110 8.6), but no client sends them.
   if (head->content_length.has_value()) {
     return Fault{.status = 400, .reason = "repeated Content-Length"};
@@ -105,7 +106,8 @@ Fault ReadLength(string_view value, RequestHead* head) {
   return Fault();
 }
 
-Fault ReadCoding(string_view value, Seen* seen, RequestHead* head) {
+template <typename Head>
+Fault ReadCoding(string_view value, Seen* seen, Head* head) {
   if (seen->coded) return Fault{.status = 400, .reason = "repeated Transfer-Encoding"};
   seen->coded = true;
   // RFC 9112 6.1: faulty framing, as HTTP/1.0 has no Transfer-Encoding.
@@ -148,6 +150,23 @@ Subject SubjectOf(string_view name) {
     default:
       return Subject::kOther;
   }
+}
+
+Fault ReadField(const Field& field, Seen* seen, ResponseMessage* head) {
+  switch (SubjectOf(field.name)) {
+    case Subject::kConnection:
+      ReadConnection(field.value, seen);
+      break;
+    case Subject::kContentLength:
+      return ReadLength(field.value, head);
+    case Subject::kTransferEncoding:
+      return ReadCoding(field.value, seen, head);
+    case Subject::kHost:
+    case Subject::kExpect:
+    case Subject::kOther:
+      break;
+  }
+  return Fault();
 }
 
 Fault ReadField(const Field& field, Seen* seen, RequestHead* head) {
@@ -194,6 +213,32 @@ Fault ReadFraming(RequestHead* head) {
   if (seen.coding) return seen.coding;
   head->keep_alive = !seen.close && (head->minor_version == 1 || seen.keep_alive);
   return Fault();
+}
+
+Fault ReadFraming(ResponseMessage* head) {
+  constexpr int kBadGateway = 502;
+  head->content_length.reset();
+  head->chunked = false;
+  Seen seen;
+  for (const Field& field : head->fields) {
+    if (const Fault fault = ReadField(field, &seen, head)) return {kBadGateway, fault.reason};
+  }
+  if (head->chunked && head->content_length.has_value()) {
+    return {kBadGateway, "both Content-Length and Transfer-Encoding"};
+  }
+  if (seen.coding) return {kBadGateway, seen.coding.reason};
+  head->keep_alive = !seen.close && (head->minor_version == 1 || seen.keep_alive);
+  return Fault();
+}
+
+ResponseMessage::Body BodyOf(const ResponseMessage& head, Answers request) {
+  using Body = ResponseMessage::Body;
+  if (head.status == 101) return Body::kTunnel;
+  if (head.status < 200) return Body::kInterim;
+  if (request == Answers::kConnect && head.status < 300) return Body::kTunnel;
+  if (request == Answers::kHead || head.status == 204 || head.status == 304) return Body::kNone;
+  if (head.chunked) return Body::kChunked;
+  return head.content_length.has_value() ? Body::kLength : Body::kUntilClose;
 }
 
 }  // namespace uc::http

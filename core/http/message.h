@@ -30,6 +30,27 @@ struct RequestHead {
   absl::string_view field(absl::string_view name) const;
 };
 
+// The head of a response that was received; see ResponseParser for how long its views hold.
+struct ResponseMessage {
+  // How the message goes on behind its head (RFC 9112 section 6.3).
+  enum class Body {
+    kNone,        // HEAD, 204, 304: nothing, whatever the fields say
+    kInterim,     // 1xx: another head of the same answer follows
+    kTunnel,      // 101, or 2xx to CONNECT: what follows is not HTTP
+    kLength,      // content_length bytes
+    kChunked,     //
+    kUntilClose,  // until the server ends the connection
+  };
+  int status = 0;            // 100 to 999
+  int minor_version = 1;     // HTTP/1.<minor>; what claims a later one counts as 1
+  absl::string_view reason;  // as sent; may be empty
+  absl::Span<const Field> fields;
+  std::optional<uint64_t> content_length;  // also where no body follows (HEAD, 304)
+  bool chunked = false;                    // a Transfer-Encoding field says so
+  bool keep_alive = true;                  // what the server allows
+  Body body = Body::kNone;
+};
+
 // "OK" for 200; "" for unknown codes.
 absl::string_view ReasonPhrase(int status);
 

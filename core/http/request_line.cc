@@ -12,8 +12,7 @@ constexpr Fault kMalformed = {.status = 400, .reason = "malformed request line"}
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// RFC 9110 2.5 would have HTTP/1.2 and later read as HTTP/1.1. There is no such version and there will be
-// none (RFC 9112 is final): what claims one is a probe, and servers differ on it. llhttp refuses it too.
+// A later minor version is read as the highest that is known here, HTTP/1.1 (RFC 9110 2.5).
 [[gnu::hot]] Fault ReadVersion(absl::string_view version, int* minor) {
   if (version == "HTTP/1.1") {
     *minor = 1;
@@ -23,16 +22,20 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
       version[6] != '.' || !IsDigit(version[7])) {
     return Fault{.status = 400, .reason = "malformed HTTP version"};
   }
-  if (version[5] != '1' || version[7] > '1') {
-    return Fault{.status = 505, .reason = "neither HTTP/1.0 nor HTTP/1.1"};
-  }
-  *minor = version[7] - '0';
+  if (version[5] != '1') return Fault{.status = 505, .reason = "major version other than 1"};
+  *minor = version[7] == '0' ? 0 : 1;
   return Fault();
 }
 
-// What a target may be made of: RFC 3986, and what browsers send besides ("[", "|" and the like). No white
-// space, no fragment, nothing beyond ASCII.
-constexpr CharClass kTargetChars = CharsOf(kAlphanumeric, "!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~");
+constexpr CharClass WithBytesBeyondAscii(CharClass members) {
+  for (size_t byte = 0x80; byte < members.size(); ++byte) members[byte] = true;
+  return members;
+}
+
+// What a target may be made of: RFC 3986, what browsers send besides ("[", "|" and the like), and raw UTF-8,
+// which curl sends as it was typed. No control byte, no white space, no fragment.
+constexpr CharClass kTargetChars =
+    WithBytesBeyondAscii(CharsOf(kAlphanumeric, "!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~"));
 constexpr CharClass kAuthorityChars = CharsOf(kAlphanumeric, "-_.!~*'()%;:&=+$,[]@");
 constexpr CharClass kAlpha = CharsOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "");
 

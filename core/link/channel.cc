@@ -15,8 +15,22 @@
 namespace uc::link {
 namespace {
 
-constexpr int kKnocksMax = 4;
-constexpr size_t kControlBytes = CMSG_SPACE(kDescriptorsMax * sizeof(int));
+// A stopped worker answers none, and a coordinator that comes and dies leaves one behind.
+constexpr int kKnocksMax = 64;
+constexpr size_t kControlBytes =
+    CMSG_SPACE(kDescriptorsMax * sizeof(int)) + CMSG_SPACE(sizeof(ucred));
+constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, include/uapi/asm-generic/socket.h of Linux 6.5
+
+// What SO_PASSCRED makes the kernel add to each packet.
+pid_t SenderOf(msghdr& header) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+    ucred sender;
+    memcpy(&sender, CMSG_DATA(part), sizeof(sender));
+    return sender.pid;
+  }
+  return 0;
+}
 
 std::vector<Fd> TakeDescriptors(msghdr& header) {
   std::vector<Fd> descriptors;
@@ -76,15 +90,32 @@ absl::StatusOr<Fd> MakeDoor(const std::string& path) {
   return door;
 }
 
+absl::StatusOr<Fd> MakeHiddenDoor() {
+  Fd door(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_un name = {};
+  name.sun_family = AF_UNIX;
+  // An address of this length alone gets a free abstract name (unix(7), autobind).
+  if (!door.valid() ||
+      bind(door.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(sa_family_t)) != 0 ||
+      listen(door.get(), kKnocksMax) != 0) {
+    return absl::ErrnoToStatus(errno, "no door for a worker");
+  }
+  return door;
+}
+
+// A second listen(2) is allowed, and makes the caller's the credentials that a peer gets (unix_listen in
+// net/unix/af_unix.c).
+void KeepDoor(const Fd& door) { listen(door.get(), kKnocksMax); }
+
 bool DoorIsKept(const std::string& path) {
   sockaddr_un name;
   const absl::StatusOr<Fd> folder = Shorten(path, &name);
-  if (!folder.ok()) return false;
+  if (!folder.ok()) return absl::IsResourceExhausted(folder.status());
   // A socket of another type is told so (EPROTOTYPE) where somebody listens, and ECONNREFUSED where nobody
   // does (unix_find_bsd in net/unix/af_unix.c); neither reaches the listener.
   const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  return fd.valid() &&
-         connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0 &&
+  if (!fd.valid()) return true;
+  return connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0 &&
          errno == EPROTOTYPE;
 }
 
@@ -106,7 +137,10 @@ absl::StatusOr<Channel> Channel::Knock(const std::string& path) {
   const absl::StatusOr<Fd> folder = Shorten(path, &name);
   if (!folder.ok()) return folder.status();
   Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) return absl::ErrnoToStatus(errno, "no socket");
+  const int on = 1;
+  if (!fd.valid() || setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
+    return absl::ErrnoToStatus(errno, "no socket");
+  }
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0) {
     if (errno == ECONNREFUSED || errno == ENOENT) {
       return absl::NotFoundError(absl::StrCat(path, ": nobody is there"));
@@ -114,6 +148,18 @@ absl::StatusOr<Channel> Channel::Knock(const std::string& path) {
     return absl::ErrnoToStatus(errno, path);
   }
   return Channel(std::move(fd));
+}
+
+pid_t Channel::keeper() const {
+  ucred keeper = {};
+  socklen_t size = sizeof(keeper);
+  return getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &keeper, &size) == 0 ? keeper.pid : 0;
+}
+
+Fd Channel::KeeperPidfd() const {
+  int pidfd = -1;
+  socklen_t size = sizeof(pidfd);
+  return getsockopt(fd_.get(), SOL_SOCKET, kPeerPidfd, &pidfd, &size) == 0 ? Fd(pidfd) : Fd();
 }
 
 absl::Status Channel::Send(const Message& message, absl::Span<const int> descriptors) {
@@ -172,6 +218,7 @@ absl::StatusOr<std::optional<Received>> Channel::Receive() {
 
   Received received;
   received.descriptors = TakeDescriptors(header);
+  if (const pid_t sender = SenderOf(header); sender > 0) sender_ = sender;
   // 0 is the end of the peer (unix(7)), or an empty packet, which our protocol does not have: nothing but
   // descriptors tells them apart, and they must not stay open.
   if (size == 0 && !received.descriptors.empty()) {

@@ -30,6 +30,12 @@ absl::StatusOr<Received> AwaitAssign(Channel& channel) {
       (*received)->descriptors.size() < kAssignDescriptors + assign->steering) {
     return absl::FailedPreconditionError("the coordinator's first word is no assignment");
   }
+  // The door first, then the look: whoever goes on from here can be found by it.
+  KeepDoor((*received)->descriptors[kDoorDescriptor]);
+  pollfd open = {channel.fd(), 0, 0};
+  if (poll(&open, 1, 0) == 1 && (open.revents & POLLHUP) != 0) {
+    return absl::UnavailableError("the coordinator is gone");
+  }
   return std::move(**received);
 }
 

@@ -13,7 +13,8 @@
 namespace uc::link {
 
 // Blocks until the first message is there: an Assign with all the descriptors that it speaks of, except the listeners,
-// which may be missing. DeadlineExceeded: nothing came. Unavailable: the coordinator is gone. FailedPrecondition: it is
+// which may be missing. The door in it is kept from then on. DeadlineExceeded: nothing came. Unavailable: the
+// coordinator is gone; who has not served yet is not needed any more, and nobody would find it before it kept its door. FailedPrecondition: it is
 // another message, or there are too few descriptors.
 absl::StatusOr<Received> AwaitAssign(Channel& channel);
 

@@ -93,6 +93,7 @@ struct Encoder {
     writer.Number<uint32_t>(assign.row);
     writer.Number<uint8_t>(static_cast<uint8_t>(assign.entry));
     writer.Number<uint16_t>(assign.steering);
+    writer.Number<uint32_t>(assign.ring_entries);
     const size_t count = std::min(assign.addresses.size(), kAddressesMax);
     writer.Number<uint16_t>(static_cast<uint16_t>(count));
     for (size_t i = 0; i < count; ++i) writer.Text(assign.addresses[i]);
@@ -186,6 +187,7 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
       if (entry < 1 || entry > 2) return absl::InvalidArgumentError("link: unknown entry");
       assign.entry = static_cast<Entry>(entry);
       assign.steering = reader.Number<uint16_t>();
+      assign.ring_entries = reader.Number<uint32_t>();
       const uint16_t count = reader.Number<uint16_t>();
       if (count > kAddressesMax) return absl::InvalidArgumentError("link: too many addresses");
       for (uint16_t i = 0; i < count; ++i) assign.addresses.push_back(reader.Text());

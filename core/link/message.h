@@ -18,7 +18,7 @@
 
 namespace uc::link {
 
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 inline constexpr int kWorkerLinkFd = 3;  // where an exec'd worker finds its end
 inline constexpr size_t kMessageBytesMax = 8192;
 inline constexpr size_t kDescriptorsMax = 240;  // per message; the kernel takes 253 (SCM_MAX_FD)
@@ -40,10 +40,13 @@ struct Assign {
   uint32_t row = 0;  // in the scoreboard
   Entry entry = Entry::kAtOnce;
   uint16_t steering = 0;
+  // What the coordinator has reckoned with for the worker's ring; 0: the most.
+  uint32_t ring_entries = 0;
   // The cluster's addresses with port 0 resolved by an earlier worker; empty: use the command line's.
   std::vector<std::string> addresses;
 };
 inline constexpr size_t kAssignDescriptors = 4;  // before steering and listeners
+inline constexpr size_t kDoorDescriptor = 3;     // among them
 
 // Coordinator to worker: accept from now on.
 struct Admit {};

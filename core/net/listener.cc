@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/net/address_holder.h"
+#include "core/net/random_steering.h"
 
 namespace uc::net {
 namespace {
@@ -47,12 +48,21 @@ absl::Status BindError(int error, const Address& address) {
     case EAFNOSUPPORT:
       return absl::InvalidArgumentError(
           absl::StrCat(where, "this machine has no such address family"));
+    case EINVAL:
+      return absl::OutOfRangeError(absl::StrCat(
+          where, address.is_mapped() ? "an IPv4 address in the form of IPv6; write it as 1.2.3.4:80"
+                 : address.is_link_local() && address.scope() == 0
+                     ? "a link-local address needs its interface, as in [fe80::1%eth0]:80"
+                     : "no socket can have that address"));
+    case ENODEV:
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, "this machine has no interface with that number"));
     case EMFILE:
     case ENFILE:
       return absl::ResourceExhaustedError(
           absl::StrCat(where, "no file descriptors left; raise ulimit -n"));
     default:
-      return absl::ErrnoToStatus(error, absl::StrCat(where, strerror(error)));
+      return absl::ErrnoToStatus(error, absl::StrCat("cannot listen on ", address.ToString()));
   }
 }
 
@@ -98,16 +108,16 @@ absl::StatusOr<Fd> Bind(const Address& address, const ListenOptions& options) {
   if (SetFlag(*fd, SOL_SOCKET, SO_REUSEPORT) != 0) return BindError(errno, address);
   // Set once here, inherited by every accepted connection (tcp(7)).
   SetFlag(*fd, IPPROTO_TCP, TCP_NODELAY);
-  if (options.defer_accept_seconds > 0) {
-    setsockopt(fd->get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &options.defer_accept_seconds,
-               sizeof(options.defer_accept_seconds));
-  }
   if (BindShared(*fd, address) != 0) return BindError(errno, address);
   return fd;
 }
 
 absl::Status StartListening(const Fd& socket, const Address& address,
                             const ListenOptions& options) {
+  // Not of one that listens already: a worker before this one may still serve it, by another protocol.
+  if (options.defer_accept_seconds > 0 && !Listens(socket)) {
+    SetFlag(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, options.defer_accept_seconds);
+  }
   // Before listen(): accepted connections inherit it, and their TIME_WAITs must not be in the way
   // of the next start.
   if (SetFlag(socket, SOL_SOCKET, SO_REUSEADDR) != 0 ||

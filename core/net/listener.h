@@ -23,11 +23,11 @@ struct ListenOptions {
 // A bound socket that does NOT listen yet: SO_REUSEPORT, TCP_NODELAY (inherited by what it
 // accepts), IPV6_V6ONLY for IPv6 unless dual_stack, non-blocking, close-on-exec. Errors name the address and the
 // likely cure: EADDRINUSE (who holds it is not ours), EACCES (privileged port: CAP_NET_BIND_SERVICE
-// or net.ipv4.ip_unprivileged_port_start), EADDRNOTAVAIL.
+// or net.ipv4.ip_unprivileged_port_start), EADDRNOTAVAIL; OutOfRange: EINVAL, no socket can have it.
 absl::StatusOr<Fd> Bind(const Address& address, const ListenOptions& options);
 
-// Starts the traffic: to be called last, when the worker can answer. Calling it again on a
-// listening socket only renews the backlog.
+// Starts the traffic: to be called last, when the worker can answer; what is deferred is, from here on. Calling it
+// again on a listening socket only renews the backlog.
 absl::Status StartListening(const Fd& socket, const Address& address, const ListenOptions& options);
 
 // OK if nobody has the address: a bind WITHOUT SO_REUSEPORT, undone at once. SO_REUSEPORT removes

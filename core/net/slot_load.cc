@@ -38,6 +38,11 @@ void SlotLoad::Accepted(uint32_t from) {
   if (from < kSteeredSlotsMax) ChangeCounts(state_->slot[from], 0, -1);
 }
 
+void SlotLoad::Counted(uint64_t accepted, uint64_t gone) {
+  const auto more = static_cast<int64_t>(accepted);
+  ChangeCounts(state_->slot[slot_], more - static_cast<int64_t>(gone), -more);
+}
+
 void SlotLoad::Gained() { ChangeCounts(state_->slot[slot_], 1, 0); }
 
 void SlotLoad::Lost() { ChangeCounts(state_->slot[slot_], -1, 0); }

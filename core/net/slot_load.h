@@ -30,6 +30,8 @@ class SlotLoad {
   // A connection taken from the listener of slot `from` (another one's, while we stand in for it): one pending
   // less there (never below 0), one load more here.
   void Accepted(uint32_t from);
+  // So many of its own listener, and so many that have gone, at once.
+  void Counted(uint64_t accepted, uint64_t gone);
   // One that came from another worker, or went: load only.
   void Gained();
   void Lost();

@@ -2,6 +2,7 @@
 #ifndef CORE_POLICY_ACTION_H_
 #define CORE_POLICY_ACTION_H_
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -94,6 +95,14 @@ struct ReopenLogFiles {};
 struct Upgrade {
   CommandId command = 0;
 };
+// The start is over, the first one or that of a coordinator that took over: each wanted slot serves, has shown
+// that it cannot, or was given its time. Said once.
+struct StartEnded {
+  uint32_t serving = 0;  // wanted slots that serve now
+  uint32_t wanted = 0;
+  std::string
+      failures;  // "slot 1: REASON; slots 3, 4: REASON"; empty: every slot serves or ended as it may
+};
 // A fact for the log that belongs to no command.
 struct Report {
   enum class Level { kInfo, kWarning } level = Level::kInfo;
@@ -107,7 +116,7 @@ struct Finish {
 
 using Action =
     std::variant<Spawn, Probe, Admit, Drain, Kill, SetLive, Adopt, Release, Evacuate, Rebalance,
-                 Progress, Acknowledge, ReopenLogFiles, Upgrade, Report, Finish>;
+                 Progress, Acknowledge, ReopenLogFiles, Upgrade, StartEnded, Report, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace uc::policy

@@ -21,6 +21,10 @@ void Supervisor::State::On(const CommandGiven& event) {
                          : absl::StrCat(kCommandsMax, " commands wait already; try again later"));
     return;
   }
+  if (const auto* const scale = std::get_if<Scale>(&event.command)) {
+    const std::string why = BeyondBounds(*scale, event.bounds);
+    if (!why.empty()) return Refuse(event.id, why);
+  }
   std::visit([&](const auto& command) { Begin(event.id, command); }, event.command);
 }
 
@@ -70,15 +74,33 @@ std::string Supervisor::State::Strength() const {
 
 // --- Scale ---
 
-void Supervisor::State::Begin(CommandId id, const Scale& scale) {
-  const std::string asked = ToString(scale);
+int64_t Supervisor::State::TargetOf(const Scale& scale) const {
   constexpr int64_t kFar = int64_t{1} << 32;  // the sum below cannot overflow
   const int64_t count = std::clamp(scale.count, -kFar, kFar);
-  const int64_t target =
-      scale.kind == Scale::Kind::kRelative ? static_cast<int64_t>(wanted) + count : count;
+  return scale.kind == Scale::Kind::kRelative ? static_cast<int64_t>(wanted) + count : count;
+}
+
+std::string Supervisor::State::BeyondBounds(const Scale& scale,
+                                            const std::vector<WorkersBound>& bounds) const {
+  const int64_t target = TargetOf(scale);
+  // What is there already stays; and what the mode allows is said first.
+  if (target <= wanted || target > options.workers_max) return "";
+  for (const WorkersBound& bound : bounds) {
+    if (target <= bound.workers) continue;
+    return absl::StrCat(ToString(scale), ": ", Counted(target, "worker"),
+                        " cannot be had, at most ", std::max(bound.workers, wanted), ": ",
+                        bound.why);
+  }
+  return "";
+}
+
+void Supervisor::State::Begin(CommandId id, const Scale& scale) {
+  const std::string asked = ToString(scale);
+  const int64_t target = TargetOf(scale);
   if (target < 1) {
-    const std::string present =
-        target == count ? "" : absl::StrCat(" of the ", Counted(wanted, "worker"));
+    const std::string present = scale.kind == Scale::Kind::kAbsolute
+                                    ? ""
+                                    : absl::StrCat(" of the ", Counted(wanted, "worker"));
     Refuse(id,
            absl::StrCat(asked, ": at least 1", present, " must stay; to end the cluster use stop"));
     return;
@@ -131,6 +153,7 @@ void Supervisor::State::AnswerScaling() {
 void Supervisor::State::Wake(Slot& slot) {
   slot.stopped_by.reset();
   slot.restarts = RestartPolicy();
+  slot.failure.clear();
   slot.spawn_at = absl::InfinitePast();
 }
 

@@ -96,11 +96,13 @@ void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, const Legacy::Found& fou
   worker.dismissed = found.state != WorkerState::kServing;
   slot.*seat = worker;
   slot.closed = false;
+  slot.tried = true;
 }
 
 void Crew::Spawn(absl::Time now, Slot& slot, Seat seat) {
   UC_CHECK(!(slot.*seat).has_value() && HasRoom(slot) && slot.wanted && next_generation_ != 0);
   slot.stopped_by.reset();
+  slot.tried = true;
   Worker worker;
   worker.id = {slot.index, next_generation_++};
   worker.since = now;

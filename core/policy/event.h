@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/policy/command.h"
 #include "core/policy/health.h"
@@ -73,9 +74,15 @@ struct HealthObserved {
   WorkerId worker;
   Health health = Health::kWell;
 };
+// More workers than this cannot be had at present, whatever is asked for. `why`: the figures and the cure.
+struct WorkersBound {
+  uint32_t workers = 0;
+  std::string why;
+};
 struct CommandGiven {
   CommandId id = 0;
   Command command;
+  std::vector<WorkersBound> bounds;  // of a Scale
 };
 // The new program of an Upgrade cannot take over; everything is as it was.
 struct UpgradeFailed {

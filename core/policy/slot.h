@@ -65,6 +65,10 @@ struct Slot {
   std::optional<Generation> stopped_by;
   absl::Time recycle_at = absl::InfinitePast();  // its worker is not recycled before
   uint64_t restart_count = 0;  // workers started in the place of one that ended unasked
+  bool tried = false;          // a worker of its own was spawned once
+  // Why its last worker failed, and when; empty: none has, or an operator has asked for a new beginning.
+  std::string failure;
+  absl::Time failed_at = absl::InfinitePast();
 };
 // At most two of {incumbent, successor, leaving} exist at any time.
 

@@ -63,6 +63,7 @@ void Supervisor::State::Settle() {
     return;
   }
   AnswerScaling();
+  ReviewStart();
   complete_once |= crew.Serving() == static_cast<int>(wanted);
   if (now < rebalance_at || roll.has_value() || scaling.has_value() || !restarts.empty()) return;
   rebalance_at = absl::InfiniteFuture();
@@ -143,6 +144,9 @@ absl::Time Supervisor::NextDeadline() const {
   // What is due already waits for the end of a command.
   if (state_->rebalance_at > state_->now && !state_->ending.has_value()) {
     next = state_->rebalance_at;
+  }
+  if (state_->start.has_value() && state_->ever_ready && !state_->ending.has_value()) {
+    next = std::min(next, state_->start->end_at);
   }
   for (const Slot& slot : slots()) {
     for (const Seat seat : kSeats) {

@@ -26,6 +26,9 @@ namespace uc::policy {
 // Commands that wait for their end at one time. More are refused, but a Stop is always carried out.
 inline constexpr size_t kCommandsMax = 256;
 
+// Births in the life of a cluster; a greater number was not written by a coordinator.
+inline constexpr Generation kGenerationMax = 2'000'000'000;
+
 enum class Retirement {
   kHold,     // the listeners of a retired slot are never closed: another worker serves them
   kMigrate,  // the kernel moves their queues to live listeners (Evacuate)
@@ -47,7 +50,8 @@ struct SupervisorOptions {
   RestartOptions restarts;
 };
 
-// What a new coordinator finds.
+// What a new coordinator finds. It may be wrong: every worker can write to the scoreboard. What cannot be is not
+// believed, and a worker that cannot be is killed.
 struct Legacy {
   struct Found {
     WorkerId worker;
@@ -61,6 +65,7 @@ struct Legacy {
   std::vector<SlotIndex> listeners;  // of these slots the coordinator keeps listeners
   std::map<SlotIndex, uint64_t> restart_counts;
   std::vector<SlotIndex> stopped;  // their workers ended for good
+  std::vector<SlotIndex> live;     // new connections may reach them, whoever is there
 };
 
 class Supervisor {

@@ -5,6 +5,7 @@
 // live.cc          health, the live set, retirement
 // legacy.cc        what a new coordinator makes of the workers that it finds
 // commands.cc      what each command sets going, and when it is answered
+// start.cc         when the start is over, and what has come of it
 // roll.cc          the roll, slot by slot
 // recycle.cc       workers that have had their day
 // ending.cc        stop and giving up
@@ -57,6 +58,7 @@ struct Supervisor::State {
   // --- Workers: workers.cc, live.cc, supervisor.cc ---
   // Said once for each worker that could not start, as soon as it is known.
   void StartFailed(const Worker& worker, Fault fault, const std::string& reason);
+  void NoteFailure(SlotIndex index, const std::string& reason);
   // The process has ended and its seat is empty.
   void Departed(Slot& slot, Seat seat, const Worker& worker, const std::string& reason);
   void DepartedUnasked(Slot& slot, const Worker& worker, const std::string& reason);
@@ -87,12 +89,22 @@ struct Supervisor::State {
   // To every command that waits for this slot.
   void TellWaiting(const Slot& slot, const std::string& text);
 
+  // --- The start: start.cc ---
+  // Says StartEnded when it is time; and later, that all slots serve after all.
+  void ReviewStart();
+  // It serves, has ended as it may, or has failed often enough to say so.
+  bool HasShown(const Slot& slot) const;
+  std::string FailuresText() const;
+
   // --- A new coordinator: legacy.cc ---
   void Inherit(const Legacy& legacy);
   void Inherit(const Legacy::Found& found);  // the youngest first
-  void InheritLive();
+  void InheritLive(const Legacy& legacy);
 
   // --- Commands: commands.cc ---
+  int64_t TargetOf(const Scale& scale) const;
+  // Why a scale is refused for want of resources; "" if it is not.
+  std::string BeyondBounds(const Scale& scale, const std::vector<WorkersBound>& bounds) const;
   void Begin(CommandId id, const Scale& scale);
   void Begin(CommandId id, const Reload&);
   void Begin(CommandId id, const Restart& restart);
@@ -146,6 +158,8 @@ struct Supervisor::State {
   Custody custody;
   uint32_t wanted;  // slots 0 .. wanted-1
   bool ever_ready = false;
+  std::optional<StartUnderWay> start = StartUnderWay();
+  bool incomplete = false;  // the start has ended without all slots, and the rest is still missing
   bool complete_once = false;  // all wanted slots have served at one time
   bool finished = false;
   uint64_t events_ignored = 0;

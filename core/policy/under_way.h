@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "core/policy/action.h"
 #include "core/policy/command.h"
 #include "core/policy/slot.h"
@@ -56,6 +57,12 @@ struct Restarting {
   Generation first_generation = 0;
   std::vector<SlotIndex> waiting;
   size_t total = 0;
+};
+
+// The time from the first spawn, or from a take-over, to StartEnded.
+struct StartUnderWay {
+  size_t progress = 0;  // slots that were tried, and slots that served at one time: the most so far
+  absl::Time end_at = absl::InfiniteFuture();  // unless there is more progress
 };
 
 // The end of the cluster. Nothing is spawned any more.

@@ -92,6 +92,7 @@ void Supervisor::State::On(const WorkerExited& event) {
 
 void Supervisor::State::StartFailed(const Worker& worker, Fault fault, const std::string& reason) {
   if (ending.has_value()) return;
+  NoteFailure(worker.id.slot, reason);
   if (!ever_ready) {
     GiveUp(fault == Fault::kOperator ? 2 : 1, reason);
     return;
@@ -100,6 +101,13 @@ void Supervisor::State::StartFailed(const Worker& worker, Fault fault, const std
     AbortRoll(worker.id.slot, reason);
   }
   FailWaiting(worker, reason);
+}
+
+void Supervisor::State::NoteFailure(SlotIndex index, const std::string& reason) {
+  Slot* const slot = crew.Find(index);
+  if (slot == nullptr) return;
+  slot->failure = reason;
+  slot->failed_at = now;
 }
 
 void Supervisor::State::Departed(Slot& slot, Seat seat, const Worker& worker,
@@ -140,7 +148,11 @@ void Supervisor::State::StayDown(Slot& slot, const Worker& worker, const std::st
 void Supervisor::State::DepartedUnasked(Slot& slot, const Worker& worker,
                                         const std::string& reason) {
   const bool was_ready = worker.ready_at != absl::InfiniteFuture();
-  if (worker.done && !SuccessorComes(slot)) return StayDown(slot, worker, reason);
+  if (worker.done && !SuccessorComes(slot)) {
+    slot.failure.clear();  // its end is what was asked for
+    return StayDown(slot, worker, reason);
+  }
+  if (!worker.done) NoteFailure(slot.index, reason);
   const absl::Duration uptime = was_ready ? now - worker.ready_at : absl::ZeroDuration();
   const absl::Duration delay = slot.restarts.DelayAfterDeath(uptime, options.restarts);
   slot.spawn_at = now + delay;

@@ -34,8 +34,9 @@ absl::StatusOr<std::unique_ptr<BufferRing>> MakeBuffers(const RingOptions& optio
 std::string Describe(const Uring& uring, const BufferRing& buffers) {
   const uint32_t size = buffers.size();
   return absl::StrCat(
-      uring.name(), ", ", buffers.mode() == BufferRing::Mode::kIncremental ? "incremental " : "",
-      "receive buffers ", buffers.count(), " x ",
+      uring.name(), ", ", uring.entries(), " entries, ",
+      buffers.mode() == BufferRing::Mode::kIncremental ? "incremental " : "", "receive buffers ",
+      buffers.count(), " x ",
       size % 1024 == 0 ? absl::StrCat(size / 1024, " KiB") : absl::StrCat(size, " B"));
 }
 

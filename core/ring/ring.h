@@ -60,7 +60,8 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
   ~Ring();
 
-  // What was obtained, for the log: "DEFER_TASKRUN, incremental receive buffers 8 x 64 KiB".
+  // What was obtained, for the log: "DEFER_TASKRUN, 1024 entries, incremental receive
+  // buffers 8 x 64 KiB".
   const std::string& description() const { return description_; }
 
   // Submissions. Each is queued and handed to the kernel by the next Turn() (or at once when the
@@ -80,8 +81,8 @@ class Ring {
   // Submits and waits until there is at least one completion; EINTR returns with none.
   // Ends the process on errors that say that the ring itself is broken.
   void Turn();
-  // The same, and returns with none when `wait` is over. Costs a few percent more than Turn(): for
-  // who has something to do at a time (the load generator), not for servers.
+  // The same, and returns with none when `wait` is over; 0: does not wait. A wait costs a few percent more than
+  // Turn(): for who has something to do at a time (the load generator), not for servers.
   void TurnFor(absl::Duration wait);
 
   // Takes completions one by one, in order: while (ring.Next(&completion)) ...; after handling one

@@ -83,7 +83,9 @@ absl::Status SetupError(int error) {
           "io_uring of this kernel is too old (COOP_TASKRUN and rings of buffers need Linux 5.19)");
     case ENOMEM:
       return absl::ResourceExhaustedError(
-          "no memory for io_uring: RLIMIT_MEMLOCK (ulimit -l) or the memory cgroup is too small");
+          "no memory for io_uring: what this user may lock is used up (raise RLIMIT_MEMLOCK: "
+          "ulimit -l, "
+          "LimitMEMLOCK=), or the memory cgroup is too small");
     case EMFILE:
     case ENFILE:
       return absl::ResourceExhaustedError("no file descriptor left for io_uring; raise ulimit -n");

@@ -29,6 +29,8 @@ class Uring {
   // Timeouts fire again and again (6.4).
   bool multishot_timers() const { return multishot_timers_; }
   io_uring* get() { return &uring_; }
+  // Places of the submission queue.
+  unsigned entries() const { return uring_.sq.ring_entries; }
 
   // An entry to be filled in; a full queue is handed to the kernel first, without waiting.
   io_uring_sqe* Queue(Tag tag) {

@@ -19,7 +19,7 @@
 namespace uc::scoreboard {
 
 inline constexpr uint64_t kMagic = 0x64726f6273637275;  // "urcsbord"
-inline constexpr uint32_t kLayoutVersion = 3;
+inline constexpr uint32_t kLayoutVersion = 4;
 inline constexpr uint32_t kSlotsMax = 1024;
 inline constexpr uint32_t kWorkerRows = 2 * kSlotsMax;
 inline constexpr uint32_t kDepartedRow = kWorkerRows;
@@ -54,7 +54,9 @@ struct alignas(64) WorkerRow {
   std::atomic<uint32_t> state;  // RowState
   std::atomic<uint32_t> slot;
   std::atomic<uint32_t> generation;
-  std::atomic<int32_t> pid;
+  std::atomic<int32_t> pid;  // 0: it is being spawned
+  std::atomic<uint64_t>
+      process_start;  // with `pid` it names one process (process_start.h); 0: not known
   std::atomic<int64_t> state_since_ns;  // CLOCK_MONOTONIC
   std::atomic<int64_t> started_ns;      // CLOCK_MONOTONIC, of the process
   // The worker's part.
@@ -63,9 +65,11 @@ struct alignas(64) WorkerRow {
   std::atomic<uint32_t> idle;                     // keep-alive connections between requests
   // Of a worker that runs a program: the process that it started, the one that accepts, and whether connections
   // wait that nobody takes.
-  std::atomic<int32_t> program_pid;
+  std::atomic<int32_t> program_pid;  // and its process group
   std::atomic<int32_t> accepting_pid;
   std::atomic<uint32_t> work_waits;
+  std::atomic<int32_t> program_session;  // of program_pid
+  std::atomic<uint64_t> program_start;   // of program_pid, as process_start
   alignas(64) Counters counters;
 };
 
@@ -75,6 +79,7 @@ enum class Condition : uint32_t {
   kStopped = 2,  // its worker has ended for good; nobody is spawned until an operator asks
 };
 
+inline constexpr uint32_t kFailureBytes = 328;
 struct alignas(64) SlotRow {
   std::atomic<uint32_t> wanted;  // 0: the slot does not exist (any more)
   std::atomic<uint32_t> live;
@@ -84,6 +89,8 @@ struct alignas(64) SlotRow {
   std::atomic<uint32_t> quick_deaths;  // in a row
   std::atomic<int64_t> next_spawn_ns;  // CLOCK_MONOTONIC when backing off, else 0
   std::atomic<uint32_t> condition;     // Condition
+  std::atomic<int64_t> failed_ns;      // CLOCK_MONOTONIC of the last failure; 0: none
+  char failure[kFailureBytes];         // NUL-terminated text: why
 };
 
 inline constexpr uint32_t kNameBytes = 64;

@@ -31,7 +31,7 @@ absl::Status CheckFile(const Fd& fd, absl::string_view path) {
   if (fstat(fd.get(), &status) != 0 || pread(fd.get(), head, sizeof(head), 0) != sizeof(head) ||
       head[0] != kMagic) {
     return absl::FailedPreconditionError(
-        absl::StrCat(path, ": is not a scoreboard, or not ready yet"));
+        absl::StrCat(path, ": is not a scoreboard (damaged?), or not ready yet"));
   }
   const uint32_t version = static_cast<uint32_t>(head[1]);
   if (version != kLayoutVersion) {
@@ -40,7 +40,7 @@ absl::Status CheckFile(const Fd& fd, absl::string_view path) {
                      kLayoutVersion, "; use the uring-cluster that the cluster was started with"));
   }
   if (static_cast<uint64_t>(status.st_size) != sizeof(Layout)) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": is cut short"));
+    return absl::FailedPreconditionError(absl::StrCat(path, ": is cut short (damaged)"));
   }
   return absl::OkStatus();
 }
@@ -122,11 +122,16 @@ absl::StatusOr<Scoreboard> Scoreboard::OpenAgain(const std::string& path) {
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(const std::string& path) {
-  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: where a FIFO lies, nobody would ever let us in.
+  Fd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) {
     if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": no cluster here"));
     return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be read"));
   }
+  return OpenReadOnly(std::move(fd), path);
+}
+
+absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(Fd fd, const std::string& path) {
   if (absl::Status status = CheckFile(fd, path); !status.ok()) return status;
   absl::StatusOr<Layout*> layout = Map(fd, PROT_READ, path);
   if (!layout.ok()) return layout.status();
@@ -201,12 +206,15 @@ void FoldAndFree(Layout& layout, uint32_t row) {
   for (uint32_t i = 0; i < kLatencyBuckets; ++i) Move(from.latency[i], to.latency[i]);
   WorkerRow& freed = layout.workers[row];
   freed.pid.store(0, std::memory_order_relaxed);
+  freed.process_start.store(0, std::memory_order_relaxed);
   freed.heartbeat_ns.store(0, std::memory_order_relaxed);
   freed.in_flight.store(0, std::memory_order_relaxed);
   freed.idle.store(0, std::memory_order_relaxed);
   freed.program_pid.store(0, std::memory_order_relaxed);
   freed.accepting_pid.store(0, std::memory_order_relaxed);
   freed.work_waits.store(0, std::memory_order_relaxed);
+  freed.program_start.store(0, std::memory_order_relaxed);
+  freed.program_session.store(0, std::memory_order_relaxed);
   freed.state.store(static_cast<uint32_t>(RowState::kFree), std::memory_order_release);
   sequence.store(sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }

@@ -25,6 +25,8 @@ class Scoreboard {
   static absl::StatusOr<Scoreboard> Attach(Fd fd);
   // A reader's: NotFound (no such cluster), FailedPrecondition (another version, says which).
   static absl::StatusOr<Scoreboard> OpenReadOnly(const std::string& path);
+  // The same of a file that is open; `path` is for what is said.
+  static absl::StatusOr<Scoreboard> OpenReadOnly(Fd fd, const std::string& path);
 
   Scoreboard(Scoreboard&&) noexcept;
   Scoreboard& operator=(Scoreboard&&) noexcept;

@@ -62,7 +62,7 @@ std::vector<int> Acceptor::listeners(uint32_t slot) const {
 }
 
 [[gnu::hot]] void Acceptor::Arm() {
-  if (blocked_) return;
+  if (blocked_ || full_) return;
   for (Source& source : sources_) {
     if (source.armed || !source.fd.valid()) continue;
     source.armed = true;

@@ -33,17 +33,27 @@ class Acceptor {
 
   // Polls all listeners, unless blocked.
   void Arm();
-  // A poll has completed. Hands at most `room` connections to `take(Fd, slot whose they were)`.
+  enum class Left {
+    kNothing,
+    kSome,    // perhaps: one turn takes only so many
+    kNoRoom,  // there are some; full() until RoomAgain()
+  };
+  // A poll has completed. Hands connections to `take(Fd, slot whose they were)`, each if `may_take()`.
   // Arm() again afterwards.
-  template <typename Take>
-  void OnReadable(ring::Tag tag, uint32_t room, const Take& take) {
+  template <typename MayTake, typename Take>
+  Left OnReadable(ring::Tag tag, const MayTake& may_take, const Take& take) {
     Source* const source = Disarmed(tag);
-    if (source == nullptr) return;
-    for (uint32_t taken = 0; taken < room && taken < kAcceptsPerPoll; ++taken) {
+    if (source == nullptr) return Left::kNothing;
+    for (uint32_t taken = 0; taken < kAcceptsPerPoll; ++taken) {
+      if (!may_take()) {
+        full_ = true;
+        return Left::kNoRoom;
+      }
       Fd connection = Next(*source);
-      if (!connection.valid()) return;
+      if (!connection.valid()) return Left::kNothing;
       take(std::move(connection), source->slot);
     }
+    return Left::kSome;
   }
   // Everything that waits now, at most `room`: before the last descriptor goes.
   template <typename Take>
@@ -60,6 +70,9 @@ class Acceptor {
   // Out of descriptors or memory: wait for the next tick before trying again.
   bool blocked() const { return blocked_; }
   void Unblock() { blocked_ = false; }
+  // Connections wait, and there is no room for them.
+  bool full() const { return full_; }
+  void RoomAgain() { full_ = false; }
 
   // Lets all listeners go, our descriptors only: whoever else holds the sockets goes on. The polls' last
   // completions still come; until then the kernel keeps the sockets.
@@ -92,6 +105,7 @@ class Acceptor {
   const uint32_t slot_;
   std::vector<Source> sources_;
   bool blocked_ = false;
+  bool full_ = false;
 };
 
 }  // namespace uc::worker

@@ -1,7 +1,9 @@
 #include "core/worker/connection.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -25,7 +27,7 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
   generation_ = generation;
   state_ = State::kOpen;
   receive_armed_ = receive_cancelled_ = writable_armed_ = moving_ = false;
-  peer_ended_ = finishing_ = holding_ = false;
+  peer_ended_ = finishing_ = holding_ = in_line_ = false;
   OnOpened();
   if (!open()) return;
   if (first == FirstBytes::kHere) {
@@ -78,13 +80,17 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
     Advance();
     return;
   }
+  Take(bytes);
+  if (open() && holding() && Share() > 0) Schedule();
+}
+
+[[gnu::hot]] void Connection::Take(absl::string_view bytes) {
   const bool borrowed = output_.empty();
   if (borrowed) output_.SwapTail(service_.scratch);
   receiving_ = true;
   OnBytes(bytes);
   receiving_ = false;
   Flush();
-  if (open() && holding()) Schedule();
   if (borrowed && output_.empty()) output_.SwapTail(service_.scratch);
 }
 
@@ -93,7 +99,7 @@ void Connection::Advance() {
   while (open() && !lingering() && holding() && AcceptsBytes()) {
     const std::string held = std::exchange(held_, std::string());
     holding_ = false;
-    OnBytes(held);
+    Take(held);
     if (held_.size() == held.size()) break;
   }
   if (open() && peer_ended_ && !lingering() && !holding()) OnEnd();
@@ -107,6 +113,17 @@ void Connection::OnWritable() {
   if (!open()) return;
   if (output_.empty()) output_.Release();
   ArmReceive();  // reading may have stopped for want of room
+}
+
+void Connection::OnTurn() {
+  if (!std::exchange(in_line_, false) || !open()) return;
+  share_turn_ = service_.turn.number();
+  share_ = service_.turn.Share();
+  Flush();
+  if (open()) Advance();
+  if (!open()) return;
+  if (output_.empty()) output_.Release();
+  ArmReceive();
 }
 
 void Connection::Schedule() {
@@ -127,7 +144,10 @@ void Connection::OnScheduled() {
   uint64_t sent = 0;
   Output::Result result = Output::Result::kEmpty;
   for (int flushes = 0; open(); ++flushes) {
-    result = output_.Flush(fd_.get(), &sent);
+    uint64_t now_sent = 0;
+    result = output_.Flush(fd_.get(), Share(), &now_sent);
+    UseShare(static_cast<size_t>(now_sent));
+    sent += now_sent;
     if (result != Output::Result::kEmpty) break;
     OnSent();
     if (output_.empty()) break;
@@ -145,8 +165,9 @@ void Connection::OnScheduled() {
         if (!open()) return;
       }
       break;
-    case Output::Result::kBlocked:
     case Output::Result::kYield:
+      break;
+    case Output::Result::kBlocked:
       if (!writable_armed_) {
         writable_armed_ = true;
         service_.ring.PollOnce(fd_.get(), POLLOUT, TagOf(ring::Op::kWritable));
@@ -156,19 +177,39 @@ void Connection::OnScheduled() {
       Abandon();
       return;
   }
+  CountFile();
+  AwaitTurn(result);
   UpdateDeadline(sent > 0 ? Progress::kSome : Progress::kNone);
   if (service_.moving) BeginMove();
 }
 
+[[gnu::hot]] void Connection::AwaitTurn(Output::Result result) {
+  const bool goes_on = result == Output::Result::kYield || (holding() && Share() == 0);
+  if (!goes_on || in_line_ || writable_armed_) return;
+  in_line_ = true;
+  service_.turn.Line(this);
+}
+
+[[gnu::hot]] void Connection::CountFile() {
+  const bool has_file = output_.segments() > 0;
+  if (has_file == file_counted_) return;
+  file_counted_ = has_file;
+  if (has_file) {
+    ++service_.files_open;
+  } else {
+    --service_.files_open;
+  }
+}
+
 [[gnu::hot]] void Connection::ArmReceive() {
   if (receive_armed_) {
-    if (held_.size() >= kHeldBytesMax && !receive_cancelled_) {
+    if (HeldEnough() && !receive_cancelled_) {
       receive_cancelled_ = true;
       service_.ring.Cancel(TagOf(ring::Op::kReceive));
     }
     return;
   }
-  if (peer_ended_ || moving_ || held_.size() >= kHeldBytesMax) return;
+  if (peer_ended_ || moving_ || HeldEnough()) return;
   receive_armed_ = true;
   service_.ring.ReceiveMultishot(fd_.get(), TagOf(ring::Op::kReceive));
 }
@@ -179,7 +220,7 @@ void Connection::OnScheduled() {
                                                : Deadline();
   // These count from their beginning, not from the last byte.
   const bool from_start = next == DeadlineKind::kHeader || next == DeadlineKind::kLinger ||
-                          next == DeadlineKind::kRequest ||
+                          next == DeadlineKind::kRequest || next == DeadlineKind::kRoom ||
                           (next == DeadlineKind::kSend && progress == Progress::kNone);
   if (from_start && kind == next) return;
   service_.deadlines.Set(*this, next, service_.now_ns);
@@ -244,6 +285,14 @@ bool Connection::InputWaits() const {
   return holding() || recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+bool Connection::expendable() const {
+  if (!open() || lingering() || finishing() || moving_) return false;
+  if (kind == DeadlineKind::kSend) return writable_armed_;
+  int unread = 0;  // by the peer's kernel
+  return kind == DeadlineKind::kIdle && !InputWaits() && ioctl(fd_.get(), SIOCOUTQ, &unread) == 0 &&
+         unread == 0;
+}
+
 std::string Connection::PeerText() const {
   const auto peer = net::PeerAddress(fd_.get());
   return peer.ok() ? peer->ToString() : "";
@@ -273,6 +322,7 @@ std::string Connection::PeerText() const {
   moving_ = false;
   service_.deadlines.Set(*this, DeadlineKind::kNone, service_.now_ns);
   output_.Clear();
+  CountFile();
   if (output_.tail().capacity() > kTailBytesKept && service_.scratch.capacity() > 0) {
     std::string().swap(output_.tail());
   }

@@ -9,6 +9,7 @@
 #ifndef CORE_WORKER_CONNECTION_H_
 #define CORE_WORKER_CONNECTION_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -40,6 +41,8 @@ class Connection : public DeadlineNode {
   // Completions.
   void OnReceive(int32_t result, bool more, absl::string_view bytes);
   void OnWritable();
+  // It has come up in the line of connections whose share of an earlier turn was used up.
+  void OnTurn();
   // From the ready list: sends what was written outside of a receive, and goes on with held bytes.
   void OnScheduled();
   void OnDeadline(DeadlineKind kind);
@@ -52,6 +55,9 @@ class Connection : public DeadlineNode {
   void Schedule();
   // Gone at once: no more callbacks, completions that still come are stale.
   void Abandon();
+  // It may go when places are short: it is between two requests and the peer has everything, or the peer has
+  // stopped reading.
+  bool expendable() const;
 
   // --- Moving to another worker; see hand_over.h ---
   // Begins, if it may: its receive is taken back, then its index comes up in Service::movable. A request that
@@ -76,7 +82,9 @@ class Connection : public DeadlineNode {
   // Everything queued has been sent.
   virtual void OnSent() = 0;
   // May more bytes be taken now? If not, they are held and reading stops.
-  virtual bool AcceptsBytes() const = 0;
+  virtual bool AcceptsBytes() = 0;
+  // So many are held before reading stops.
+  virtual size_t HeldBytesMax() const { return kHeldBytesMax; }
   virtual void OnTimeout(DeadlineKind kind) = 0;
   // Which deadline fits the present state, when nothing is queued and we do not linger.
   virtual DeadlineKind Deadline() const = 0;
@@ -95,8 +103,21 @@ class Connection : public DeadlineNode {
     held_.append(bytes.data(), bytes.size());
   }
   bool holding() const { return holding_; }
-  // True within OnBytes of a receive: what waits behind it is seen to at its end.
+  // True within OnBytes: what waits behind it is seen to at its end.
   bool receiving() const { return receiving_; }
+  // What is left of the connection's share of this turn; 0: it goes on in a later turn.
+  size_t Share() {
+    if (in_line_) return 0;
+    if (share_turn_ != service_.turn.number()) {
+      share_turn_ = service_.turn.number();
+      share_ = service_.turn.Share();
+    }
+    return share_;
+  }
+  void UseShare(size_t bytes) {
+    share_ -= std::min(share_, bytes);
+    service_.turn.Use(bytes);
+  }
   bool peer_ended() const { return peer_ended_; }
   bool writing() const { return writable_armed_ || !output_.empty(); }
   // The socket takes nothing at present.
@@ -116,12 +137,18 @@ class Connection : public DeadlineNode {
 
  private:
   enum class State { kOpen, kLingering };
-  static constexpr size_t kHeldBytesMax = 64 * 1024;  // then reading stops
+  static constexpr size_t kHeldBytesMax = 64 * 1024;
 
   void ReadAtOnce();
   void Receive(absl::string_view bytes);
+  // Through OnBytes, and out with the answers.
+  void Take(absl::string_view bytes);
   void Advance();
   void Flush();
+  // Lines up for a later turn if nothing else will make it go on.
+  void AwaitTurn(Output::Result result);
+  void CountFile();
+  bool HeldEnough() const { return !held_.empty() && held_.size() >= HeldBytesMax(); }
   void ArmReceive();
   enum class Progress { kNone, kSome };
   void UpdateDeadline(Progress progress);
@@ -134,6 +161,8 @@ class Connection : public DeadlineNode {
   scoreboard::Counters* counters_ = nullptr;
   uint32_t index_ = 0;
   uint32_t generation_ = 0;
+  uint32_t share_turn_ = 0;  // the turn that share_ is of
+  size_t share_ = 0;
   State state_ = State::kOpen;
   bool receive_armed_ = false;
   bool receive_cancelled_ = false;
@@ -144,6 +173,8 @@ class Connection : public DeadlineNode {
   bool scheduled_ = false;
   bool receiving_ = false;
   bool holding_ = false;
+  bool in_line_ = false;
+  bool file_counted_ = false;
   std::string held_;
 };
 

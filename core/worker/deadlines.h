@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace uc::worker {
 
@@ -19,8 +20,9 @@ enum class DeadlineKind : uint8_t {
   kRequest,  // the app works on a response
   kSend,     // the peer does not read
   kLinger,   // after our FIN
+  kRoom,     // a body waits for memory of the worker
 };
-inline constexpr size_t kDeadlineKinds = 7;
+inline constexpr size_t kDeadlineKinds = 8;
 
 // Part of each connection; belongs to at most one Deadlines.
 struct DeadlineNode {
@@ -46,6 +48,11 @@ class Deadlines {
   // A node whose deadline is over, taken off its list (kind kNone, *was its former kind); nullptr if
   // there is none. Call again until then.
   DeadlineNode* Expire(int64_t now_ns, DeadlineKind* was);
+  // The node of this kind that has been inactive the longest, if that is since `latest_ns` or before; else nullptr.
+  // The same one again until something becomes of it, or Pass().
+  DeadlineNode* Longest(DeadlineKind kind, int64_t latest_ns);
+  // Not this one, which Longest() has just named.
+  void Pass(const DeadlineNode& node);
   // Nodes of kinds other than kIdle: those that want a quicker tick.
   size_t urgent() const { return urgent_; }
 
@@ -54,12 +61,22 @@ class Deadlines {
     DeadlineNode* head = nullptr;
     DeadlineNode* tail = nullptr;
   };
+  // Of those that are inactive the longest, with what was true when they were looked for.
+  struct Candidate {
+    int64_t since_ns;
+    DeadlineNode* node;
+  };
+  static constexpr size_t kCandidatesMin = 64;
   void Move(DeadlineNode& node, DeadlineKind kind);
+  void FindCandidates(DeadlineKind kind);
   void Unlink(DeadlineNode& node);
   void Append(DeadlineNode& node, DeadlineKind kind);
 
   std::array<int64_t, kDeadlineKinds> durations_ns_;
   std::array<List, kDeadlineKinds> lists_;
+  // The longest last. Who is in none of them has been active later than all of them: so they are looked for once for
+  // many questions.
+  std::array<std::vector<Candidate>, kDeadlineKinds> candidates_;
   size_t urgent_ = 0;
 };
 

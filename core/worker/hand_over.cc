@@ -1,6 +1,7 @@
 #include "core/worker/hand_over.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -20,6 +21,18 @@ struct Head {
   uint16_t count = 0;
 };
 constexpr size_t kControlBytes = CMSG_SPACE(kMovesPerPacket * sizeof(int));
+constexpr size_t kDescriptorsSpare = 8;  // are left when a packet has been taken
+
+// True if so many descriptors can be had now, whoever uses the others: by having them for a moment.
+bool HasFree(size_t count, int any) {
+  std::vector<Fd> taken;
+  taken.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    taken.emplace_back(fcntl(any, F_DUPFD_CLOEXEC, 0));
+    if (!taken.back().valid()) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -108,6 +121,21 @@ size_t Heirs::Give(absl::Span<const int> connections) {
   }
   if (heirs_.empty()) full_ = -1;
   return given;
+}
+
+Inbox::Next Inbox::Look() const {
+  Head head;
+  iovec part = {&head, sizeof(head)};
+  msghdr header = {};  // without a place for descriptors none are made
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  ssize_t size;
+  do {
+    size = recvmsg(reading_.get(), &header, MSG_DONTWAIT | MSG_PEEK);
+  } while (size < 0 && errno == EINTR);
+  if (size <= 0) return Next::kNothing;
+  const size_t count = std::min<size_t>(head.count, kMovesPerPacket);
+  return HasFree(count + kDescriptorsSpare, reading_.get()) ? Next::kPacket : Next::kTooLarge;
 }
 
 std::optional<std::vector<Fd>> Inbox::Take() {

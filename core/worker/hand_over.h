@@ -58,6 +58,14 @@ class Inbox {
  public:
   Inbox(Fd reading, app::Protocol protocol) : reading_(std::move(reading)), protocol_(protocol) {}
   int fd() const { return reading_.get(); }
+  enum class Next {
+    kNothing,
+    kPacket,
+    kTooLarge,  // this process has no descriptors for the next packet's connections
+  };
+  // What Take() would meet. Descriptors that do not fit would be lost (MSG_CTRUNC, unix(7)): whoever has none leaves
+  // the packet where it is.
+  Next Look() const;
   // One packet's connections; nullopt: nothing there now. Those of another protocol are closed: the app of this
   // build does not speak it.
   std::optional<std::vector<Fd>> Take();

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/http/ascii_target.h"
 #include "core/scoreboard/histogram.h"
 #include "core/scoreboard/scoreboard.h"
 
@@ -18,14 +19,24 @@ constexpr uint64_t kDiscardBytesMax =
     256 * 1024;  // of a body that nobody reads; then the connection ends
 // Copying as much costs what a second piece in the call to send costs.
 constexpr size_t kLargeBodyBytes = 4 * 1024;
-constexpr size_t kSegmentsMax = 16;  // queued files of pipelined requests: each holds a descriptor
 
 absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view ToStd(absl::string_view text) { return {text.data(), text.size()}; }
 
+// Grows to what was claimed and no further: doubling could take twice as much.
+void AppendToBody(absl::string_view piece, RequestState* state) {
+  std::string& body = state->body;
+  const size_t size = body.size() + piece.size();
+  if (size > body.capacity() && 2 * body.capacity() > state->claim.bytes) {
+    body.reserve(std::max(size, state->claim.bytes));
+  }
+  body.append(piece.data(), piece.size());
+}
+
 }  // namespace
 
 [[gnu::hot]] void HttpConnection::OnOpened() {
+  FreeBody();
   if (state_ != nullptr) service_.request_states.Give(std::move(state_));
   reading_ = Reading::kIdle;
   answer_ = Answer::kNone;
@@ -34,6 +45,7 @@ std::string_view ToStd(absl::string_view text) { return {text.data(), text.size(
 }
 
 [[gnu::hot]] void HttpConnection::NextExchange() {
+  FreeBody();
   if (state_ != nullptr) state_->Clear();
   body_paused_ = wants_writable_ = continue_due_ = false;
 }
@@ -43,6 +55,7 @@ std::string_view ToStd(absl::string_view text) { return {text.data(), text.size(
       !state_->parser.pristine()) {
     return;
   }
+  FreeBody();
   service_.request_states.Give(std::move(state_));
 }
 
@@ -50,11 +63,12 @@ bool HttpConnection::IsIdle() const {
   return reading_ == Reading::kIdle && !Pending() && !MidMessage() && !holding() && output_.empty();
 }
 
-[[gnu::hot]] bool HttpConnection::AcceptsBytes() const {
+[[gnu::hot]] bool HttpConnection::AcceptsBytes() {
   if (output_.memory_bytes() > service_.options.output_bytes_max) return false;
-  if (output_.segments() >= kSegmentsMax) return false;
-  if (reading_ == Reading::kBody) return !body_paused_;
-  return !Pending();
+  if (reading_ == Reading::kBody) return !body_paused_ && !BodyWaits();
+  if (Pending()) return false;
+  // No request is begun behind a file, which holds a descriptor, nor without a share of the turn.
+  return reading_ == Reading::kDiscard || (output_.segments() == 0 && Share() > 0);
 }
 
 [[gnu::hot]] void HttpConnection::OnBytes(absl::string_view bytes) {
@@ -99,6 +113,7 @@ bool HttpConnection::IsIdle() const {
   // The time of the next head, whose beginning may be here already, begins now.
   if (kind == DeadlineKind::kHeader) service_.deadlines.Set(*this, kind, service_.now_ns);
   begun_ns_ = service_.now_ns;
+  UseShare(Turn::kRequestBytes);
   reading_ = Reading::kBody;
   answer_ = Answer::kNone;
   state().body_bytes = 0;
@@ -118,9 +133,36 @@ bool HttpConnection::IsIdle() const {
     CallHandler();
     return;
   }
-  if (std::exchange(continue_due_, false)) {
-    output_.tail().append(http::kContinueResponse.data(), http::kContinueResponse.size());
+  ClaimBody();
+  switch (state().claim.state) {
+    case BodyClaim::State::kNone:
+      Refuse(503);  // too many wait
+      return;
+    case BodyClaim::State::kWaiting:
+      return;
+    case BodyClaim::State::kHeld:
+      Continue();
+      return;
   }
+}
+
+void HttpConnection::Continue() {
+  if (!std::exchange(continue_due_, false)) return;
+  output_.tail().append(http::kContinueResponse.data(), http::kContinueResponse.size());
+}
+
+// A chunked body may become as large as the app allows.
+void HttpConnection::ClaimBody() {
+  const uint64_t largest = std::min<uint64_t>(service_.app_options.body_bytes_max, SIZE_MAX);
+  const uint64_t bytes = state().parser.head().content_length.value_or(largest);
+  service_.bodies.Claim(state().claim, this, static_cast<size_t>(bytes));
+}
+
+void HttpConnection::ReleaseBody() {
+  state_->DropBody();
+  service_.bodies.Release(state_->claim);
+  for (Connection* next : service_.bodies.granted()) next->Schedule();
+  service_.bodies.granted().clear();
 }
 
 void HttpConnection::OnPiece(absl::string_view piece) {
@@ -137,7 +179,7 @@ void HttpConnection::OnPiece(absl::string_view piece) {
     return;
   }
   if (service_.app_options.body_mode == app::BodyMode::kWhole) {
-    state().body.append(piece.data(), piece.size());
+    AppendToBody(piece, &state());
   } else if (state().on_body) {
     const uint32_t serial = exchange_;
     CallOnBody(ToStd(piece), false);
@@ -148,6 +190,7 @@ void HttpConnection::OnPiece(absl::string_view piece) {
 [[gnu::hot]] void HttpConnection::OnComplete() {
   const bool discarded = reading_ == Reading::kDiscard;
   reading_ = Reading::kIdle;
+  service_.bodies.Shrink(state().claim, static_cast<size_t>(state().body_bytes));
   if (discarded) {
     answer_ = Answer::kNone;
     return;
@@ -201,6 +244,7 @@ void HttpConnection::OnPiece(absl::string_view piece) {
 }
 
 void HttpConnection::Proceed() {
+  if (reading_ == Reading::kBody && answer_ == Answer::kNone && !BodyWaits()) Continue();
   if (answer_ == Answer::kBroken) Forsake();
   Answered();
   Rest();
@@ -209,8 +253,9 @@ void HttpConnection::Proceed() {
 // An answer of ours, and the end of the connection.
 [[gnu::cold]] void HttpConnection::Refuse(int status) {
   Forsake();
-  said_all_ = false;
-  scoreboard::Add(counters().bad_requests, 1);
+  FreeBody();
+  said_all_ = continue_due_ = false;
+  scoreboard::Add(status == 503 ? counters().responses_5xx : counters().bad_requests, 1);
   http::AppendErrorResponse(status, service_.date,
                             head_only_ ? http::ErrorBody::kOmit : http::ErrorBody::kInclude,
                             &output_.tail());
@@ -233,13 +278,17 @@ void HttpConnection::Guarded(const Callback& callback) {
 
 [[gnu::cold]] void HttpConnection::HandlerFailed(std::string_view what) {
   LogWarning(absl::StrCat("the app threw while handling ", ToAbsl(state().request.method), " ",
-                          ToAbsl(state().request.target.substr(0, 200)), ": ", ToAbsl(what)));
+                          ShownTarget(), ": ", ToAbsl(what)));
   if (!open()) return;
   if (answer_ == Answer::kHandling || answer_ == Answer::kDeferred) {
     Send({.status = 500, .body = "500 Internal Server Error\n"});
   } else if (answer_ == Answer::kStreaming) {
     BreakOff();
   }
+}
+
+[[gnu::cold]] std::string HttpConnection::ShownTarget() const {
+  return http::AsciiTarget(ToAbsl(state().request.target.substr(0, 200)));
 }
 
 // The callback is not in its place while it runs: it may put another one there.
@@ -252,7 +301,7 @@ void HttpConnection::CallOnBody(std::string_view piece, bool last) {
 
 [[gnu::cold]] void HttpConnection::Unanswered() {
   LogWarning(absl::StrCat("the app returned without an answer to ", ToAbsl(state().request.method),
-                          " ", ToAbsl(state().request.target.substr(0, 200))));
+                          " ", ShownTarget()));
   Send({.status = 500, .body = "500 Internal Server Error\n"});
 }
 
@@ -290,9 +339,7 @@ void HttpConnection::RetainRequest() {
   if (answer_ == Answer::kHandling && !state().on_body) Unanswered();
   if (Pending()) {
     RetainRequest();
-    if (state().on_body && std::exchange(continue_due_, false)) {
-      output_.tail().append(http::kContinueResponse.data(), http::kContinueResponse.size());
-    }
+    if (state().on_body) Continue();
     // Its time begins now, also when the exchange before it was deferred as well.
     if (kind == DeadlineKind::kRequest) {
       service_.deadlines.Set(*this, DeadlineKind::kRequest, service_.now_ns);
@@ -311,6 +358,7 @@ void HttpConnection::RetainRequest() {
     if (continue_due_) close_after_ = true;
   } else {
     answer_ = Answer::kNone;
+    FreeBody();
   }
   if (close_after_) FinishWriting();
 }
@@ -364,6 +412,7 @@ void HttpConnection::RetainRequest() {
     return;
   }
   const int64_t now_ns = MonotonicNanos();
+  if (receiving() && now_ns - service_.now_ns > Turn::kLongNs) UseShare(Turn::kBytes);
   // Many slow handlers of one turn are work, not a hang.
   service_.row.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
   const uint64_t micros = static_cast<uint64_t>(std::max<int64_t>(now_ns - begun_ns_, 0)) / 1000;
@@ -379,12 +428,13 @@ void HttpConnection::RetainRequest() {
 
 // A large one is not copied where the socket takes it as it is.
 void HttpConnection::AppendBody(std::string_view body) {
-  if (body.size() < kLargeBodyBytes || writing_blocked()) {
+  if (body.size() < kLargeBodyBytes || writing_blocked() || Share() == 0) {
     output_.tail().append(body);
     return;
   }
   uint64_t sent = 0;
-  output_.AddLarge(fd_.get(), body, &sent);
+  output_.AddLarge(fd_.get(), body, Share(), &sent);
+  UseShare(static_cast<size_t>(sent));
   scoreboard::Add(counters().bytes_out, sent);
 }
 
@@ -428,8 +478,7 @@ bool HttpConnection::Write(std::string_view bytes) {
   if (answer_ != Answer::kStreaming) return false;
   if (output_.memory_bytes() > kUnheededBytes * service_.options.output_bytes_max) {
     LogWarning(absl::StrCat("the app does not heed Write() == false in its answer to ",
-                            ToAbsl(state().request.target.substr(0, 200)),
-                            ", which is broken off"));
+                            ShownTarget(), ", which is broken off"));
     BreakOff();
     return false;
   }
@@ -511,6 +560,7 @@ void HttpConnection::OnEnd() {
 }
 
 [[gnu::hot]] DeadlineKind HttpConnection::Deadline() const {
+  if (BodyWaits()) return DeadlineKind::kRoom;
   if (reading_ == Reading::kBody && !body_paused_) return DeadlineKind::kBody;
   if (reading_ == Reading::kDiscard) return DeadlineKind::kBody;
   if (Pending()) return DeadlineKind::kRequest;
@@ -527,13 +577,16 @@ void HttpConnection::OnTimeout(DeadlineKind kind) {
     case DeadlineKind::kBody:
       Reject(408);
       return;
+    case DeadlineKind::kRoom:
+      Reject(503);
+      return;
     case DeadlineKind::kRequest:
       if (answer_ == Answer::kStreaming || answer_ == Answer::kBroken) {
         Reject(504);
         return;
       }
       LogWarning(absl::StrCat("no answer from the app in time to ", ToAbsl(state().request.method),
-                              " ", ToAbsl(state().request.target.substr(0, 200))));
+                              " ", ShownTarget()));
       close_after_ = true;
       Send({.status = 504, .body = "504 Gateway Timeout\n"});
       Answered();

@@ -64,7 +64,9 @@ class HttpConnection final : public Connection, public app::Exchange {
   void OnEnd() override;
   void Proceed() override;
   void OnSent() override;
-  bool AcceptsBytes() const override;
+  bool AcceptsBytes() override;
+  // A body that waits for memory waits in the socket.
+  size_t HeldBytesMax() const override { return BodyWaits() ? 1 : Connection::HeldBytesMax(); }
   void OnTimeout(DeadlineKind kind) override;
   DeadlineKind Deadline() const override;
   bool PeerHasSaidAll() const override {
@@ -78,6 +80,13 @@ class HttpConnection final : public Connection, public app::Exchange {
     return answer_ == Answer::kHandling || answer_ == Answer::kDeferred ||
            answer_ == Answer::kStreaming || answer_ == Answer::kBroken;
   }
+  bool BodyWaits() const { return state_ != nullptr && state_->claim.waiting(); }
+  void ClaimBody();
+  void FreeBody() {
+    if (state_ != nullptr && state_->claim.state != BodyClaim::State::kNone) ReleaseBody();
+  }
+  void ReleaseBody();
+  void Continue();
   void Parse(absl::string_view bytes);
   void OnHead();
   void OnPiece(absl::string_view piece);
@@ -96,6 +105,7 @@ class HttpConnection final : public Connection, public app::Exchange {
   template <typename Callback>
   void Guarded(const Callback& callback);
   void HandlerFailed(std::string_view what);
+  std::string ShownTarget() const;  // for a log line
   void AppendHead(const app::Response& response, http::BodyFraming framing, uint64_t length);
   void AppendBody(std::string_view body);
   void Answered();

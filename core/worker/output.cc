@@ -69,17 +69,18 @@ void Output::AddFile(Fd fd, uint64_t offset, uint64_t length) {
   segments_.push_back(std::move(file));
 }
 
-void Output::AddLarge(int socket, std::string_view bytes, uint64_t* sent) {
-  if (segments_.empty()) {
-    iovec pieces[] = {{tail_.data() + tail_sent_, tail_.size() - tail_sent_},
-                      {const_cast<char*>(bytes.data()), bytes.size()}};
+void Output::AddLarge(int socket, std::string_view bytes, size_t share, uint64_t* sent) {
+  const size_t queued = tail_.size() - tail_sent_;
+  if (segments_.empty() && queued < share) {
+    iovec pieces[] = {{tail_.data() + tail_sent_, queued},
+                      {const_cast<char*>(bytes.data()), std::min(bytes.size(), share - queued)}};
     msghdr message = {};
     message.msg_iov = pieces;
     message.msg_iovlen = 2;
     const ssize_t taken = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (taken > 0) {
       *sent += static_cast<uint64_t>(taken);
-      const size_t of_tail = std::min(static_cast<size_t>(taken), pieces[0].iov_len);
+      const size_t of_tail = std::min(static_cast<size_t>(taken), queued);
       tail_sent_ += of_tail;
       bytes.remove_prefix(static_cast<size_t>(taken) - of_tail);
     }
@@ -87,53 +88,58 @@ void Output::AddLarge(int socket, std::string_view bytes, uint64_t* sent) {
   tail_.append(bytes);
 }
 
-Output::Result Output::FlushSegment(int socket, Segment& segment, size_t* file_budget,
-                                    uint64_t* sent) {
+Output::Result Output::FlushSegment(int socket, Segment& segment, size_t* share, uint64_t* sent) {
   while (segment.left > 0) {
+    if (*share == 0) return Result::kYield;
+    const size_t size = static_cast<size_t>(std::min<uint64_t>(segment.left, *share));
     ssize_t taken;
     if (segment.file.valid()) {
-      if (*file_budget == 0) return Result::kYield;
-      const size_t size = static_cast<size_t>(std::min<uint64_t>(segment.left, *file_budget));
       taken = SendFileSome(socket, segment.file.get(), static_cast<off_t>(segment.offset), size);
-      if (taken > 0) *file_budget -= static_cast<size_t>(taken);
     } else {
       // A segment of bytes stands before a file: the head rides in the file's first packet.
-      taken = SendSome(socket, segment.bytes.data() + segment.offset, segment.left, MSG_MORE);
+      taken = SendSome(socket, segment.bytes.data() + segment.offset, size, MSG_MORE);
       if (taken > 0) segment_memory_ -= static_cast<size_t>(taken);
     }
     if (taken < 0) return Result::kBroken;
     if (taken == 0) return Result::kBlocked;
     segment.offset += static_cast<uint64_t>(taken);
     segment.left -= static_cast<uint64_t>(taken);
+    *share -= static_cast<size_t>(taken);
     *sent += static_cast<uint64_t>(taken);
   }
   return Result::kEmpty;
 }
 
-[[gnu::hot]] Output::Result Output::Flush(int socket, uint64_t* sent) {
+[[gnu::hot]] Output::Result Output::Flush(int socket, size_t share, uint64_t* sent) {
   if (!segments_.empty()) {
+    if (share == 0) return Result::kYield;
     const NonBlocking non_blocking(socket);
-    size_t file_budget = kFileBytesPerFlush;
     size_t done = 0;
     Result result = Result::kEmpty;
     for (; done < segments_.size(); ++done) {
-      result = FlushSegment(socket, segments_[done], &file_budget, sent);
+      result = FlushSegment(socket, segments_[done], &share, sent);
       if (result != Result::kEmpty) break;
     }
     segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(done));
     if (result != Result::kEmpty) return result;
   }
+  return FlushTail(socket, &share, sent);
+}
+
+[[gnu::hot]] Output::Result Output::FlushTail(int socket, size_t* share, uint64_t* sent) {
   while (tail_sent_ < tail_.size()) {
-    const ssize_t taken = SendSome(socket, tail_.data() + tail_sent_, tail_.size() - tail_sent_, 0);
+    const size_t size = std::min(tail_.size() - tail_sent_, *share);
+    const ssize_t taken = size > 0 ? SendSome(socket, tail_.data() + tail_sent_, size, 0) : 0;
     if (taken < 0) return Result::kBroken;
     if (taken == 0) {
       // Of an app that writes before all is sent: what was sent must not pile up.
       if (tail_sent_ > kSentBytesKept && tail_sent_ > tail_.size() / 2) {
         tail_.erase(0, std::exchange(tail_sent_, 0));
       }
-      return Result::kBlocked;
+      return size > 0 ? Result::kBlocked : Result::kYield;
     }
     tail_sent_ += static_cast<size_t>(taken);
+    *share -= static_cast<size_t>(taken);
     *sent += static_cast<uint64_t>(taken);
   }
   tail_.clear();

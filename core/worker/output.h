@@ -18,14 +18,12 @@ namespace uc::worker {
 
 class Output {
  public:
-  static constexpr size_t kFileBytesPerFlush = 256 * 1024;  // then others get their turn
-
   // Bytes to be sent after all else. Append to it as you like.
   std::string& tail() { return tail_; }
   void AddFile(Fd fd, uint64_t offset, uint64_t length);
-  // These bytes after all else, from where they are: what the socket takes of them goes at once, and only the rest is
-  // copied. Errors are left to Flush(). Adds to *sent.
-  void AddLarge(int socket, std::string_view bytes, uint64_t* sent);
+  // These bytes after all else, from where they are: what the socket takes of them goes at once, at most `share` bytes
+  // with what is queued, and only the rest is copied. Errors are left to Flush(). Adds to *sent.
+  void AddLarge(int socket, std::string_view bytes, size_t share, uint64_t* sent);
 
   enum class Result {
     kEmpty,    // everything has been handed to the kernel
@@ -33,14 +31,15 @@ class Output {
     kYield,    // the share of one turn is used: come again soon
     kBroken,   // the peer is gone, or a file became shorter than promised
   };
-  // Sends what the socket takes. Adds to *sent.
-  Result Flush(int socket, uint64_t* sent);
+  // Sends what the socket takes, at most `share` bytes. Adds to *sent.
+  Result Flush(int socket, size_t share, uint64_t* sent);
 
   bool empty() const { return segments_.empty() && tail_.size() == tail_sent_; }
   uint64_t bytes() const;  // queued; files included
   // Bytes of memory that are queued: what back-pressure is about.
   size_t memory_bytes() const { return segment_memory_ + tail_.size() - tail_sent_; }
-  // Ranges of files (and bytes before them) that are queued; each file costs a descriptor.
+  // Ranges of files (and bytes before them) that are queued; each file costs a descriptor, so whoever queues one
+  // sees to it that there is none yet.
   size_t segments() const { return segments_.size(); }
   void Clear();
   // Gives the memory of an empty tail back.
@@ -55,7 +54,8 @@ class Output {
     uint64_t offset = 0;  // in `bytes` or in `file`
     uint64_t left = 0;
   };
-  Result FlushSegment(int socket, Segment& segment, size_t* file_budget, uint64_t* sent);
+  Result FlushSegment(int socket, Segment& segment, size_t* share, uint64_t* sent);
+  Result FlushTail(int socket, size_t* share, uint64_t* sent);
 
   std::vector<Segment> segments_;  // older than tail_
   std::string tail_;

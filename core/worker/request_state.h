@@ -17,6 +17,7 @@
 
 #include "core/app/app.h"
 #include "core/http/parser.h"
+#include "core/worker/body_memory.h"
 
 namespace uc::worker {
 
@@ -28,6 +29,10 @@ struct RequestState {
     on_body = nullptr;
     on_writable = nullptr;
     abort = nullptr;
+    if (headers.capacity() > kHeadersKept) std::vector<app::Header>().swap(headers);
+    DropBody();
+  }
+  void DropBody() {
     if (body.capacity() > kBodyBytesKept) {
       std::string().swap(body);
     } else {
@@ -39,6 +44,7 @@ struct RequestState {
   app::Request request;
   std::vector<app::Header> headers;
   std::string body;
+  BodyClaim claim;          // of the memory for `body`
   uint64_t body_bytes = 0;  // received of the present body
   uint64_t promised = 0;    // of a streamed response with a length: bytes still to come
   std::function<void(app::Exchange&, std::string_view, bool)> on_body;
@@ -47,6 +53,7 @@ struct RequestState {
 
  private:
   static constexpr size_t kBodyBytesKept = 64 * 1024;
+  static constexpr size_t kHeadersKept = 64;
 };
 
 class RequestStates {

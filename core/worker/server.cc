@@ -30,6 +30,15 @@ constexpr int64_t kQuickTickNs = 100'000'000;  // while a deadline or a timer is
 constexpr int64_t kForgetPendingNs = 3'000'000'000;
 constexpr int kVisitsMax = 16;  // of one connection in one turn
 constexpr size_t kScratchBytes = 64 * 1024;
+// When places are short: who has been between two requests for so long may go, and who has not read for so long. A
+// shorter rest is that of a client that is about to ask again.
+constexpr int64_t kRestNs = 1'000'000'000;
+constexpr int64_t kStallNs = 5'000'000'000;
+constexpr int kExpendableTries = 8;
+constexpr int kMadeRoomPerTick =
+    16;  // a connection and its file each: as many descriptors as a packet has
+constexpr int kStalledBodiesPerTick = 1024;
+constexpr int64_t kFullSaidNs = 60'000'000'000;
 
 std::array<int64_t, kDeadlineKinds> DurationsOf(const WorkerOptions& options) {
   const auto ns = [](absl::Duration duration) { return absl::ToInt64Nanoseconds(duration); };
@@ -39,7 +48,8 @@ std::array<int64_t, kDeadlineKinds> DurationsOf(const WorkerOptions& options) {
           ns(options.body_timeout),
           ns(options.request_timeout),
           ns(options.send_timeout),
-          ns(options.linger_timeout)};
+          ns(options.linger_timeout),
+          ns(options.body_timeout)};
 }
 
 template <typename Hook>
@@ -97,7 +107,12 @@ void Server::Arm() {
   // Also until the kernel has let go of the listeners: a ring is torn down some time after its process has
   // ended, and whoever starts anew at once must find the address free.
   while (!leave_now_ && !Empty()) {
-    parts_.ring->Turn();
+    if (service_.turn.line_empty()) {
+      parts_.ring->Turn();
+    } else {
+      parts_.ring->TurnFor(absl::ZeroDuration());
+    }
+    service_.turn.Begin();
     service_.closing.clear();  // the operations that named them have been submitted
     ReadClock();
     ring::Completion completion;
@@ -150,8 +165,7 @@ void Server::SetDate() {
       if (Connection* connection = table_.Find(tag.index, tag.generation)) connection->OnWritable();
       return;
     case ring::Op::kAccept:
-      acceptor_.OnReadable(tag, Room(),
-                           [this](Fd fd, uint32_t slot) { OpenAccepted(std::move(fd), slot); });
+      OnAcceptable(tag);
       return;
     case ring::Op::kTick:
       OnTick(completion);
@@ -193,7 +207,88 @@ void Server::OnWake(const ring::Completion& completion) {
   if (!completion.more) parts_.ring->PollMultishot(source, POLLIN, completion.tag);
 }
 
+[[gnu::hot]] void Server::OnAcceptable(ring::Tag tag) {
+  Connection* goes = nullptr;  // for the one that comes
+  const auto may_take = [&] {
+    const bool room = Room() > 0;
+    goes = room ? nullptr : Expendable();
+    return room || goes != nullptr;
+  };
+  const auto take = [&](Fd fd, uint32_t slot) {
+    if (goes != nullptr) SayFull();
+    if (goes != nullptr) goes->Abandon();
+    OpenAccepted(std::move(fd), slot);
+  };
+  switch (acceptor_.OnReadable(tag, may_take, take)) {
+    case Acceptor::Left::kNothing:
+      return;
+    case Acceptor::Left::kSome:
+      service_.turn.NewcomersWait();
+      return;
+    case Acceptor::Left::kNoRoom:
+      SayFull();
+      return;
+  }
+}
+
+Connection* Server::Expendable() {
+  Connection* const idle = Expendable(DeadlineKind::kIdle, kRestNs);
+  return idle != nullptr ? idle : Expendable(DeadlineKind::kSend, kStallNs);
+}
+
+Connection* Server::Expendable(DeadlineKind kind, int64_t inactive_ns) {
+  for (int tries = 0; tries < kExpendableTries; ++tries) {
+    DeadlineNode* const node = deadlines_.Longest(kind, service_.now_ns - inactive_ns);
+    if (node == nullptr) return nullptr;
+    Connection* const connection = static_cast<Connection*>(node);
+    if (connection->expendable()) return connection;
+    deadlines_.Pass(*node);
+  }
+  return nullptr;
+}
+
+void Server::MakeRoom() {
+  int made = 0;
+  // Idle connections of another worker are no reason to end idle ones of this one.
+  while (inbox_full_ && made++ < kMadeRoomPerTick) {
+    Connection* const stalled = Expendable(DeadlineKind::kSend, kStallNs);
+    if (stalled == nullptr) break;
+    stalled->Abandon();
+  }
+  inbox_full_ = false;
+  // Not by places but by descriptors, which others than connections have used.
+  if (acceptor_.blocked()) {
+    if (Connection* const goes = Expendable()) goes->Abandon();
+    SayFull();
+  }
+  acceptor_.Unblock();
+  acceptor_.RoomAgain();
+  EndStalledBodies();
+}
+
+// Who sends nothing of its body, while others wait for the memory of it.
+void Server::EndStalledBodies() {
+  for (int ended = 0; service_.bodies.waited_for() && ended < kStalledBodiesPerTick; ++ended) {
+    DeadlineNode* const node = deadlines_.Longest(DeadlineKind::kBody, service_.now_ns - kStallNs);
+    if (node == nullptr) return;
+    static_cast<Connection*>(node)->OnDeadline(DeadlineKind::kBody);
+  }
+}
+
+[[gnu::cold]] void Server::SayFull() {
+  if (service_.now_ns - full_said_ns_ < kFullSaidNs) return;
+  full_said_ns_ = service_.now_ns;
+  const bool by_flag = connections() >= parts_.connections_max &&
+                       parts_.connections_max < parts_.connections_possible;
+  LogWarning(absl::StrCat("all places are taken (", connections(), " connections, ",
+                          service_.files_open,
+                          " files being sent): the longest idle connection makes way for a new "
+                          "one, else new ones wait; ",
+                          by_flag ? "raise --max-connections" : "raise ulimit -n", ", or scale"));
+}
+
 [[gnu::hot]] void Server::FinishTurn() {
+  while (Connection* const connection = service_.turn.Next()) connection->OnTurn();
   // A visit may schedule further ones. Who never comes to an end gives the others a turn.
   for (int visits = 0; !service_.scheduled.empty(); ++visits) {
     if (visits == kVisitsMax) {
@@ -220,8 +315,10 @@ void Server::OnWake(const ring::Completion& completion) {
 }
 
 [[gnu::hot]] void Server::ArmAccepts() {
-  if (admitted_ && !service_.draining && Room() > 0) acceptor_.Arm();
-  if (!inbox_armed_ && !inbox_.is_shut() && RoomForPacket()) {
+  if (acceptor_.full() && Room() > 0) acceptor_.RoomAgain();
+  // Also without room: it tells that somebody waits for some.
+  if (admitted_ && !service_.draining) acceptor_.Arm();
+  if (!inbox_armed_ && !inbox_.is_shut() && !inbox_full_) {
     inbox_armed_ = true;
     parts_.ring->PollOnce(inbox_.fd(), POLLIN, {ring::Op::kWake, 0, kInboxIndex});
   }
@@ -229,7 +326,13 @@ void Server::OnWake(const ring::Completion& completion) {
 
 void Server::OnInbox() {
   // Without room the packets stay where they are, and their givers keep what does not fit in there.
-  while (RoomForPacket() || inbox_.is_shut()) {
+  for (;;) {
+    const Inbox::Next next = inbox_.Look();
+    if (next == Inbox::Next::kNothing) return;
+    if (!inbox_.is_shut() && (next == Inbox::Next::kTooLarge || !RoomForPacket())) {
+      inbox_full_ = true;
+      return;
+    }
     std::optional<std::vector<Fd>> connections = inbox_.Take();
     if (!connections.has_value()) return;
     for (Fd& connection : *connections) OpenConnection(std::move(connection), Origin::kTakenOver);
@@ -267,7 +370,7 @@ void Server::OnInbox() {
 // The steering counts what it has sent us; what never came is taken back.
 void Server::ForgetPending() {
   if (!parts_.load.has_value() || !admitted_ || service_.draining) return;
-  if (acceptor_.blocked() || Room() == 0) return;
+  if (acceptor_.blocked() || acceptor_.full() || Room() == 0) return;
   parts_.load->SeenEmpty();  // else a poll would have told
   if (service_.now_ns < forget_pending_at_ns_) return;
   // Not at the first look: what is pending then may have come this very moment.
@@ -279,7 +382,7 @@ void Server::ForgetPending() {
 void Server::ChooseTick() {
   const int64_t slow_ns = absl::ToInt64Nanoseconds(parts_.options.heartbeat_period);
   const bool near = deadlines_.urgent() > 0 || context_.has_timers() || service_.draining ||
-                    service_.moving || acceptor_.blocked();
+                    service_.moving || acceptor_.blocked() || acceptor_.full() || inbox_full_;
   const int64_t wanted_ns = near ? std::min(kQuickTickNs, slow_ns) : slow_ns;
   if (wanted_ns == tick_ns_) return;
   if (tick_ns_ != 0) parts_.ring->Cancel({ring::Op::kTick, tick_generation_, 0});
@@ -296,7 +399,7 @@ void Server::OnTick(const ring::Completion& completion) {
     static_cast<Connection*>(node)->OnDeadline(kind);
   }
   context_.RunTimers(service_.now_ns);
-  acceptor_.Unblock();
+  MakeRoom();
   ForgetPending();
   coordinator_.TellIfGone();
   mover_.EndGivingInTime();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -71,10 +72,19 @@ class Server {
   void OnDoor();
   void OnSignal();
   void OnInbox();
+  void OnAcceptable(ring::Tag tag);
   enum class Origin { kAccepted, kTakenOver, kProbe };
   void OpenConnection(Fd fd, Origin origin);
   void OpenAccepted(Fd fd, uint32_t slot);
   void ForgetPending();
+  // What is to happen at a tick for those who wait for a place or for memory.
+  void MakeRoom();
+  // The connection that goes first when places are short: the one that is idle the longest, else the one that has not
+  // read for the longest time; nullptr: all are needed.
+  Connection* Expendable();
+  Connection* Expendable(DeadlineKind kind, int64_t inactive_ns);
+  void EndStalledBodies();
+  void SayFull();
   void ArmAccepts();
   void BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd> heirs);
   // Draining and nobody is left. Shuts the inbox; false: somebody was still in it.
@@ -85,13 +95,23 @@ class Server {
   void ChooseTick();
   void ReadClock();
   void SetDate();
+  // Without those that have ended in this turn.
+  uint32_t connections() const {
+    return table_.open() - static_cast<uint32_t>(service_.departed.size());
+  }
+  // By descriptors: a file that is being sent takes one as a connection does.
+  uint32_t RoomPossible() const {
+    const uint32_t used = connections() + service_.files_open;
+    return parts_.connections_possible - std::min(parts_.connections_possible, used);
+  }
   // For new connections.
   uint32_t Room() const {
-    return parts_.connections_max - std::min(parts_.connections_max, table_.open());
+    return std::min(parts_.connections_max - std::min(parts_.connections_max, connections()),
+                    RoomPossible());
   }
   // For a packet of the inbox. A few more than the operator's maximum, and than the descriptors that are not
   // reserved, are better than connections that wait for ever where nobody reads them.
-  bool RoomForPacket() const { return table_.open() < parts_.connections_possible; }
+  bool RoomForPacket() const { return RoomPossible() > 0; }
 
   ServerParts parts_;
   Deadlines deadlines_;
@@ -113,6 +133,8 @@ class Server {
   int64_t tick_ns_ = 0;  // period of the armed tick
   bool admitted_ = false;
   bool inbox_armed_ = false;
+  bool inbox_full_ = false;  // a packet waits, and there is no room for it
+  int64_t full_said_ns_ = std::numeric_limits<int64_t>::min() / 2;
   int64_t forget_pending_at_ns_ = 0;
   bool leave_now_ = false;
   int signals_ = 0;  // that asked us to leave

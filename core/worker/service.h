@@ -14,8 +14,10 @@
 #include "core/http/writer.h"
 #include "core/ring/ring.h"
 #include "core/scoreboard/layout.h"
+#include "core/worker/body_memory.h"
 #include "core/worker/deadlines.h"
 #include "core/worker/request_state.h"
+#include "core/worker/turn.h"
 #include "core/worker/worker_options.h"
 
 namespace uc::worker {
@@ -48,6 +50,9 @@ struct Service {
   // What a connection brings along when it is accepted; no longer than the call.
   std::array<char, 16 * 1024> first_bytes;
   RequestStates request_states{options.parser};
+  BodyMemory bodies{options.body_memory};
+  Turn turn;
+  uint32_t files_open = 0;  // that connections are sending, a descriptor each
   http::HeadWriter heads;
   uint32_t last_exchange = 0;  // serial number of exchanges
   uint32_t in_flight = 0;      // exchanges begun and not answered

@@ -33,7 +33,7 @@ class TcpConnection final : public Connection, public app::Stream {
     if (overflown_) Abandon();
   }
   void OnSent() override;
-  bool AcceptsBytes() const override { return !paused_; }
+  bool AcceptsBytes() override { return !paused_; }
   void OnTimeout(DeadlineKind) override {}
   // An app's own protocol may be silent for as long as it likes.
   DeadlineKind Deadline() const override { return DeadlineKind::kNone; }

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <iterator>
 #include <optional>
@@ -16,10 +17,12 @@
 #include "core/app/load.h"
 #include "core/base/check.h"
 #include "core/base/core_pin.h"
+#include "core/base/identity.h"
 #include "core/base/log.h"
 #include "core/link/first_word.h"
 #include "core/net/bpf_capability.h"
 #include "core/net/listener.h"
+#include "core/ring/ring_size.h"
 #include "core/scoreboard/scoreboard.h"
 #include "core/worker/server.h"
 
@@ -61,6 +64,18 @@ bool IsOperatorFault(const absl::Status& status) {
          !absl::IsDeadlineExceeded(status);
 }
 
+// Where others of this user have locked more than the coordinator could know of, a smaller ring than was allotted is
+// better than none.
+absl::StatusOr<std::unique_ptr<ring::Ring>> MakeRing(uint32_t allotted) {
+  const uint32_t most = allotted == 0 ? ring::kRingEntriesMost : allotted;
+  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::WithEntries(most));
+  for (const uint32_t entries : ring::kRingEntries) {
+    if (!absl::IsResourceExhausted(ring.status())) break;
+    if (entries < most) ring = ring::Ring::Create(ring::WithEntries(entries));
+  }
+  return ring;
+}
+
 int Refuse(link::Channel& channel, const absl::Status& status) {
   channel.Send(link::Refused{IsOperatorFault(status), std::string(status.message())}).IgnoreError();
   return 1;
@@ -89,8 +104,19 @@ absl::Status StartApp(Server& server) {
   }
 }
 
+// Until here it had the coordinator's rights: for ports below 1024, for the ring's memory (RLIMIT_MEMLOCK), and because
+// all sockets of one address must be of one user (inet_csk_get_port in net/ipv4/inet_connection_sock.c). From here on
+// nothing needs them, and code that is not ours begins.
+absl::Status GiveUpRights(const std::optional<Identity>& identity) {
+  if (!identity.has_value()) return absl::OkStatus();
+  if (absl::Status status = Become(*identity); !status.ok()) return status;
+  setenv("HOME", identity->home.c_str(), 1);
+  for (const char* name : {"USER", "LOGNAME"}) setenv(name, identity->user.c_str(), 1);
+  return absl::OkStatus();
+}
+
 absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::Received first,
-                   std::unique_ptr<app::App> app) {
+                   const AppFactory& make_app) {
   const link::Assign& assign = std::get<link::Assign>(first.message);
   if (options.cpu_affinity) {  // first, so that whatever it touches lies near its core
     if (absl::Status status = PinToCoreOf(assign.slot); !status.ok()) LogWarning(status.message());
@@ -125,27 +151,30 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   if (addresses.empty()) addresses = options.addresses;
   net::ListenOptions listen;
   listen.backlog = options.backlog;
-  if (app->options().protocol == app::Protocol::kHttp)
-    listen.defer_accept_seconds = kDeferAcceptSeconds;
   absl::StatusOr<std::vector<Fd>> listeners =
       TakeListeners(addresses, listen, std::move(first.descriptors), channel);
   if (!listeners.ok()) return listeners.status();
 
-  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::RingOptions{});
+  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = MakeRing(assign.ring_entries);
   if (!ring.ok()) return ring.status();
+  if (absl::Status status = GiveUpRights(options.identity); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<app::App>> app = MakeApp(make_app);
+  if (!app.ok()) return app.status();
+  const bool http = (*app)->options().protocol == app::Protocol::kHttp;
+  if (http) listen.defer_accept_seconds = kDeferAcceptSeconds;
   Fd signals = link::TakeSignals();  // they come through the ring
   Fd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!signals.valid() || !wake.valid()) {
+  const bool room = wake.Duplicate().valid();  // the app may have left none for a connection
+  if (!signals.valid() || !wake.valid() || !room) {
     return absl::ResourceExhaustedError("no file descriptors left for a worker; raise ulimit -n");
   }
   const std::string ring_text = (*ring)->description();
   const uint32_t possible = ConnectionsPossible();
-  const bool http = app->options().protocol == app::Protocol::kHttp;
   Server server(ServerParts{.options = options,
                             .channel = channel,
                             .row = board->layout().workers[assign.row],
                             .ring = *std::move(ring),
-                            .app = std::move(app),
+                            .app = *std::move(app),
                             .listeners = *std::move(listeners),
                             .signals = std::move(signals),
                             .wake = std::move(wake),
@@ -179,8 +208,9 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
 }  // namespace
 
 int RunWorker(const WorkerOptions& options, link::Channel channel) {
-  return RunWorkerWithApp(options, std::move(channel),
-                          [&options] { return app::LoadApp(options.app, options.app_arguments); });
+  return RunWorkerWithApp(options, std::move(channel), [&options] {
+    return app::LoadApp(options.app, options.app_arguments, options.dotfiles);
+  });
 }
 
 int RunWorkerWithApp(const WorkerOptions& options, link::Channel channel,
@@ -194,9 +224,7 @@ int RunWorkerWithApp(const WorkerOptions& options, link::Channel channel,
   const link::Assign& assign = std::get<link::Assign>(first->message);
   SetLogIdentity(absl::StrCat("worker ", assign.slot, "/", assign.generation));
   prctl(PR_SET_NAME, absl::StrCat("uc-worker-", assign.slot).c_str());
-  absl::StatusOr<std::unique_ptr<app::App>> app = MakeApp(make_app);
-  if (!app.ok()) return Refuse(channel, app.status());
-  const absl::Status status = Serve(options, channel, *std::move(first), *std::move(app));
+  const absl::Status status = Serve(options, channel, *std::move(first), make_app);
   return status.ok() ? 0 : Refuse(channel, status);
 }
 

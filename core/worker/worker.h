@@ -1,7 +1,7 @@
 // Worker: one process, one thread, one ring; serves the listeners of one slot until it is told to leave.
 //
-// Life: Assign comes over the link (descriptor 3) -> bind or take the inherited listeners -> ring, app
-// Start -> accept armed, listen() last -> Ready. Drain, SIGTERM or SIGINT -> app's Drain hook -> cancel the
+// Life: Assign comes over the link (descriptor 3) -> bind or take the inherited listeners -> ring -> with --user: rights
+// are given up -> app made, its Start -> accept armed, listen() last -> Ready. Drain, SIGTERM or SIGINT -> app's Drain hook -> cancel the
 // accept and take every completion up to -ECANCELED -> connections finish -> app's Stop -> exit 0.
 // The coordinator's death (EOF on the link) changes nothing: a worker serves on.
 #ifndef CORE_WORKER_WORKER_H_

@@ -3,10 +3,13 @@
 #define CORE_WORKER_WORKER_OPTIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "core/app/path.h"
+#include "core/base/identity.h"
 #include "core/http/parser.h"
 #include "core/net/address.h"
 
@@ -15,7 +18,10 @@ namespace uc::worker {
 struct WorkerOptions {
   std::string app;  // "hello", "echo", "static", "./libmyapp.so"
   std::vector<std::string>
-      app_arguments;                    // "static" + DIR; for a shared object: what stood after it
+      app_arguments;  // "static" + DIR; for a shared object: what stood after it
+  app::Dotfiles dotfiles = app::Dotfiles::kHidden;  // of "static"
+  std::optional<Identity>
+      identity;  // what it becomes before the app is loaded; nullopt: as the coordinator
   std::vector<net::Address> addresses;  // at least one
   int backlog = 4096;
 
@@ -31,6 +37,7 @@ struct WorkerOptions {
 
   uint32_t connections_max = 0;  // 0: what RLIMIT_NOFILE allows, less a reserve
   http::ParserLimits parser;
+  size_t body_memory = 256 << 20;        // of the bodies that are held whole, all together
   size_t output_bytes_max = 256 * 1024;  // queued per connection before Write() says false
   bool cpu_affinity = false;             // pinned to its slot's core
   absl::Duration heartbeat_period = absl::Milliseconds(500);

@@ -1,10 +1,14 @@
 #include "core/app/document_root.h"
 
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <tuple>
 
 #include "gtest/gtest.h"
 #include "tests/app/tree.h"
@@ -15,8 +19,10 @@ namespace {
 
 using Found = Document::Found;
 using Resolution = DocumentRoot::Resolution;
+using Opening = DocumentRoot::Opening;
+using Way = std::tuple<Resolution, Opening>;
 
-class DocumentRootTest : public testing::TestWithParam<Resolution> {
+class DocumentRootTest : public testing::TestWithParam<Way> {
  protected:
   DocumentRootTest() {
     tree_.Write("outside.txt", "secret");
@@ -25,15 +31,19 @@ class DocumentRootTest : public testing::TestWithParam<Resolution> {
     tree_.Write("root/empty", "");
   }
 
-  Document Find(const std::string& relative) {
+  DocumentRoot Root() {
     auto root = DocumentRoot::Open(tree_.Path("root"));
     EXPECT_TRUE(root.ok()) << root.status();
-    root->set_resolution(GetParam());
-    return root->Find(relative);
+    EXPECT_EQ(root->opening(), Opening::kAfterALook);
+    root->set_resolution(std::get<Resolution>(GetParam()));
+    if (std::get<Opening>(GetParam()) == Opening::kAtOnce) root->OpenAtOnce();
+    return *std::move(root);
   }
+  Document Find(const std::string& relative) { return Root().Find(relative); }
   // What a link that is fine with openat2 is without it.
   Found Followed() const {
-    return GetParam() == Resolution::kBeneath ? Found::kFile : Found::kMissing;
+    return std::get<Resolution>(GetParam()) == Resolution::kBeneath ? Found::kFile
+                                                                    : Found::kMissing;
   }
 
   Tree tree_;
@@ -121,27 +131,23 @@ TEST_P(DocumentRootTest, WhatMayNotBeReadIsForbidden) {
 }
 
 TEST_P(DocumentRootTest, WithoutDescriptorsItSaysSo) {
-  auto root = DocumentRoot::Open(tree_.Path("root"));
-  ASSERT_TRUE(root.ok());
-  root->set_resolution(GetParam());
+  const DocumentRoot root = Root();
   rlimit before = {};
   getrlimit(RLIMIT_NOFILE, &before);
   const Fd next(dup(0));
   rlimit none = before;
   none.rlim_cur = static_cast<rlim_t>(next.get());
   setrlimit(RLIMIT_NOFILE, &none);
-  const Found found = root->Find("a.txt").found;
+  const Found found = root.Find("a.txt").found;
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(found, Found::kExhausted);
-  EXPECT_EQ(root->Find("a.txt").found, Found::kFile);
+  EXPECT_EQ(root.Find("a.txt").found, Found::kFile);
 }
 
 TEST_P(DocumentRootTest, TheRootIsHeldWhateverBecomesOfItsName) {
-  auto root = DocumentRoot::Open(tree_.Path("root"));
-  ASSERT_TRUE(root.ok());
-  root->set_resolution(GetParam());
+  const DocumentRoot root = Root();
   std::filesystem::rename(tree_.Path("root"), tree_.Path("moved"));
-  EXPECT_EQ(root->Find("a.txt").found, Found::kFile);
+  EXPECT_EQ(root.Find("a.txt").found, Found::kFile);
 }
 
 TEST_P(DocumentRootTest, NoDescriptorIsLeftBehind) {
@@ -152,11 +158,40 @@ TEST_P(DocumentRootTest, NoDescriptorIsLeftBehind) {
   EXPECT_EQ(after.get(), before.get() + 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Resolutions, DocumentRootTest,
-                         testing::Values(Resolution::kBeneath, Resolution::kWalk),
-                         [](const testing::TestParamInfo<Resolution>& resolution) {
-                           return resolution.param == Resolution::kBeneath ? "Beneath" : "Walk";
-                         });
+// inotify tells of each opening; a look is none.
+TEST_P(DocumentRootTest, WhatIsNoRegularFileIsNeverOpened) {
+  if (std::get<Opening>(GetParam()) == Opening::kAtOnce) GTEST_SKIP() << "it is, without /proc";
+  ASSERT_EQ(mkfifo(tree_.Path("root/fifo").c_str(), 0666), 0);
+  const bool device = mknod(tree_.Path("root/device").c_str(), S_IFCHR | 0666, makedev(1, 3)) == 0;
+  const Fd watch(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  ASSERT_GE(inotify_add_watch(watch.get(), tree_.Path("root").c_str(), IN_OPEN), 0);
+  EXPECT_EQ(Find("fifo").found, Found::kMissing);
+  EXPECT_EQ(Find("device").found, Found::kMissing);
+  char events[1024];
+  EXPECT_EQ(read(watch.get(), events, sizeof(events)), -1) << "with a device: " << device;
+  EXPECT_EQ(Find("a.txt").found, Found::kFile);
+  EXPECT_GT(read(watch.get(), events, sizeof(events)), 0) << "the watch works";
+}
+
+TEST_P(DocumentRootTest, TheFileThatWasLookedAtIsTheOneThatIsRead) {
+  tree_.Write("root/other", "other");
+  const DocumentRoot root = Root();
+  const Document document = root.Find("a.txt");
+  std::filesystem::rename(tree_.Path("root/other"), tree_.Path("root/a.txt"));
+  char bytes[8] = {};
+  EXPECT_EQ(read(document.fd.get(), bytes, sizeof(bytes)), 5);
+  EXPECT_STREQ(bytes, "hello");
+  EXPECT_EQ(fcntl(document.fd.get(), F_GETFD), FD_CLOEXEC);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways, DocumentRootTest,
+    testing::Combine(testing::Values(Resolution::kBeneath, Resolution::kWalk),
+                     testing::Values(Opening::kAfterALook, Opening::kAtOnce)),
+    [](const testing::TestParamInfo<Way>& way) {
+      return std::string(std::get<0>(way.param) == Resolution::kBeneath ? "Beneath" : "Walk") +
+             (std::get<1>(way.param) == Opening::kAfterALook ? "AfterALook" : "AtOnce");
+    });
 
 TEST(DocumentRootOpenTest, ThisKernelResolvesBeneath) {
   const Tree tree;

@@ -129,5 +129,16 @@ TEST(PathTest, EncodedPathsNameNoOtherHost) {
   EXPECT_EQ(EncodePath("a\r\nSet-Cookie: b"), "/a%0D%0ASet-Cookie:%20b");
 }
 
+TEST(DotfileTest, AnyNameThatBeginsWithADotIsOne) {
+  for (const char* name : {".git", ".git/config", "a/.env", "a/.b/c", "...", ".well-known-not",
+                           ".well-known/.secret", "a.b/.c"}) {
+    EXPECT_TRUE(HasDotfile(name)) << name;
+  }
+  for (const char* name : {"", "a", "a.txt", "a/b.c/d.", "a./b", ".well-known",
+                           ".well-known/acme-challenge/x.y", "a/.well-known/b"}) {
+    EXPECT_FALSE(HasDotfile(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace uc::app

@@ -64,6 +64,32 @@ TEST_F(StaticFilesTest, AFileComesWithItsTypeAndValidators) {
   EXPECT_EQ(answer.header("Content-Range"), "");
 }
 
+TEST_F(StaticFilesTest, DotfilesAreMissingUnlessAskedFor) {
+  tree_.Write("www/.env", "secret");
+  tree_.Write("www/.git/config", "secret");
+  tree_.Write("www/dir/.htaccess", "secret");
+  tree_.Write("www/.well-known/security.txt", "for all");
+  const char* const hidden[] = {"/.env",  "/%2Eenv",        "/.git/config", "/.git",
+                                "/.git/", "/dir/.htaccess", "/dir/../.env"};
+  for (const char* target : hidden) EXPECT_EQ(Get(target).status, 404) << target;
+  EXPECT_EQ(Get("/.well-known/security.txt").body, "for all");
+  EXPECT_EQ(Get("/.git/../ten.txt").status, 200) << "the path that is left has none";
+  StaticFiles open(tree_.Path("www"), Dotfiles::kShown);
+  open.Start(context_);
+  for (const char* target : {"/.env", "/.git/config", "/dir/.htaccess"}) {
+    FakeExchange exchange("GET", target, {});
+    open.Handle(exchange);
+    EXPECT_EQ(exchange.body, "secret") << target;
+  }
+}
+
+TEST_F(StaticFilesTest, RawUtf8NamesTheFileAndNeverComesBackRaw) {
+  tree_.Write("www/\xc3\xa9/index.html", "e");
+  EXPECT_EQ(Get("/\xc3\xa9/").body, "e");
+  EXPECT_EQ(Get("/%C3%A9/").body, "e");
+  EXPECT_EQ(Get("/\xc3\xa9?\xe2\x82\xac").header("Location"), "/%C3%A9/?%E2%82%AC");
+}
+
 TEST_F(StaticFilesTest, HeadTakesTheSamePathAsGet) {
   const FakeExchange get = Get("/ten.txt");
   const FakeExchange head = Do("HEAD", "/ten.txt");

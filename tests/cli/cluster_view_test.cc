@@ -37,6 +37,7 @@ class ClusterViewTest : public testing::Test {
     scoreboard::WorkerRow& worker = board_->layout().workers[row];
     worker.slot = slot;
     worker.generation = generation;
+    worker.pid = 100;
     worker.state = static_cast<uint32_t>(scoreboard::RowState::kServing);
     return worker;
   }
@@ -52,6 +53,11 @@ TEST_F(ClusterViewTest, HeaderIsReadAndAnUnheldLockIsNoCoordinator) {
   EXPECT_THAT(view.addresses, ElementsAre("127.0.0.1:80", "[::1]:80"));
   EXPECT_EQ(view.uptime_seconds, 60);
   EXPECT_FALSE(view.running);
+}
+
+TEST_F(ClusterViewTest, WorkerThatHasNoProcessYetIsNotShown) {
+  Worker(0, 0, 1).pid = 0;
+  EXPECT_TRUE(View().workers.empty());
 }
 
 TEST_F(ClusterViewTest, WorkersAreSortedBySlotAndGeneration) {

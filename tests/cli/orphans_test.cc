@@ -13,9 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
 #include "core/link/channel.h"
+#include "core/scoreboard/process_start.h"
 #include "core/scoreboard/scoreboard.h"
 #include "gtest/gtest.h"
 
@@ -54,6 +56,7 @@ class OrphansTest : public testing::Test {
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     const pid_t child = fork();
     if (child == 0) {
+      if (kept.valid()) link::KeepDoor(kept);
       if (write(ends[1], "x", 1) == 1) pause();
       _exit(1);
     }
@@ -63,6 +66,28 @@ class OrphansTest : public testing::Test {
     close(ends[1]);
     children_.push_back(child);
     Record(slot, child);
+    return child;
+  }
+  // A process that serves what the launcher of this row had started, in a group of its own.
+  pid_t Program(uint32_t slot, std::vector<std::string> environment) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      setpgid(0, 0);
+      std::vector<char*> variables;
+      for (std::string& variable : environment) variables.push_back(variable.data());
+      variables.push_back(nullptr);
+      char* argv[] = {const_cast<char*>("sleep"), const_cast<char*>("1000"), nullptr};
+      execve("/bin/sleep", argv, variables.data());
+      _exit(1);
+    }
+    close(ends[1]);
+    char byte;
+    EXPECT_EQ(read(ends[0], &byte, 1), 0);  // closed by exec
+    close(ends[0]);
+    children_.push_back(child);
+    board_->layout().workers[slot].program_pid = child;
     return child;
   }
   void Record(uint32_t slot, pid_t pid) {
@@ -114,7 +139,8 @@ TEST_F(OrphansTest, DoorOfADeadWorkerIsKeptByNobody) {
 }
 
 TEST_F(OrphansTest, FreeRowsAreNotLookedAt) {
-  const pid_t worker = Worker(0);
+  const pid_t worker = Worker(0, Door::kNone);
+  board_->layout().workers[0].process_start = scoreboard::ProcessStart(worker);
   board_->layout().workers[0].state = 0;
   EXPECT_EQ(*EndOrphans(directory_), 0);
   EXPECT_TRUE(Lives(worker));
@@ -126,6 +152,70 @@ TEST_F(OrphansTest, SenselessNumbersAreLeftAlone) {
   Record(2, 0x7fffffff);
   EXPECT_EQ(CountOrphans(directory_), 0);
   EXPECT_EQ(*EndOrphans(directory_), 0);
+}
+
+// The coordinator died between the birth and its entry.
+TEST_F(OrphansTest, WorkerThatIsInNoRowIsEndedByItsDoor) {
+  const pid_t worker = Worker(0);
+  board_->layout().workers[0].state = 0;
+  EXPECT_EQ(CountOrphans(directory_), 1);
+  EXPECT_EQ(*EndOrphans(directory_), 1);
+  EXPECT_EQ(EndedBy(worker), SIGTERM);
+  EXPECT_FALSE(Exists(directory_));
+}
+
+TEST_F(OrphansTest, RowThatNamesAnotherProcessIsNotBelieved) {
+  const pid_t foreign = Worker(1, Door::kNone);
+  const pid_t worker = Worker(0);
+  board_->layout().workers[0].pid = foreign;
+  EXPECT_EQ(*EndOrphans(directory_), 1);
+  EXPECT_EQ(EndedBy(worker), SIGTERM);
+  EXPECT_TRUE(Lives(foreign));
+}
+
+TEST_F(OrphansTest, ScoreboardOfAnotherVersionDoesNotHideTheWorkers) {
+  const pid_t worker = Worker(0);
+  board_->layout().header.version = 1;
+  EXPECT_EQ(CountOrphans(directory_), 1);
+  EXPECT_EQ(*EndOrphans(directory_), 1);
+  EXPECT_EQ(EndedBy(worker), SIGTERM);
+}
+
+TEST_F(OrphansTest, WorkerWithoutADoorIsKnownByItsStart) {
+  const pid_t worker = Worker(0, Door::kNone);
+  board_->layout().workers[0].process_start = scoreboard::ProcessStart(worker);
+  EXPECT_EQ(CountOrphans(directory_), 1);
+  EXPECT_EQ(*EndOrphans(directory_), 1);
+  EXPECT_EQ(EndedBy(worker), SIGTERM);
+}
+
+// What a worker has forked keeps its door, and the worker is gone: nobody knows who that is.
+TEST_F(OrphansTest, WhoeverKeepsTheDoorOfADeadWorkerIsNotSignalledAndNotForgotten) {
+  const Fd door = link::MakeDoor(directory_ + "/doors/1").value();
+  const pid_t foreign = Worker(0, Door::kNone);
+  EXPECT_EQ(CountOrphans(directory_), 1);
+  const absl::StatusOr<int> ended = EndOrphans(directory_, OrphanEnd::kAtOnce);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(ended.status())) << ended.status();
+  EXPECT_TRUE(Lives(foreign));
+  EXPECT_TRUE(Exists(directory_ + "/scoreboard"));
+}
+
+TEST_F(OrphansTest, ProgramWhoseLauncherIsGoneIsEndedByTheStartOfItsLeader) {
+  Record(0, 0x7fffffff);
+  const pid_t program = Program(0, {});
+  board_->layout().workers[0].program_start = scoreboard::ProcessStart(program);
+  EXPECT_EQ(CountOrphans(directory_), 1);
+  EXPECT_EQ(*EndOrphans(directory_), 1);
+  EXPECT_EQ(EndedBy(program), SIGKILL);
+}
+
+TEST_F(OrphansTest, GroupThatHasGotTheProgramsNumberIsLeftAlone) {
+  Record(0, 0x7fffffff);
+  const pid_t program = Program(0, {});
+  board_->layout().workers[0].program_start = scoreboard::ProcessStart(program) + 1;
+  EXPECT_EQ(CountOrphans(directory_), 0);
+  EXPECT_EQ(*EndOrphans(directory_), 0);
+  EXPECT_TRUE(Lives(program));
 }
 
 TEST_F(OrphansTest, NoScoreboardMeansNoWorkersAndTheRestIsRemoved) {

@@ -26,7 +26,8 @@ class AskedCommandsTest : public testing::Test {
   }
   Fd reading_;
   Fd writing_;
-  AskedCommands asked_;
+  ClusterLog log_;
+  AskedCommands asked_{log_};
 };
 
 TEST_F(AskedCommandsTest, TheAskerHearsOfProgressAndThenTheAnswer) {

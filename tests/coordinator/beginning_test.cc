@@ -1,13 +1,15 @@
 // Beginning: may a coordinator go on with the workers that it finds, by where they listen?
 #include "core/coordinator/beginning.h"
 
-#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "gmock/gmock.h"
+#include "tests/coordinator/former_stage.h"
 
 namespace uc::coordinator {
 namespace {
@@ -55,6 +57,52 @@ TEST_F(AddressesInForceTest, WhatAProgramHasAddedComesBehindAndIsNotAskedFor) {
   Listen({"127.0.0.1:80"});
   EXPECT_EQ(Found("127.0.0.1:80 127.0.0.1:81"), "127.0.0.1:80;");
   EXPECT_EQ(Found("127.0.0.1:81 127.0.0.1:80"), "refused");
+}
+
+class CheckUnderstoodTest : public FormerStage {
+ protected:
+  CheckUnderstoodTest() {
+    options_.directory = directory_;
+    options_.name = "web";
+  }
+  absl::Status Check() {
+    board_.reset();
+    return CheckUnderstood(options_, scoreboard::Scoreboard::OpenAgain(directory_ + "/scoreboard"));
+  }
+  void ExpectRefused(const std::string& why) {
+    const absl::Status status = Check();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status));
+    EXPECT_THAT(std::string(status.message()),
+                testing::AllOf(testing::HasSubstr(why), testing::HasSubstr("still serves"),
+                               testing::HasSubstr("'uring-cluster stop web'")));
+  }
+
+  CoordinatorOptions options_;
+};
+
+TEST_F(CheckUnderstoodTest, ScoreboardOfAnotherVersionIsRefusedWhileSomebodyServes) {
+  Keeper(7);
+  layout().header.version = 1;
+  ExpectRefused("has scoreboard version 1, this program reads version");
+}
+
+TEST_F(CheckUnderstoodTest, NoiseIsRefusedWhileSomebodyServes) {
+  Keeper(7);
+  layout().header.magic = 1;
+  ExpectRefused("is not a scoreboard");
+}
+
+TEST_F(CheckUnderstoodTest, CutOrMissingIsRefusedWhileSomebodyServes) {
+  Keeper(7);
+  ASSERT_EQ(truncate((directory_ + "/scoreboard").c_str(), 10'000), 0);
+  ExpectRefused("is cut short");
+  unlink((directory_ + "/scoreboard").c_str());
+  ExpectRefused("scoreboard: is missing");
+}
+
+TEST_F(CheckUnderstoodTest, WhereNobodyServesItDoesNotMatter) {
+  layout().header.version = 1;
+  EXPECT_TRUE(Check().ok());
 }
 
 }  // namespace

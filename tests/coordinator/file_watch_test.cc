@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -113,6 +114,20 @@ TEST_F(FileWatchTest, PathThatIsNotThere) {
   const absl::StatusOr<FileWatch> watch = FileWatch::Begin({root_ + "/nothing", {}, {}});
   EXPECT_EQ(watch.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(watch.status().message()), HasSubstr("No such file"));
+}
+
+TEST_F(FileWatchTest, UsedUpInstancesAreNamedWithTheCure) {
+  // The kernel says EMFILE for the process's descriptors as for the user's instances.
+  rlimit before;
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const absl::StatusOr<FileWatch> watch = FileWatch::Begin({root_, {}, absl::Milliseconds(200)});
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(absl::IsFailedPrecondition(watch.status())) << watch.status();
+  EXPECT_THAT(std::string(watch.status().message()),
+              HasSubstr("(raise fs.inotify.max_user_instances, or ulimit -n)"));
 }
 
 }  // namespace

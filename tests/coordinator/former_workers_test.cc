@@ -1,10 +1,13 @@
 // FormerWorkers: what the policy is told of the workers of a coordinator that has gone.
 #include "core/coordinator/former_workers.h"
 
-#include <gtest/gtest.h>
-
 #include <memory>
+#include <string>
 #include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "tests/coordinator/former_stage.h"
 
 namespace uc::coordinator {
 namespace {
@@ -42,6 +45,85 @@ TEST_F(LegacyTest, AWorkerThatIsNewerThanTheScoreboardCounts) {
   const policy::Legacy legacy = LegacyOf(*layout_, workers_);
   EXPECT_EQ(legacy.newest_generation, 5u);
   EXPECT_EQ(legacy.workers.size(), 2u);
+}
+
+TEST_F(LegacyTest, NoiseIsNotTakenForANumberOfWorkersOrAGeneration) {
+  layout_->header.workers_wanted.store(0xffffffff);
+  layout_->header.newest_generation.store(0xffffffff);
+  const policy::Legacy legacy = LegacyOf(*layout_, workers_, 3);
+  EXPECT_EQ(legacy.workers_wanted, 3u);
+  EXPECT_EQ(legacy.newest_generation, 0u);
+}
+
+class GreetTest : public FormerStage {
+ protected:
+  Greeted Greet(absl::Duration patience = absl::Seconds(10)) {
+    return GreetSurvivors(directory_, layout(), patience);
+  }
+  uint32_t StateOfRow(uint32_t index) { return row(index).state.load(); }
+};
+
+TEST_F(GreetTest, WorkerWhoseNumberWasNeverEnteredIsGoneOnWith) {
+  const pid_t worker = Greeter(7, {.slot = 1, .generation = 7});
+  Enter(0, 1, 7, 0);
+  const Greeted greeted = Greet();
+  ASSERT_EQ(greeted.workers.size(), 1u);
+  EXPECT_EQ(greeted.workers[0].process.pid, worker);
+  EXPECT_EQ(greeted.workers[0].found.worker.slot, 1u);
+  EXPECT_TRUE(greeted.workers[0].greeted);
+  EXPECT_EQ(row(0).pid.load(), worker);
+  EXPECT_EQ(row(0).process_start.load(), scoreboard::ProcessStart(worker));
+}
+
+TEST_F(GreetTest, StoppedWorkerIsGoneOnWithByItsRow) {
+  Enter(0, 1, 7, Keeper(7));
+  const Greeted greeted = Greet(absl::Milliseconds(50));
+  ASSERT_EQ(greeted.workers.size(), 1u);
+  EXPECT_FALSE(greeted.workers[0].greeted);
+}
+
+TEST_F(GreetTest, WorkerInNoRowIsAStrangerAndLeaves) {
+  const pid_t worker = Greeter(7, {.slot = 1, .generation = 7});
+  Greeted greeted = Greet();
+  EXPECT_TRUE(greeted.workers.empty());
+  ASSERT_EQ(greeted.strangers.size(), 1u);
+  SendAway(greeted, layout(), absl::Seconds(10));
+  EXPECT_EQ(EndedBy(worker), SIGTERM);
+}
+
+TEST_F(GreetTest, RowThatLiesAboutTheSlotMakesAStranger) {
+  Enter(0, 2, 7, Greeter(7, {.slot = 1, .generation = 7}));
+  Greeted greeted = Greet();
+  EXPECT_TRUE(greeted.workers.empty());
+  EXPECT_EQ(greeted.strangers.size(), 1u);
+  SendAway(greeted, layout(), absl::Seconds(10));
+  EXPECT_EQ(StateOfRow(0), 0u);
+}
+
+TEST_F(GreetTest, SlotsThatCannotBeSteeredAreSetApart) {
+  Enter(0, 63, 7, Greeter(7, {.slot = 63, .generation = 7}));
+  Enter(1, 64, 8, Greeter(8, {.slot = 64, .generation = 8}));
+  Greeted greeted = Greet();
+  ASSERT_EQ(greeted.workers.size(), 2u);
+  greeted.workers[0].found.adopted = {5, 64};
+  greeted.workers[0].held[64];
+  SetApart(greeted, 64);
+  ASSERT_EQ(greeted.workers.size(), 1u);
+  EXPECT_EQ(greeted.workers[0].found.adopted, std::vector<policy::SlotIndex>{5});
+  EXPECT_TRUE(greeted.workers[0].held.empty());
+  EXPECT_EQ(greeted.strangers.size(), 1u);
+}
+
+TEST_F(GreetTest, DeadRowsAreFreedWhateverTheySay) {
+  Enter(0, 5000, 7, 0);
+  Enter(1, 0xfffffff0, 8, 1);
+  Enter(2, 3, 9, 0x7fffffff);
+  row(3).state = 77;
+  row(2).counters.accepted = 4;
+  const Greeted greeted = Greet();
+  EXPECT_TRUE(greeted.workers.empty());
+  EXPECT_EQ(greeted.lost, (std::map<policy::SlotIndex, uint32_t>{{0, 0}, {3, 4}}));
+  for (uint32_t index = 0; index < 4; ++index) EXPECT_EQ(StateOfRow(index), 0u);
 }
 
 }  // namespace

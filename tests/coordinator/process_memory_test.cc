@@ -12,6 +12,12 @@ namespace uc::coordinator {
 namespace {
 
 constexpr size_t kBlock = size_t{32} << 20;
+// What else a process of this program may take: ThreadSanitizer keeps about four bytes for each byte of a block.
+#ifdef __SANITIZE_THREAD__
+constexpr size_t kBlocksMax = 12;
+#else
+constexpr size_t kBlocksMax = 3;
+#endif
 
 // A child that keeps kBlock resident and, `depth` generations down, children that do the same.
 class Tree {
@@ -54,7 +60,7 @@ TEST(ProcessMemoryTest, SeesWhatAProcessKeeps) {
   const Tree tree(1);
   const uint64_t bytes = ResidentBytes(tree.pid());
   EXPECT_GE(bytes, kBlock);
-  EXPECT_LT(bytes, 3 * kBlock);
+  EXPECT_LT(bytes, kBlocksMax * kBlock);
 }
 
 TEST(ProcessMemoryTest, ChildrenCount) {

@@ -1,14 +1,19 @@
 #include "core/coordinator/run_directory.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -25,9 +30,20 @@ class RunDirectoryTest : public testing::Test {
     path_ = base_ + "/web";
     mkdir(path_.c_str(), 0700);
   }
-  ~RunDirectoryTest() override {
-    rmdir(path_.c_str());
-    rmdir(base_.c_str());
+  ~RunDirectoryTest() override { std::filesystem::remove_all(base_); }
+  // As a coordinator begins.
+  absl::StatusOr<RunDirectory> Begin() {
+    absl::StatusOr<RunDirectory> taken = RunDirectory::Take(path_);
+    if (!taken.ok()) return taken;
+    if (absl::Status status = taken->Furnish(); !status.ok()) return status;
+    return taken;
+  }
+  void Write(const std::string& name) { std::ofstream(path_ + name) << "mine"; }
+  // Somebody else holds the lock of this name.
+  Fd TakeLock() {
+    Fd lock(open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    EXPECT_EQ(flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+    return lock;
   }
   bool Exists(const std::string& name) const { return access((path_ + name).c_str(), F_OK) == 0; }
 
@@ -36,7 +52,7 @@ class RunDirectoryTest : public testing::Test {
 };
 
 TEST_F(RunDirectoryTest, SecondClusterOfTheSameNameIsRefusedByPid) {
-  auto first = RunDirectory::Take(path_);
+  auto first = Begin();
   ASSERT_TRUE(first.ok()) << first.status();
   const auto second = RunDirectory::Take(path_);
   EXPECT_TRUE(absl::IsAlreadyExists(second.status()));
@@ -45,7 +61,7 @@ TEST_F(RunDirectoryTest, SecondClusterOfTheSameNameIsRefusedByPid) {
 }
 
 TEST_F(RunDirectoryTest, NothingIsLeftAfterRemove) {
-  auto taken = RunDirectory::Take(path_);
+  auto taken = Begin();
   ASSERT_TRUE(taken.ok());
   EXPECT_TRUE(Exists("/control"));
   taken->Remove();
@@ -56,14 +72,14 @@ TEST_F(RunDirectoryTest, LeftoversOfADeadCoordinatorAreReplaced) {
   ASSERT_EQ(mkfifo((path_ + "/control").c_str(), 0600), 0);
   ASSERT_EQ(mkdir((path_ + "/replies").c_str(), 0700), 0);
   ASSERT_EQ(mkfifo((path_ + "/replies/old").c_str(), 0600), 0);
-  auto taken = RunDirectory::Take(path_);
+  auto taken = Begin();
   ASSERT_TRUE(taken.ok()) << taken.status();
   EXPECT_FALSE(Exists("/replies/old"));
   taken->Remove();
 }
 
 TEST_F(RunDirectoryTest, AfterALogStaysTheDirectoryStays) {
-  auto taken = RunDirectory::Take(path_);
+  auto taken = Begin();
   ASSERT_TRUE(taken.ok());
   close(open((path_ + "/log").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
   taken->Remove();
@@ -76,6 +92,92 @@ TEST_F(RunDirectoryTest, MissingDirectoryNamesItself) {
   const auto taken = RunDirectory::Take(base_ + "/absent");
   ASSERT_FALSE(taken.ok());
   EXPECT_THAT(std::string(taken.status().message()), HasSubstr(base_ + "/absent/lock"));
+}
+
+// --- A start that comes to nothing ---
+
+TEST_F(RunDirectoryTest, LockAloneTouchesNothing) {
+  Write("/pid");
+  Write("/control");
+  Write("/scoreboard");
+  auto taken = RunDirectory::Take(path_);
+  ASSERT_TRUE(taken.ok());
+  taken->Withdraw();
+  for (const char* name : {"/pid", "/control", "/scoreboard"}) {
+    EXPECT_EQ(std::filesystem::file_size(path_ + name), 4u) << name;
+  }
+  EXPECT_FALSE(Exists("/lock"));
+}
+
+TEST_F(RunDirectoryTest, WithdrawTakesOnlyWhatWasMade) {
+  ASSERT_EQ(mkdir((path_ + "/doors").c_str(), 0700), 0);
+  Write("/doors/7");
+  Write("/scoreboard");
+  Write("/lock");
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  taken->Withdraw();
+  for (const char* name : {"/doors/7", "/scoreboard", "/lock"}) EXPECT_TRUE(Exists(name)) << name;
+  for (const char* name : {"/control", "/pid", "/replies"}) EXPECT_FALSE(Exists(name)) << name;
+}
+
+TEST_F(RunDirectoryTest, WithdrawLeavesNothingWhereNothingWas) {
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok());
+  taken->Withdraw();
+  EXPECT_FALSE(Exists(""));
+}
+
+// --- Somebody cleans it away ---
+
+TEST_F(RunDirectoryTest, WhatIsThereIsLeftAlone) {
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok());
+  EXPECT_EQ(taken->Tend(), RunDirectory::Look::kWhole);
+}
+
+TEST_F(RunDirectoryTest, EachPartIsMadeAgain) {
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok());
+  const int control = taken->control().get();
+  for (const char* name : {"/lock", "/control", "/replies", "/doors", "/pid", "", "/.."}) {
+    SCOPED_TRACE(name);
+    std::filesystem::remove_all(std::filesystem::weakly_canonical(path_ + name));
+    EXPECT_EQ(taken->Tend(), RunDirectory::Look::kMadeAgain) << taken->trouble();
+    for (const char* there : {"/lock", "/control", "/replies", "/doors", "/pid"}) {
+      EXPECT_TRUE(Exists(there)) << there;
+    }
+    EXPECT_EQ(taken->Tend(), RunDirectory::Look::kWhole);
+    EXPECT_TRUE(absl::IsAlreadyExists(RunDirectory::Take(path_).status()));
+    EXPECT_EQ(taken->control().get(), control);
+    EXPECT_TRUE(taken->Has("control", taken->control()));
+  }
+  taken->Remove();
+  EXPECT_FALSE(Exists(""));
+}
+
+TEST_F(RunDirectoryTest, DirectoryThatAnotherCoordinatorHasTakenIsLeftToIt) {
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok());
+  std::filesystem::remove_all(path_);
+  mkdir(path_.c_str(), 0700);
+  const Fd lock = TakeLock();
+  Write("/pid");
+  EXPECT_EQ(taken->Tend(), RunDirectory::Look::kLost);
+  EXPECT_FALSE(Exists("/control"));
+  EXPECT_EQ(std::filesystem::file_size(path_ + "/pid"), 4u);
+  taken->Remove();
+  EXPECT_TRUE(Exists("/pid"));
+}
+
+TEST_F(RunDirectoryTest, LinkInItsPlaceIsNotFollowed) {
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok());
+  std::filesystem::remove_all(path_);
+  mkdir((base_ + "/elsewhere").c_str(), 0700);
+  ASSERT_EQ(symlink((base_ + "/elsewhere").c_str(), path_.c_str()), 0);
+  EXPECT_EQ(taken->Tend(), RunDirectory::Look::kLost);
+  EXPECT_TRUE(std::filesystem::is_empty(base_ + "/elsewhere"));
 }
 
 }  // namespace

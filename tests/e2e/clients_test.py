@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import select
 import subprocess
 import tempfile
 import unittest
@@ -38,6 +39,26 @@ class Order(unittest.TestCase):
             self.assertIn("Content-Length: 25", head)
             self.assertRegex(head, r"Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
             self.assertEqual(cluster.get("/", "--http1.0"), b"Hello from uring-cluster\n")
+
+
+class Places(unittest.TestCase):
+    def test_a_new_client_does_not_wait_for_the_idle_timeout_of_others(self):
+        with Cluster("hello", "-i", "1", "--max-connections=4") as cluster:
+            ask = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+            idle = [cluster.connect() for _ in range(4)]
+            for connection in idle:
+                connection.sendall(ask)
+                read_response(connection, b"")
+            for _ in range(3):
+                self.assertEqual(cluster.get("/"), b"Hello from uring-cluster\n")
+            cluster.wait_log("all places are taken .*raise --max-connections")
+            gone = select.select(idle, [], [], 0)[0]
+            self.assertEqual(len(gone), 1, "one has made way, and each new one has left")
+            for connection in idle:
+                if connection not in gone:
+                    connection.sendall(ask)
+                    self.assertIn(b" 200 ", read_response(connection, b"")[0])
+                connection.close()
 
 
 class Bodies(unittest.TestCase):

@@ -2,8 +2,11 @@
 
 import collections
 import os
+import resource
 import select
 import signal
+import socket
+import tempfile
 import unittest
 
 from app import App
@@ -252,6 +255,45 @@ class Share(Case):
         self.assertEqual(self.spread(clients), {0: 40})
         cluster.ok("reload", cluster.name)  # whatever was to happen after the scaling has happened by now
         self.assertEqual(self.spread(clients), {0: 40})
+
+
+class Short(Case):
+    """Few descriptors, and clients that ask for many files and read none of them."""
+
+    def slow_readers(self, cluster, count):
+        for _ in range(count):
+            slow = socket.socket()
+            self.addCleanup(slow.close)
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect((cluster.host, cluster.port))
+            slow.sendall(64 * request("/large"))
+
+    def test_idle_connections_are_not_lost(self):
+        root = tempfile.TemporaryDirectory(prefix="uc-short-")
+        self.addCleanup(root.cleanup)
+        for name, size in (("small", 10), ("large", 4_000_000)):
+            with open(os.path.join(root.name, name), "wb") as out:
+                out.truncate(size)
+        cluster = Cluster(
+            "static",
+            root.name,
+            "-i",
+            "2",
+            "--kill-timeout=6s",
+            preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)),
+        )
+        self.addCleanup(cluster.close)
+        clients = [Client(cluster) for _ in range(100)]
+        for client in clients:
+            self.addCleanup(client.socket.close)
+            self.assertEqual(len(client.ask("/small")), 10)
+        self.slow_readers(cluster, 30)
+        wait_until(lambda: cluster.view()["totals"]["accepted"] == 130, "all are there")
+        cluster.ok("scale", cluster.name, "1")
+        self.assertEqual([client.quiet() for client in clients].count(False), 0)
+        for client in clients:
+            self.assertEqual(len(client.ask("/small")), 10)
+        self.assertFalse([line for line in cluster.lines if "were lost" in line])
 
 
 if __name__ == "__main__":

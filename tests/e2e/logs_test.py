@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -152,6 +153,79 @@ class Background(unittest.TestCase):
         paths = [line.split()[1] for line in self.text("web-out-0.log").split("\n") if line]
         self.assertEqual(paths, ["/a", "/without-scribe", "/without-coordinator", "/taken-over", "/upgraded", "/", "/reloaded"])  # "/": the probe of the reload
 
+    def test_scribe_yields_to_nobody_that_is_dead(self):
+        self.start("-i", "1")
+        self.get("/a")
+        self.wait_text(" /a ", "web-out-0.log")
+        before = scribes(self.base)
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        with open(os.path.join(self.base, "web", "output", "wake"), "w") as wake:
+            wake.write("yield %d\n" % dead.pid)
+        self.get("/b")
+        self.wait_text(" /b ", "web-out-0.log")
+        self.assertEqual(scribes(self.base), before)
+
+    def test_killed_scribes_lose_and_tear_no_line(self):
+        self.start("-i", "2", "--log-max-size=64K", "--log-files=100")
+        ended = threading.Event()
+        killed = []
+
+        def kill():
+            while not ended.wait(0.05):
+                for scribe in scribes(self.base):
+                    if scribe not in killed:
+                        killed.append(scribe)
+                        os.kill(scribe, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        wanted = []
+        try:
+            while len(killed) < 5:
+                wanted.append(["/n%d-%d" % (len(wanted), n) for n in range(300)])
+                self.get(*wanted[-1])
+        finally:
+            ended.set()
+            killer.join()
+        self.get("/end")
+        wait_until(lambda: " /end " in self.text("web-out-*.log*"), "a scribe is there again and has written all")
+        lines = [line for line in self.text("web-out-*.log*").split("\n") if line]
+        for line in lines:
+            self.assertRegex(line, r"^\d+ /(n\d+-\d+|end) \d+$")
+        self.assertEqual({line.split()[1] for line in lines}, {"/end", *sum(wanted, [])})
+        self.assertLessEqual(len(lines) - len(set(lines)), 300, "twice only where a kill met the very instant")
+
+    def test_coordinators_log_is_rotated_whoever_has_written_into_it(self):
+        self.start("-i", "1", "--log-max-size=4K", "--log-files=2")
+        log = os.path.join(self.base, "web", "log")
+        for _ in range(4):
+            with open(log, "a") as file:
+                file.write("x" * 99 + "\n" + "x" * 5000 + "\n")
+            self.cli("scale", "web", "1")
+            wait_until(lambda: os.path.getsize(log) < 4096, "it is rotated")
+        self.assertEqual(sorted(name for name in os.listdir(os.path.dirname(log)) if name.startswith("log")), ["log", "log.1", "log.2"])
+        self.assertEqual(self.cli("scale", "web", "2").returncode, 0)
+        wait_until(lambda: "scale 2 done" in open(log).read(), "it goes on in the new one")
+        self.assertEqual(self.cli("flush", "web").returncode, 0)
+        self.assertEqual(os.path.getsize(log), 0)
+        self.assertFalse(os.path.exists(log + ".1"))
+
+    def test_what_repeats_itself_is_told_with_a_count_and_ping_not_at_all(self):
+        self.start("-i", "1")
+        log = os.path.join(self.base, "web", "log")
+        before = len(open(log).read().split("\n"))
+        for _ in range(20):
+            self.assertEqual(self.cli("ping", "web").returncode, 0)
+        self.assertEqual(len(open(log).read().split("\n")), before)
+        for _ in range(12):
+            self.assertEqual(self.cli("scale", "web", "1").returncode, 0)
+        self.assertEqual(open(log).read().count("scale 1 done"), 5)
+        pid = self.coordinator()
+        self.assertEqual(self.cli("stop", "web").returncode, 0)
+        wait_until(lambda: not exists(pid), "it has ended")
+        self.assertRegex(open(log).read(), r"scale 1 done: .* \(and 6 more in the last \d+ s\)")
+
     def test_files_renamed_by_others_are_opened_again(self):
         self.start("-i", "1", "--merge-logs", "--time")
         self.get("/a")
@@ -173,6 +247,16 @@ class Background(unittest.TestCase):
         self.wait_text("/err", "web-error-0.log")
         self.assertEqual(open(log).read().count("/dev/full"), 1)
 
+    def test_big_writes_behind_part_of_a_line_wait_for_nobody(self):
+        self.start("-i", "1")
+        self.get("/bytes/100")  # no end of line: it stays in the pipe
+        self.get(*["/bytes/1000000"] * 5)  # each more than a pipe holds
+        self.get("/end")
+        self.wait_text(" /end ", "web-out-0.log")
+        line = self.text("web-out-0.log").split("\n")[0]
+        self.assertRegex(line, r"^x+1 /end \d+$")
+        self.assertEqual(line.count("x"), 5000100)
+
     def test_last_words_of_a_worker_that_dies_at_once_are_kept(self):
         done = self.cli("start", fixture("libchatty.so"), "dies", "--daemon", "--name=web", "--listen=127.0.0.1:0", "-i", "1")
         self.assertNotEqual(done.returncode, 0)
@@ -193,6 +277,35 @@ class Background(unittest.TestCase):
 
 
 class Foreground(unittest.TestCase):
+    def test_log_file_takes_the_workers_stderr_and_is_rotated(self):
+        folder = tempfile.mkdtemp(prefix="uc-log-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        log = os.path.join(folder, "log")
+        with Cluster(fixture("libchatty.so"), "-i", "1", "--log-file=" + log, "--log-max-size=4K", "--log-files=3", wait=False) as cluster:
+            wait_until(lambda: os.path.exists(log) and "is ready" in open(log).read(), "it serves")
+            cluster.name = "chatty"
+            cluster.host, cluster.port = cluster.view()["addresses"][0].rsplit(":", 1)
+            with cluster.connect() as connection:
+                for _ in range(2000):
+                    connection.sendall(b"GET /err HTTP/1.1\r\nHost: a\r\n\r\n")
+                    read_response(connection)
+            wait_until(lambda: any("\n2000 /err " in open(file).read() for file in glob.glob(log + "*")), "it is written")
+            self.assertEqual(len(glob.glob(log + "*")), 4)
+            for file in glob.glob(log + "*"):
+                self.assertLess(os.path.getsize(file), (4 << 10) + (64 << 10))  # and one piece
+            cluster.ok("scale", "2")
+            wait_until(lambda: any("scale 2 done" in open(file).read() for file in glob.glob(log + "*")), "both write")
+
+    def test_limit_of_file_sizes_is_one_line_and_kills_nobody(self):
+        with tempfile.TemporaryDirectory() as base:
+            done = subprocess.run(
+                [BINARY, "start", "hello", "--daemon", "--listen=127.0.0.1:0", "-i", "1", "--run-dir=" + base],
+                capture_output=True, text=True, timeout=40, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+            )
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn("File too large", done.stderr)
+
     def test_lines_pass_through_with_a_prefix(self):
         with Cluster(fixture("libchatty.so"), "-i", "1", "--name=web", "--log-prefix") as cluster:
             cluster.get("/err")

@@ -131,7 +131,11 @@ class User(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
     def test_privileged_port_for_an_unprivileged_program(self):
         app = Program(self, "app.py", PYTHON)
-        with Cluster(app.path, "-i", "2", "--user=nobody", "--interpreter=/usr/bin/python3", "--", "81", listen=None) as cluster:
+        words = [app.path, "-i", "2", "--user=nobody", "--interpreter=/usr/bin/python3"]
+        with Cluster(*words, "--", "81", listen=None, wait=False) as cluster:
+            self.assertEqual(cluster.wait_exit(), 2)
+            cluster.wait_log("127.0.0.1:81: a privileged port; with --user a program gets it only from --listen=127.0.0.1:81")
+        with Cluster(*words, "--listen=127.0.0.1:81", "--", "81", listen=None) as cluster:
             self.assertEqual(cluster.port, 81)
             self.assertEqual(len(cluster.get().split()), 3)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import unittest
 
+from app import App
 from cluster import Cluster, wait_until
 from load import Load
 
@@ -79,11 +80,21 @@ class Scale(unittest.TestCase):
             self.assertEqual(len(cluster.pids()), 3)
 
     def test_new_worker_that_does_not_start_fails_the_command(self):
-        with Cluster("hello", "-i", "1", "--listen-timeout=2s") as cluster:
-            # No descriptors left for a link: the world's fault, the cluster goes on.
+        app = App(self, "libversion1.so")
+        with Cluster(app.path, "-i", "1", "--listen-timeout=2s") as cluster:
+            app.deploy("librefuses.so")
+            code, _, err = cluster.cli("scale", cluster.name, "3")
+            self.assertEqual(code, 1, err)
+            self.assertIn("failed to start: ", err)
+            self.assertEqual(len(cluster.pids()), 1)
+            self.assertEqual(cluster.get("/version"), b"1\n")
+
+    def test_what_the_descriptors_do_not_carry_is_refused_at_once(self):
+        with Cluster("hello", "-i", "1") as cluster:
             os.system("prlimit --pid %d --nofile=16:16" % cluster.process.pid)
             code, _, err = cluster.cli("scale", cluster.name, "9")
-            self.assertEqual(code, 1, err)
+            self.assertEqual(code, 2, err)
+            self.assertIn("the limit is 16", err)
             self.assertEqual(cluster.get(), b"Hello from uring-cluster\n")
 
 

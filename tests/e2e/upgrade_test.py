@@ -165,7 +165,8 @@ class BadProgram(Case):
     def test_one_that_fails_after_it_was_found_good_leaves_workers_that_serve(self):
         cluster = self.cluster()
         before = cluster.pids()
-        self.install('#!/bin/sh\n[ -n "$URING_CLUSTER_REHEARSAL" ] && exit 0\nexit 1\n')
+        word = 'echo "uring-cluster can go on $URING_CLUSTER_REHEARSAL"'
+        self.install('#!/bin/sh\n[ -n "$URING_CLUSTER_REHEARSAL" ] && { %s; exit 0; }\nexit 1\n' % word)
         code, _, err = cluster.cli("upgrade", cluster.name)
         self.assertEqual(code, 1)
         self.assertIn("its coordinator ended before it answered; 2 of its workers still serve", err)

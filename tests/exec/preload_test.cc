@@ -34,10 +34,11 @@ constexpr absl::Duration kPatience = absl::Seconds(20);
 // One slot: its door, its listeners and a coordinator that grants every claim.
 class Slot {
  public:
-  explicit Slot(std::vector<net::Address> cluster = {}, std::vector<Fd> own = {}) {
+  explicit Slot(std::vector<net::Address> cluster = {}, std::vector<Fd> own = {},
+                uint16_t port_least = 0) {
     const std::string name = absl::StrCat("@uc-preload-test-", getpid(), "-", MonotonicNanos());
     door_.emplace(*ListenDoor::Open(
-        name, geteuid(),
+        name,
         {.may_bind = [this](AskerId id,
                             const Wish& wish) { listeners_->MayBind(*door_, id, wish); },
          .may_listen = [this](AskerId id, const Wish& wish,
@@ -52,7 +53,8 @@ class Slot {
                                      refused_.push_back(claim.id);
                                      return true;
                                    },
-                               .bound = [this](int fd) { kept.push_back(Fd(dup(fd))); }});
+                               .bound = [this](int fd) { kept.push_back(Fd(dup(fd))); }},
+        port_least);
   }
 
   // Serves the door for one turn.
@@ -108,7 +110,7 @@ class Server {
       options.program.argv.emplace_back(word);
     }
     options.environment = {absl::StrCat("LD_PRELOAD=", *PlacePreload()),
-                           absl::StrCat(kDoorVariable, "=", slot.door().name())};
+                           absl::StrCat(kDoorVariable, "=", slot.door().address())};
     child_.emplace(*Child::Start(options));
     dup2(before_out.get(), STDOUT_FILENO);
     dup2(before_in.get(), STDIN_FILENO);
@@ -292,6 +294,14 @@ TEST(PreloadClusterTest, ConnectionsAreCounted) {
 }
 
 // --- Errors ---
+
+TEST(PreloadErrorTest, PrivilegedPortIsNotClaimedForAProgramOfAnotherUser) {
+  Slot slot({}, {}, 1024);
+  Server server(slot, "900 epoll");
+  EXPECT_THAT(server.Await("listen: "), testing::HasSubstr("Permission denied"));
+  EXPECT_THAT(slot.listeners().refusal(), testing::HasSubstr("--listen=127.0.0.1:900"));
+  EXPECT_TRUE(slot.claims.empty());
+}
 
 TEST(PreloadErrorTest, AddressThatIsRefusedFailsAsItDoesWithoutUs) {
   Slot slot;

@@ -1,10 +1,12 @@
 #include "core/exec/program.h"
 
+#include <elf.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -89,6 +91,34 @@ TEST_F(ProgramTest, OursIsDynamicAndAScriptIsNoElf) {
   EXPECT_FALSE(BypassesLibc("/proc/self/exe"));
   EXPECT_FALSE(BypassesLibc(Make("script", 0755, "#!/bin/sh\n")));
   EXPECT_FALSE(BypassesLibc(directory_ + "/missing"));
+}
+
+TEST_F(ProgramTest, ProgramsAreLookedUpInThePathThatTheyWillHave) {
+  const std::string mine = Make("uc-mine", 0755);
+  EXPECT_THAT(Argv({.path = "uc-mine", .search_path = "/nowhere:" + directory_}),
+              ElementsAre(mine));
+  const std::string script = Make("a.x", 0644);
+  EXPECT_THAT(Argv({.path = script, .interpreter = "uc-mine", .search_path = directory_ + ":/bin"}),
+              ElementsAre(mine, script));
+  EXPECT_THAT(Argv({.path = Make("a.sh", 0644), .search_path = "/nowhere"}),
+              ElementsAre(HasSubstr("is not in PATH")));
+}
+
+TEST_F(ProgramTest, LibraryOfGlibcReachesProgramsOfGlibcOnly) {
+  std::ostringstream text;
+  text << std::ifstream("/bin/true").rdbuf();
+  const std::string glibc = "/lib64/ld-linux-x86-64.so.2";
+  const size_t place = text.str().find(glibc);
+  ASSERT_NE(place, std::string::npos);
+  EXPECT_FALSE(BypassesLibc(Make("glibc", 0755, text.str())));
+  std::string musl = "/lib/ld-musl-x86_64.so.1";
+  musl.resize(glibc.size());
+  const std::string path = Make("musl", 0755, text.str().replace(place, glibc.size(), musl));
+  EXPECT_TRUE(BypassesLibc(path));
+  EXPECT_TRUE(BypassesLibc(Make("script", 0755, "#! " + path + " -x\n")));
+  std::string narrow = text.str();
+  narrow[EI_CLASS] = ELFCLASS32;
+  EXPECT_TRUE(BypassesLibc(Make("narrow", 0755, narrow)));
 }
 
 // --- Errors ---

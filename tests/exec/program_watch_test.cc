@@ -14,7 +14,7 @@ class ProgramWatchTest : public testing::Test {
 
   absl::Time now_ = absl::FromUnixSeconds(1'000);
   scoreboard::WorkerRow row_ = {};
-  ProgramWatch watch_{row_, 0, kPeriod};
+  ProgramWatch watch_{row_, kPeriod};
   ProgramWatch::Seen seen_;
 };
 

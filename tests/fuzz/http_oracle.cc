@@ -96,4 +96,25 @@ std::vector<OracleMessage> AskOurs(absl::string_view bytes) {
   }
 }
 
+std::string InWordsOfLlhttp(absl::string_view bytes) {
+  std::string words(bytes);
+  RequestParser parser(kCorpusLimits);
+  absl::string_view rest = bytes;
+  for (;;) {
+    const Step step = parser.Next(rest);
+    if (step.kind == Step::Kind::kNeedMore || step.kind == Step::Kind::kError) return words;
+    if (step.kind == Step::Kind::kHead) {  // one input: the views point into it
+      const absl::string_view target = parser.head().target;
+      const size_t begin = static_cast<size_t>(target.data() - bytes.data());
+      const size_t end = begin + target.size();
+      for (size_t i = begin; i < end; ++i) {
+        if (static_cast<unsigned char>(words[i]) >= 0x80) words[i] = 'u';
+      }
+      char& minor = words[end + sizeof(" HTTP/1.") - 1];
+      if (minor > '1') minor = '1';
+    }
+    rest.remove_prefix(step.consumed);
+  }
+}
+
 }  // namespace uc::http

@@ -165,15 +165,47 @@ int JudgeLine(absl::string_view line) {
   return ReadRequestLine(line, 100, &result).status;
 }
 
+TEST(RequestLineTest, LaterMinorVersionsAreReadAsTheHighestKnown) {
+  for (char minor = '1'; minor <= '9'; ++minor) {
+    RequestLine line;
+    line.minor_version = -1;
+    EXPECT_FALSE(ReadRequestLine(absl::StrCat("GET / HTTP/1.", std::string(1, minor)), 100, &line));
+    EXPECT_EQ(line.minor_version, 1) << minor;
+  }
+  for (absl::string_view other : {"HTTP/0.9", "HTTP/2.0", "HTTP/3.1"}) {
+    EXPECT_EQ(JudgeLine(absl::StrCat("GET / ", other)), 505) << other;
+  }
+  for (absl::string_view malformed : {"HTTP/1.10", "HTTP/1.", "HTTP/1.a", "HTTP/1", "HTTP/1.1 "}) {
+    EXPECT_EQ(JudgeLine(absl::StrCat("GET / ", malformed)), 400) << malformed;
+  }
+}
+
 TEST(RequestLineTest, TargetsAreAPathOrAUrl) {
   for (absl::string_view good :
        {"/", "/a?b=c?d", "//a", "/[a]|{b}^`\\\"<>", "http://a", "http://a/", "http://u@a:8/b?c",
-        "http://a?b@c", "http://[::1]/"}) {
+        "http://a?b@c", "http://[::1]/", "/\x80", "/\xc3\xa9?\xff", "http://a/\xc3\xa9"}) {
     EXPECT_EQ(JudgeLine(absl::StrCat("GET ", good, " HTTP/1.1")), 0) << good;
   }
-  for (absl::string_view bad :
-       {"a", "?a", "http:", "http:/a", "://a", "h2://a", "http://a@b@c", "http://a b", "http://a{b",
-        "/\x80", "/a\tb", "/#", "*", "*a", ""}) {
+  for (absl::string_view bad : {"a",
+                                "?a",
+                                "http:",
+                                "http:/a",
+                                "://a",
+                                "h2://a",
+                                "http://a@b@c",
+                                "http://a b",
+                                "http://a{b",
+                                "/\xc3\xa9\x7f",
+                                "/\xc3 \xa9",
+                                "/\x1b\xc3",
+                                "\xc3\xa9",
+                                "http://\xc3\xa9/",
+                                "/a\tb",
+                                "/#",
+                                "*",
+                                "*a",
+                                "*\xc3",
+                                ""}) {
     EXPECT_EQ(JudgeLine(absl::StrCat("GET ", bad, " HTTP/1.1")), 400) << bad;
   }
   EXPECT_EQ(JudgeLine("OPTIONS * HTTP/1.1"), 0);

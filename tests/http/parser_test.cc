@@ -250,8 +250,25 @@ TEST_F(RepeatedHeadTest, IsBoundByTheSameLimits) {
   Read("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
   const std::string rest = " HTTP/1.1\r\nHost: a\r\n\r\n";
   EXPECT_EQ(StatusOf("GET /" + std::string(8 * 1024, 'a') + rest), 414);
-  EXPECT_EQ(StatusOf("GET /\x80" + rest), 400);
+  EXPECT_EQ(StatusOf("GET /\x80\x7f" + rest), 400);
   EXPECT_EQ(StatusOf("GET /\t" + rest), 400);
+}
+
+// More lines than a head may have that is taken with other values (field_block.cc), and than are kept for the next one.
+TEST_F(RepeatedHeadTest, SeveralHundredFieldsAreTakenEachTime) {
+  std::string lines = "Host: a\r\n";
+  for (int i = 1; i < 1000; ++i) absl::StrAppend(&lines, "X-", i, ": ", i, "\r\n");
+  for (int round = 0; round < 3; ++round) {
+    Read("GET /a HTTP/1.1\r\n" + lines + "\r\n");
+    EXPECT_EQ(parser_.head().fields.size(), 1000u);
+    EXPECT_EQ(parser_.head().field("x-999"), "999");
+    if (round == 1) parser_.Reset();
+  }
+  std::string other = lines;
+  other[other.size() - 3] = '8';
+  Read("GET /a HTTP/1.1\r\n" + other + "\r\n");
+  EXPECT_EQ(parser_.head().field("x-999"), "998");
+  EXPECT_EQ(StatusOf("GET /a HTTP/1.1\r\n" + lines + "Y: y\r\n\r\n"), 431);
 }
 
 TEST_F(RepeatedHeadTest, ARefusedHeadIsNoPattern) {

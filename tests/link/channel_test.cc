@@ -2,8 +2,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -188,6 +191,65 @@ TEST_F(ChannelTest, LastWordsAreHeardFromAnEndThatLeftSomethingUnread) {
   const Received received = Next();
   ASSERT_TRUE(std::holds_alternative<Refused>(received.message));
   EXPECT_EQ(std::get<Refused>(received.message).reason, "the port is taken");
+}
+
+// --- Who is there ---
+
+TEST_F(ChannelTest, KeeperOfADoorIsWhoHasKeptItLast) {
+  const std::string path = testing::TempDir() + "/kept-door";
+  const Fd door = MakeDoor(path).value();
+  EXPECT_EQ(Channel::Knock(path)->keeper(), getpid());
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    KeepDoor(door);
+    if (write(ends[1], "x", 1) == 1) pause();
+    _exit(1);
+  }
+  char byte;
+  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  const Channel channel = Channel::Knock(path).value();
+  EXPECT_EQ(channel.keeper(), child);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_EQ(channel.keeper(), child);  // the pidfd is what tells that it is gone
+  unlink(path.c_str());
+}
+
+TEST_F(ChannelTest, SenderIsKnownEvenByAMalformedMessage) {
+  const std::string path = testing::TempDir() + "/sender-door";
+  const Fd door = MakeDoor(path).value();
+  Channel channel = Channel::Knock(path).value();
+  EXPECT_EQ(channel.sender(), 0);
+  const Fd visitor = AnswerDoor(door).value();
+  ASSERT_EQ(send(visitor.get(), "?", 1, 0), 1);
+  EXPECT_TRUE(absl::IsInvalidArgument(channel.Receive().status()));
+  EXPECT_EQ(channel.sender(), getpid());
+  unlink(path.c_str());
+}
+
+TEST_F(ChannelTest, ADoorThatCannotBeLookedAtCountsAsKept) {
+  const std::string path = testing::TempDir() + "/no-door";
+  EXPECT_FALSE(DoorIsKept(path));
+  const pid_t child = fork();
+  if (child == 0) {
+    rlimit limit = {};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    _exit(DoorIsKept(path) ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(ChannelTest, HiddenDoorsAreDoorsWithoutAFile) {
+  const absl::StatusOr<Fd> one = MakeHiddenDoor();
+  const absl::StatusOr<Fd> other = MakeHiddenDoor();
+  ASSERT_TRUE(one.ok() && other.ok());
+  EXPECT_FALSE(AnswerDoor(*one).has_value());
 }
 
 }  // namespace

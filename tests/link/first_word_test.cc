@@ -76,6 +76,13 @@ TEST_F(FirstWordTest, SteeringThatDoesNotComeAlongIsNoAssignment) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Heard().status()));
 }
 
+// It would come to serve, and the next coordinator may have looked for it already.
+TEST_F(FirstWordTest, WhoseCoordinatorIsGoneBeforeItBeginsIsNotNeeded) {
+  CoordinatorSays(Assign{}, kAssignDescriptors);
+  coordinator_.Replace(Fd());
+  EXPECT_TRUE(absl::IsUnavailable(Heard().status()));
+}
+
 TEST_F(FirstWordTest, CoordinatorThatIsGoneSaysNothing) {
   coordinator_.Replace(Fd());
   EXPECT_TRUE(absl::IsUnavailable(Heard().status()));

@@ -28,7 +28,7 @@ T Through(const T& message) {
 
 const std::vector<Message>& OneOfEach() {
   static const auto* messages = new std::vector<Message>{
-      Assign{7, 9, 2047, Entry::kOnAdmission, 3, {"127.0.0.1:8080", "[::1]:8081"}},
+      Assign{7, 9, 2047, Entry::kOnAdmission, 3, 128, {"127.0.0.1:8080", "[::1]:8081"}},
       Admit{},
       Serve{},
       Drain{DrainKind::kPrompt, 1600},
@@ -66,13 +66,14 @@ void ExpectExactOrRefused(const std::string& bytes) {
 }
 
 TEST(MessageTest, AssignRoundTrips) {
-  const Assign assign = Through(
-      Assign{7, 0xffffffff, 2047, Entry::kOnAdmission, 129, {"127.0.0.1:8080", "[::1]:8081", ""}});
+  const Assign assign = Through(Assign{
+      7, 0xffffffff, 2047, Entry::kOnAdmission, 129, 1024, {"127.0.0.1:8080", "[::1]:8081", ""}});
   EXPECT_EQ(assign.slot, 7u);
   EXPECT_EQ(assign.generation, 0xffffffffu);
   EXPECT_EQ(assign.row, 2047u);
   EXPECT_EQ(assign.entry, Entry::kOnAdmission);
   EXPECT_EQ(assign.steering, 129u);
+  EXPECT_EQ(assign.ring_entries, 1024u);
   EXPECT_THAT(assign.addresses, testing::ElementsAre("127.0.0.1:8080", "[::1]:8081", ""));
 }
 
@@ -158,20 +159,21 @@ TEST(MessageTest, ReasonIsCutToThousandBytes) {
 
 TEST(MessageTest, MostAndLongestAddressesFitIntoOneMessage) {
   const std::string longest = "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535";
-  const Assign assign{1, 1, 1, Entry::kAtOnce, 0, std::vector<std::string>(kAddressesMax, longest)};
+  const Assign assign{
+      1, 1, 1, Entry::kAtOnce, 0, 0, std::vector<std::string>(kAddressesMax, longest)};
   EXPECT_LE(Encode(assign).size(), kMessageBytesMax);
   EXPECT_EQ(Through(assign).addresses, assign.addresses);
 }
 
 TEST(MessageTest, FieldsAreLittleEndianBehindVersionAndType) {
   EXPECT_EQ(Encode(Drain{DrainKind::kPrompt, 0x01020304}),
-            std::string("\x03\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
+            std::string("\x04\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
 }
 
 TEST(MessageTest, OtherVersionIsRefusedByItsNumber) {
   for (std::string bytes : {Encode(Ready{}), Encode(Assign{})}) {
     bytes[0] = 2;
-    ExpectRefused(bytes, "version 2, this is 3");
+    ExpectRefused(bytes, "version 2, this is 4");
   }
 }
 
@@ -212,7 +214,7 @@ TEST(MessageTest, UnknownKindOfDrainIsRefused) {
 
 TEST(MessageTest, TooManyAddressesAreRefused) {
   std::string bytes = Encode(Assign{});
-  bytes[21] = static_cast<char>(kAddressesMax + 1);
+  bytes[25] = static_cast<char>(kAddressesMax + 1);
   ExpectRefused(bytes + std::string(2 * (kAddressesMax + 1), '\0'), "too many addresses");
 }
 

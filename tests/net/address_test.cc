@@ -1,5 +1,6 @@
 #include "core/net/address.h"
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -106,6 +107,43 @@ TEST(AddressTest, SockaddrRoundTrips) {
     const Address address = *Address::Parse(text);
     EXPECT_EQ(Address::FromSockaddr(address.get(), address.size()), address);
   }
+}
+
+TEST(AddressTest, ALinkLocalAddressHasItsInterface) {
+  const unsigned lo = if_nametoindex("lo");
+  ASSERT_NE(lo, 0u);
+  const Address address = *Address::Parse("[fe80::1%lo]:80");
+  EXPECT_EQ(address.scope(), lo);
+  EXPECT_TRUE(address.is_link_local());
+  EXPECT_EQ(address.ToString(), "[fe80::1%lo]:80");
+  EXPECT_EQ(address.ToHost(), "[fe80::1]:80");
+  EXPECT_EQ(*Address::Parse(absl::StrCat("[fe80::1%", lo, "]:80")), address);
+  EXPECT_EQ(Address::FromSockaddr(address.get(), address.size()), address);
+  EXPECT_FALSE(address == *Address::Parse("[fe80::1]:80"));
+  EXPECT_EQ(Parsed("[fe80::1%4000000]:80"), "[fe80::1%4000000]:80") << "a number without a name";
+}
+
+TEST(AddressTest, OtherAddressesHaveNoScopeAsForTheKernel) {
+  EXPECT_EQ(Parsed("[::1%lo]:80"), "[::1]:80");
+  sockaddr_in6 in6;
+  const Address loopback = *Address::Parse("[::1]:80");
+  memcpy(&in6, loopback.get(), sizeof(in6));
+  in6.sin6_scope_id = 1;
+  in6.sin6_flowinfo = htonl(7);
+  EXPECT_EQ(Address::FromSockaddr(reinterpret_cast<const sockaddr*>(&in6), sizeof(in6)), loopback);
+}
+
+TEST(AddressTest, WrongScopesAreRefused) {
+  for (const char* scope : {"", "no-such-one", "0", "-1", "4294967296", "lo%lo"}) {
+    ExpectRefused(absl::StrCat("[fe80::1%", scope, "]:80"), "no interface");
+  }
+  ExpectRefused("[%lo]:80", "not IPv6");
+}
+
+TEST(AddressTest, Ipv4InIpv6IsTold) {
+  EXPECT_TRUE(Address::Parse("[::ffff:127.0.0.1]:80")->is_mapped());
+  EXPECT_FALSE(Address::Parse("[::1]:80")->is_mapped());
+  EXPECT_FALSE(Address::Parse("127.0.0.1:80")->is_mapped());
 }
 
 TEST(AddressTest, PortIsInNetworkOrderForTheKernel) {

@@ -160,10 +160,31 @@ TEST_F(ListenerTest, AcceptedSocketsInheritNoDelay) {
   EXPECT_NE(Option(accepted.get(), IPPROTO_TCP, TCP_NODELAY), 0);
 }
 
-TEST_F(ListenerTest, DeferAcceptIsOnlySetWhenAskedFor) {
-  EXPECT_EQ(Option(BindAt(At("127.0.0.1")).get(), IPPROTO_TCP, TCP_DEFER_ACCEPT), 0);
+TEST_F(ListenerTest, DeferAcceptIsSetWhenTheTrafficStartsAndNotUnderItsFeet) {
+  const Fd first = ListenAt(At("127.0.0.1"));
+  EXPECT_EQ(Option(first.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT), 0);
   options_.defer_accept_seconds = 5;
-  EXPECT_GE(Option(BindAt(At("127.0.0.1")).get(), IPPROTO_TCP, TCP_DEFER_ACCEPT), 5);
+  const Fd second = BindAt(At("127.0.0.1"));
+  EXPECT_EQ(Option(second.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT), 0);
+  ASSERT_TRUE(StartListening(second, At("127.0.0.1"), options_).ok());
+  EXPECT_GE(Option(second.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT), 5);
+  ASSERT_TRUE(StartListening(first, At("127.0.0.1"), options_).ok());
+  EXPECT_EQ(Option(first.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT), 0);
+}
+
+TEST_F(ListenerTest, WhatNoSocketCanHaveIsSaidOnceAndWithTheCure) {
+  const auto text = [&](const char* address) {
+    return std::string(ProbeFree(*Address::Parse(address)).message());
+  };
+  EXPECT_EQ(
+      text("[::ffff:127.0.0.1]:0"),
+      "cannot listen on [::ffff:127.0.0.1]:0: an IPv4 address in the form of IPv6; write it as "
+      "1.2.3.4:80");
+  EXPECT_EQ(text("[fe80::1]:0"),
+            "cannot listen on [fe80::1]:0: a link-local address needs its interface, as in "
+            "[fe80::1%eth0]:80");
+  EXPECT_EQ(text("[fe80::1%4000000]:0"),
+            "cannot listen on [fe80::1%4000000]:0: this machine has no interface with that number");
 }
 
 TEST_F(ListenerTest, PeerIsTheClient) {

@@ -1,6 +1,7 @@
 #include "tests/policy/cluster_story.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "tests/policy/policy_text.h"
@@ -10,6 +11,7 @@ namespace uc::policy {
 void ClusterStory::Start(uint32_t workers) {
   options_.workers = workers;
   supervisor_.emplace(options_);
+  start_.clear();
   Forget();
   Hear(supervisor_->Start(now_));
 }
@@ -29,6 +31,7 @@ void ClusterStory::BootKept(uint32_t workers) {
 
 void ClusterStory::Resume() {
   supervisor_.emplace(options_);
+  start_.clear();
   Forget();
   stand_ins_.clear();
   for (const Legacy::Found& found : legacy_.workers) {
@@ -37,12 +40,12 @@ void ClusterStory::Resume() {
   Hear(supervisor_->Resume(now_, legacy_));
 }
 
-CommandId ClusterStory::Give(absl::string_view line) {
+CommandId ClusterStory::Give(absl::string_view line, std::vector<WorkersBound> bounds) {
   std::string ticket;
   const absl::StatusOr<CommandLine> parsed = ParseCommandLine(line, &ticket);
   EXPECT_TRUE(parsed.ok()) << parsed.status();
   const CommandId id = next_command_++;
-  if (parsed.ok()) Happens(CommandGiven{id, parsed->command});
+  if (parsed.ok()) Happens(CommandGiven{id, parsed->command, std::move(bounds)});
   return id;
 }
 
@@ -164,6 +167,9 @@ void ClusterStory::Hear(const Actions& actions) {
       told_.push_back(progress->text);
     } else if (const auto* report = std::get_if<Report>(&action)) {
       reported_.push_back(report->text);
+    } else if (std::holds_alternative<StartEnded>(action)) {
+      EXPECT_EQ(start_, "") << "the start ended twice";
+      start_ = ToText(action);
     } else if (const auto* answer = std::get_if<Acknowledge>(&action)) {
       answers_.push_back(*answer);
     } else {

@@ -29,7 +29,7 @@ class ClusterStory : public ::testing::Test {
   void Resume();
 
   // What happens.
-  CommandId Give(absl::string_view line);
+  CommandId Give(absl::string_view line, std::vector<WorkersBound> bounds = {});
   void Kept(SlotIndex slot);
   void Ready(WorkerId worker);
   void ProbePasses(WorkerId worker);
@@ -60,6 +60,8 @@ class ClusterStory : public ::testing::Test {
   const std::vector<std::string>& Asked() const { return asked_; }
   const std::vector<std::string>& Told() const { return told_; }  // progress
   const std::vector<std::string>& Reported() const { return reported_; }
+  // What came of the start: "" while it goes on, else "1 of 2 serve; slot 1: REASON".
+  const std::string& StartToldAs() const { return start_; }
   // "" while it is open, else "done: TEXT".
   std::string Answer(CommandId command) const;
   std::string LastAnswer() const { return Answer(next_command_ - 1); }
@@ -78,6 +80,7 @@ class ClusterStory : public ::testing::Test {
 
   CommandId next_command_ = 1;
   std::vector<std::string> asked_, told_, reported_;
+  std::string start_;
   std::vector<Acknowledge> answers_;
   std::map<SlotIndex, WorkerId> stand_ins_;
   std::optional<Finish> finish_;

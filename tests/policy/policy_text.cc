@@ -82,6 +82,10 @@ struct ActionText {
   }
   std::string operator()(const ReopenLogFiles&) const { return "reopen"; }
   std::string operator()(const Upgrade& a) const { return absl::StrCat("upgrade ", a.command); }
+  std::string operator()(const StartEnded& a) const {
+    return absl::StrCat(a.serving, " of ", a.wanted, " serve", a.failures.empty() ? "" : "; ",
+                        a.failures);
+  }
   std::string operator()(const Report& a) const {
     return absl::StrCat(a.level == Report::Level::kWarning ? "warn: " : "say: ", a.text);
   }

@@ -144,16 +144,72 @@ TEST_F(ResumeTest, SlotWithADrainingAndAStartingOneWaitsForRoom) {
   EXPECT_THAT(Asked(), ElementsAre("spawn 0/10"));
 }
 
-TEST_F(ResumeTest, WhoWasKilledIsOnlyWaitedFor) {
+TEST_F(ResumeTest, WhoWasKilledIsKilledAgainInCaseItWasNot) {
   Was(2, 9);
   Found({0, 7});
   Found({1, 9}, WorkerState::kKilled);
   FoundKept({0, 1});
   Resume();
-  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "live 0 on", "spawn 1/10", "adopt 1 by 0/7"));
+  EXPECT_THAT(Asked(), ElementsAre("kill 1/9 aborted", "live 1 off", "live 0 on", "spawn 1/10",
+                                   "adopt 1 by 0/7"));
   Dies({1, 9}, "killed by SIGKILL");
   EXPECT_THAT(Asked(), IsEmpty());
 }
+
+// --- What a scoreboard says that a worker has scribbled on ---
+
+TEST_F(ResumeTest, NumberOfWorkersThatCannotBeIsNotBelieved) {
+  options_.workers = 3;
+  options_.workers_max = 64;
+  for (const uint32_t wanted : {0u, 65u, UINT32_MAX}) {
+    legacy_ = {};
+    Was(wanted, 9);
+    Found({0, 7});
+    Found({1, 9});
+    Resume();
+    EXPECT_EQ(supervisor_->workers_wanted(), 2u) << wanted;
+    legacy_ = {};
+    Was(wanted, 9);
+    Resume();
+    EXPECT_EQ(supervisor_->workers_wanted(), 3u) << wanted << ", and nobody serves";
+  }
+}
+
+TEST_F(ResumeTest, NewestGenerationThatCannotBeIsNotBelieved) {
+  Was(2, UINT32_MAX);
+  Found({0, 7});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "live 0 on", "spawn 1/8"));
+}
+
+TEST_F(ResumeTest, WorkerThatCannotBeIsKilledAndHoldsNoSlot) {
+  Was(1, 9);
+  Found({0, 7});
+  Found({kWorkersMax, 8});
+  Found({0, UINT32_MAX});
+  Resume();
+  EXPECT_THAT(Asked(), UnorderedElementsAre("kill 1024/8 aborted", "kill 0/4294967295 aborted",
+                                            "live 0 on"));
+  EXPECT_EQ(supervisor_->slots().size(), 1u);
+}
+
+TEST_F(ResumeTest, ListenersOfSlotsThatCannotBeAreLeftAlone) {
+  Was(1, 9);
+  Found({0, 7}, WorkerState::kServing, {kWorkersMax, UINT32_MAX});
+  FoundKept({0, kWorkersMax, UINT32_MAX});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on"));
+}
+
+TEST_F(ResumeTest, SlotThatNobodyIsInAnyMoreIsNotLive) {
+  Was(1, 9);
+  Found({0, 7});
+  legacy_.live = {0, 3, UINT32_MAX};
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 3 off", "live 0 on"));
+}
+
+// --- What is missing ---
 
 TEST_F(ResumeTest, MissingWorkersAreSpawnedAndTheirQueuesServedMeanwhile) {
   Was(3, 9);

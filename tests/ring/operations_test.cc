@@ -39,10 +39,10 @@ INSTANTIATE_TEST_SUITE_P(At, OperationsTest, testing::ValuesIn(kLevels), NameOfL
 
 TEST_P(OperationsTest, DescriptionSaysWhatWasObtained) {
   static constexpr const char* kWanted[] = {
-      "DEFER_TASKRUN, incremental receive buffers 8 x 64 KiB",
-      "COOP_TASKRUN, SINGLE_ISSUER, incremental receive buffers 8 x 64 KiB",
-      "COOP_TASKRUN, SINGLE_ISSUER, receive buffers 128 x 2 KiB",
-      "COOP_TASKRUN, receive buffers 128 x 2 KiB"};
+      "DEFER_TASKRUN, 1024 entries, incremental receive buffers 8 x 64 KiB",
+      "COOP_TASKRUN, SINGLE_ISSUER, 1024 entries, incremental receive buffers 8 x 64 KiB",
+      "COOP_TASKRUN, SINGLE_ISSUER, 1024 entries, receive buffers 128 x 2 KiB",
+      "COOP_TASKRUN, 1024 entries, receive buffers 128 x 2 KiB"};
   EXPECT_EQ(ring().description(), kWanted[static_cast<int>(GetParam())]);
 }
 

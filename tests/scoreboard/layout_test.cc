@@ -10,7 +10,7 @@ namespace {
 
 TEST(LayoutTest, MagicAndVersionArePinned) {
   EXPECT_EQ(kMagic, 0x64726f6273637275u);
-  EXPECT_EQ(kLayoutVersion, 3u);
+  EXPECT_EQ(kLayoutVersion, 4u);
 }
 
 TEST(LayoutTest, HeaderBeginsWithMagicAndVersion) {
@@ -46,12 +46,14 @@ TEST(LayoutTest, HeaderTextsArePinned) {
   EXPECT_EQ(sizeof(Header), 14552u);
 }
 
-TEST(LayoutTest, SlotRowIsOneCacheLine) {
+TEST(LayoutTest, SlotRowsShareNoCacheLine) {
   EXPECT_EQ(alignof(SlotRow), 64u);
-  EXPECT_EQ(sizeof(SlotRow), 64u);
+  EXPECT_EQ(sizeof(SlotRow), 384u);
   EXPECT_EQ(offsetof(SlotRow, stand_in), 8u);
   EXPECT_EQ(offsetof(SlotRow, restarts), 16u);
   EXPECT_EQ(offsetof(SlotRow, next_spawn_ns), 32u);
+  EXPECT_EQ(offsetof(SlotRow, failed_ns), 48u);
+  EXPECT_EQ(offsetof(SlotRow, failure), 56u);
 }
 
 TEST(LayoutTest, WritersOfAWorkerRowShareNoCacheLine) {
@@ -76,8 +78,8 @@ TEST(LayoutTest, CountersArePinned) {
 
 TEST(LayoutTest, RowsFollowTheHeaderAndTheLastIsOfTheDeparted) {
   EXPECT_EQ(offsetof(Layout, slots), 14592u);
-  EXPECT_EQ(offsetof(Layout, workers), 14592u + 64 * kSlotsMax);
-  EXPECT_EQ(sizeof(Layout), 14592u + 64 * kSlotsMax + 2304 * (kWorkerRows + 1));
+  EXPECT_EQ(offsetof(Layout, workers), 14592u + 384 * kSlotsMax);
+  EXPECT_EQ(sizeof(Layout), 14592u + 384 * kSlotsMax + 2304 * (kWorkerRows + 1));
   EXPECT_EQ(kDepartedRow, kWorkerRows);
 }
 

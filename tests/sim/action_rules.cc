@@ -1,6 +1,9 @@
 // The rules about a single action. What each one says is its name.
 #include <algorithm>
+#include <optional>
+#include <type_traits>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/policy/policy_text.h"
@@ -30,6 +33,41 @@ bool OlderOneServes(const Moment& moment, const policy::WorkerId& id) {
 
 }  // namespace
 
+namespace {
+
+// Whom this action tells something.
+std::optional<policy::WorkerId> Addressee(const Action& action) {
+  return std::visit(
+      [](const auto& one) -> std::optional<policy::WorkerId> {
+        using Kind = std::decay_t<decltype(one)>;
+        if constexpr (requires { one.worker; } && !std::is_same_v<Kind, policy::Spawn>) {
+          return one.worker;
+        } else {
+          return std::nullopt;
+        }
+      },
+      action);
+}
+
+}  // namespace
+
+std::string OnlyOurProcessesAreNamed(const Moment& moment, const Action& action) {
+  const std::optional<policy::WorkerId> worker = Addressee(action);
+  if (!worker.has_value() || moment.processes == nullptr) return "";
+  const auto named = moment.processes->named.find(worker->generation);
+  if (named == moment.processes->named.end()) return "";  // it is being born
+  const auto process = moment.processes->alive.find(named->second);
+  if (process != moment.processes->alive.end() && process->second == worker->generation) return "";
+  return absl::StrCat(ToText(action), ": would reach process ", named->second,
+                      ", which is another one");
+}
+
+std::string FinishLeavesNobody(const Moment& moment, const Action& action) {
+  if (!std::holds_alternative<policy::Finish>(action) || moment.processes == nullptr) return "";
+  if (moment.processes->alive.empty()) return "";
+  return absl::StrCat("generation ", moment.processes->alive.begin()->second, " lives on");
+}
+
 std::string ActionNamesALivingWorker(const Moment& moment, const Action& action) {
   const Member* member = nullptr;
   if (const auto* drain = std::get_if<policy::Drain>(&action)) {
@@ -40,7 +78,8 @@ std::string ActionNamesALivingWorker(const Moment& moment, const Action& action)
     }
   } else if (const auto* kill = std::get_if<policy::Kill>(&action)) {
     member = moment.chronicle.Find(kill->worker);
-    if (member != nullptr && member->state != WorkerState::kKilled) return "";
+    // Whether a former coordinator came to its SIGKILL is not known.
+    if (member != nullptr && (member->state != WorkerState::kKilled || moment.reborn)) return "";
   } else {
     return "";
   }
@@ -61,7 +100,7 @@ std::string ServingWorkersAreNotKilled(const Moment& moment, const Action& actio
     return "";
   }
   const Member* const member = moment.chronicle.Find(kill->worker);
-  if (member == nullptr || member->state != WorkerState::kServing) return "";
+  if (member == nullptr || member->state != WorkerState::kServing || moment.reborn) return "";
   return absl::StrCat(ToText(action), ": it serves");
 }
 
@@ -69,8 +108,13 @@ std::string RebirthKillsNobodyReady(const Moment& moment, const Action& action) 
   const auto* kill = std::get_if<policy::Kill>(&action);
   if (kill == nullptr || !moment.reborn) return "";
   const Member* const member = moment.chronicle.Find(kill->worker);
-  if (member != nullptr &&
-      (member->state == WorkerState::kStarting || member->state == WorkerState::kProving)) {
+  if (member != nullptr && member->state != WorkerState::kServing &&
+      member->state != WorkerState::kDraining) {
+    return "";
+  }
+  const std::vector<Member>& impossible = moment.chronicle.impossible();
+  if (std::any_of(impossible.begin(), impossible.end(),
+                  [&](const Member& other) { return other.id == kill->worker; })) {
     return "";
   }
   return absl::StrCat(ToText(action), ": it had got farther than that");

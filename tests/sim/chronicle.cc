@@ -109,7 +109,9 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                    slots_[a.worker.slot].over = slots_[a.worker.slot].perhaps_over = false;
                    newest = std::max(newest, a.worker.generation);
                    slots_[a.worker.slot].members.push_back(member);
+                   slots_[a.worker.slot].tried = true;
                  },
+                 [&](const policy::StartEnded&) { ++start_tells; },
                  [&](const policy::Probe& a) {
                    if (Member* const member = Known(a.worker)) member->probed = true;
                  },
@@ -160,6 +162,17 @@ void Chronicle::Answered(const policy::Acknowledge& answer) {
   }
 }
 
+void Chronicle::Progress(absl::Time now) {
+  size_t progress = static_cast<size_t>(ServingBelow(wanted_));
+  for (auto& [index, story] : slots_) {
+    story.tried = !story.members.empty() || (story.tried && index < wanted_);
+    progress += story.tried && index < wanted_;
+  }
+  if (progress <= start_progress_) return;
+  start_progress_ = progress;
+  start_progress_at = now;
+}
+
 void Chronicle::Wanted(uint32_t wanted) {
   wanted_ = wanted;
   for (auto story = slots_.lower_bound(wanted); story != slots_.end(); ++story) {
@@ -184,7 +197,7 @@ void Chronicle::Woken(std::optional<policy::SlotIndex> slot) {
   }
 }
 
-void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy) {
+void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy, Header header) {
   for (auto& [index, story] : slots_) {
     Story again;
     again.live = story.live;
@@ -192,28 +205,27 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy) {
     story = std::move(again);
   }
   served_before_rebirth.clear();
-  for (const policy::Legacy::Found& found : legacy.workers) {
-    if (found.state == WorkerState::kServing) served_before_rebirth.push_back(found.worker);
-    Member member;
-    member.id = found.worker;
-    member.state = found.state;
-    member.ready_at = found.ready_at;
-    member.well_since = now;
-    member.dismissed = found.state != WorkerState::kServing;
-    std::vector<Member>& members = slots_[found.worker.slot].members;
-    const auto place = std::find_if(members.begin(), members.end(), [&](const Member& other) {
-      return other.id.generation > found.worker.generation;
-    });
-    members.insert(place, member);
-    for (const policy::SlotIndex slot : found.adopted)
-      slots_[slot].stand_ins.push_back(found.worker);
+  impossible_.clear();
+  if (header == Header::kLies) newest = 0;  // nobody can know any more
+  if (legacy.newest_generation <= policy::kGenerationMax) {
+    newest = std::max(newest, legacy.newest_generation);
   }
-  for (const policy::SlotIndex slot : legacy.listeners) slots_[slot].kept = true;
+  std::vector<policy::Legacy::Found> workers = legacy.workers;
+  std::sort(workers.begin(), workers.end(),
+            [](const auto& a, const auto& b) { return a.worker.generation > b.worker.generation; });
+  for (const policy::Legacy::Found& found : workers) Inherit(now, found);
+  for (const policy::SlotIndex slot : legacy.listeners) {
+    if (slot < policy::kWorkersMax) slots_[slot].kept = true;
+  }
   for (const policy::SlotIndex slot : legacy.stopped) {
+    if (slot >= policy::kWorkersMax) continue;
     slots_[slot].perhaps_over = true;
     slots_[slot].over = slots_[slot].members.empty();
   }
   wanted_ = legacy.workers_wanted;
+  start_tells = 0;
+  start_progress_ = 0;
+  start_progress_at = now;
   newest_before_roll = newest;
   ever_ready = true;
   stop_given = false;
@@ -222,9 +234,35 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy) {
   reloads_.clear();
 }
 
+// The youngest come first.
+void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
+  const policy::WorkerId& id = found.worker;
+  Member member;
+  member.id = id;
+  member.state = found.state;
+  // Who is believed to serve is thought to have been ready by now.
+  member.ready_at =
+      found.state == WorkerState::kServing ? std::min(found.ready_at, now) : found.ready_at;
+  member.well_since = now;
+  member.dismissed = found.state != WorkerState::kServing;
+  if (id.slot >= policy::kWorkersMax || id.generation == 0 ||
+      id.generation > policy::kGenerationMax || At(id.slot).members.size() == 2) {
+    impossible_.push_back(member);
+    return;
+  }
+  newest = std::max(newest, id.generation);
+  if (found.state == WorkerState::kServing) served_before_rebirth.push_back(id);
+  std::vector<Member>& members = slots_[id.slot].members;
+  members.insert(members.begin(), member);
+  for (const policy::SlotIndex slot : found.adopted) {
+    if (slot < policy::kWorkersMax) slots_[slot].stand_ins.push_back(id);
+  }
+}
+
 void Chronicle::Ended(absl::Time now, const policy::WorkerId& id, std::optional<int> exit_code) {
   const Member* const member = Known(id);
   if (member == nullptr) return;
+  if (std::erase_if(impossible_, [&](const Member& other) { return other.id == id; }) > 0) return;
   Story& story = slots_[id.slot];
   const bool done = policy::MeansDone(exit_code, options_) && member->state != WorkerState::kKilled;
   story.perhaps_over |= done || !options_.autorestart;
@@ -278,6 +316,9 @@ Member* Chronicle::Known(const policy::WorkerId& id) { return const_cast<Member*
 
 const Member* Chronicle::Find(const policy::WorkerId& id) const {
   for (const Member& member : At(id.slot).members) {
+    if (member.id == id) return &member;
+  }
+  for (const Member& member : impossible_) {
     if (member.id == id) return &member;
   }
   return nullptr;

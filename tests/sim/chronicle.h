@@ -51,8 +51,12 @@ struct Story {
   absl::Time last_end = absl::InfinitePast();
   // The last one ended for good: nobody may be spawned unasked. And a weaker one: it may have done so.
   bool over = false;
+  bool tried = false;  // a worker was spawned or found here
   bool perhaps_over = false;
 };
+
+// The header of the scoreboard that a new coordinator read.
+enum class Header { kTrue, kLies };
 
 class Chronicle {
  public:
@@ -64,8 +68,10 @@ class Chronicle {
   void Wanted(uint32_t wanted);
   // Said before each step's actions: a roll that was asked for is under way.
   void Rolling(bool rolling);
+  // Said after each step, behind Wanted().
+  void Progress(absl::Time now);
   // The coordinator has died; another one found this.
-  void Reborn(absl::Time now, const policy::Legacy& legacy);
+  void Reborn(absl::Time now, const policy::Legacy& legacy, Header header = Header::kTrue);
 
   const std::map<policy::SlotIndex, Story>& slots() const { return slots_; }
   const Story& At(policy::SlotIndex slot) const;         // an empty one if nothing is known
@@ -86,6 +92,9 @@ class Chronicle {
   int Starting() const;
   int Alive() const;
   const std::set<policy::CommandId>& open() const { return open_; }
+  // Found by a new coordinator where nobody can be: in a slot or with a generation that there are not, or as a third
+  // one in its slot. They hold no slot, and have to end.
+  const std::vector<Member>& impossible() const { return impossible_; }
 
   policy::Generation newest = 0;
   policy::Generation newest_before_roll = 0;
@@ -94,12 +103,16 @@ class Chronicle {
   bool finished = false;
   std::optional<policy::CommandId> upgrade;  // under way
   std::vector<policy::WorkerId> served_before_rebirth;
+  // The end of the start, or of the last take-over: said so often; and when there was progress last.
+  int start_tells = 0;
+  absl::Time start_progress_at = absl::InfinitePast();
   // Of commands that may start workers without back-off.
   absl::Time last_reload_or_restart = absl::InfinitePast();
   absl::Time last_scale = absl::InfinitePast();
 
  private:
   Member* Known(const policy::WorkerId& id);
+  void Inherit(absl::Time now, const policy::Legacy::Found& found);
   void Ready(absl::Time now, const policy::WorkerId& id);
   void Kept(policy::SlotIndex slot);
   void Observed(absl::Time now, const policy::HealthObserved& event);
@@ -113,7 +126,10 @@ class Chronicle {
   const policy::RestartOptions options_;
   bool rolling_ = false;
   std::map<policy::SlotIndex, Story> slots_;
+  std::vector<Member> impossible_;
   uint32_t wanted_ = UINT32_MAX;
+  size_t start_progress_ =
+      0;  // slots that were tried and slots that served at one time, the most so far
   std::set<policy::CommandId> open_;
   std::set<policy::CommandId> reloads_;
 };

@@ -24,6 +24,8 @@ void World::Plan(absl::Time at, Kind kind, WorkerId worker, bool good, policy::C
   happening.order = ++order_;
   happening.kind = kind;
   happening.worker = worker;
+  const auto process = alive_.find(worker.generation);
+  if (process != alive_.end()) happening.pid = process->second.pid;
   happening.good = good;
   happening.command = command;
   happening.fault = random_.Percent(50) ? policy::Fault::kOperator : policy::Fault::kWorld;
@@ -143,7 +145,7 @@ void World::PlanDeath(absl::Time now) {
 }
 
 size_t World::CarriedOut(size_t actions) {
-  const uint64_t survivals = weather_ == Weather::kStorm ? 600 : 3000;
+  const uint64_t survivals = weather_ == Weather::kStorm ? 200 : 1000;
   if (actions == 0 || weather_ == Weather::kQuiet || random_.Below(survivals) != 0) return actions;
   return random_.Below(actions);
 }

@@ -29,6 +29,8 @@ struct StepRule {
 #define UC_RULE(rule) \
   { #rule, rule }
 constexpr ActionRule kActionRules[] = {
+    UC_RULE(OnlyOurProcessesAreNamed),
+    UC_RULE(FinishLeavesNobody),
     UC_RULE(ActionNamesALivingWorker),
     UC_RULE(GenerationsAreNew),
     UC_RULE(RebirthKillsNobodyReady),
@@ -48,13 +50,16 @@ constexpr ActionRule kActionRules[] = {
     UC_RULE(QuickDeathsBackOff),
     UC_RULE(RecyclesAreDue),
     UC_RULE(WhatEndedForGoodStaysDown),
+    UC_RULE(StartEndsOnceAndIsCounted),
     UC_RULE(NothingComesAfterFinish),
     UC_RULE(FinishIsAskedForOrAFailedBoot),
 };
 constexpr StepRule kStepRules[] = {
     UC_RULE(AtMostTwoWorkersInASlot),
     UC_RULE(StartingIsBounded),
+    UC_RULE(TablesHaveTheirBounds),
     UC_RULE(RebirthKnowsEverybody),
+    UC_RULE(WhatCannotBeIsEnded),
     UC_RULE(LiveSlotsServe),
     UC_RULE(LiveSetIsNotEmptyWhileASlotServes),
     UC_RULE(LiveSetIsNotEmptiedByChoice),
@@ -71,12 +76,15 @@ constexpr StepRule kStepRules[] = {
     UC_RULE(WantedSlotsAreContiguous),
     UC_RULE(TablesAreTrue),
     UC_RULE(DeadlinesAreAhead),
+    UC_RULE(StartEndsInTime),
     UC_RULE(NoTerminalState),
     UC_RULE(OpenCommandsAreBounded),
 };
 constexpr StepRule kRecoveryRules[] = {
+    UC_RULE(NobodyIsForgotten),
     UC_RULE(AllWantedSlotsServe),
     UC_RULE(AllCommandsAreAnswered),
+    UC_RULE(WhoServesAccepts),
 };
 #undef UC_RULE
 
@@ -97,7 +105,9 @@ Moment Invariants::At(absl::Time now, const policy::Event& event, const policy::
                       const View& view) {
   const int serving = chronicle_.ServingBelow(view.wanted);
   const int live = chronicle_.Live();
-  return {now, event, options_, chronicle_, view, actions, serving, rolling_, live};
+  Moment moment = {now, event, options_, chronicle_, view, actions, serving, rolling_, live};
+  if (processes_.has_value()) moment.processes = &*processes_;
+  return moment;
 }
 
 std::string Invariants::Step(absl::Time now, const policy::Event& event,
@@ -114,13 +124,13 @@ std::string Invariants::BrokenOff(absl::Time now, const policy::Event& event,
 
 std::string Invariants::Reborn(absl::Time now, const policy::SupervisorOptions& options,
                                const policy::Legacy& legacy, const policy::Actions& actions,
-                               const View& view) {
+                               const View& view, Beginning beginning) {
   options_ = options;
   rolling_ = false;
-  chronicle_.Reborn(now, legacy);
+  chronicle_.Reborn(now, legacy, beginning.header);
   Moment moment = At(now, policy::Woke{}, actions, view);
   moment.reborn = true;
-  return Judge(moment);
+  return beginning.broken_off ? JudgeActions(moment) : Judge(moment);
 }
 
 std::string Invariants::JudgeActions(const Moment& moment) {
@@ -139,6 +149,7 @@ std::string Invariants::Judge(const Moment& moment) {
   std::string broken = JudgeActions(moment);
   if (!broken.empty()) return broken;
   chronicle_.Wanted(moment.view.wanted);
+  chronicle_.Progress(moment.now);
   for (const StepRule& rule : kStepRules) {
     const std::string wrong = rule.holds(moment);
     if (!wrong.empty()) return absl::StrCat(rule.name, ": ", wrong);
@@ -148,7 +159,8 @@ std::string Invariants::Judge(const Moment& moment) {
 }
 
 std::string Invariants::Recovered(absl::Time now, const View& view) const {
-  const Moment moment = {now, policy::Woke{}, options_, chronicle_, view, {}, 0, rolling_, 0};
+  Moment moment = {now, policy::Woke{}, options_, chronicle_, view, {}, 0, rolling_, 0};
+  if (processes_.has_value()) moment.processes = &*processes_;
   for (const StepRule& rule : kRecoveryRules) {
     const std::string wrong = rule.holds(moment);
     if (!wrong.empty()) return absl::StrCat(rule.name, ": ", wrong);

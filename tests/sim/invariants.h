@@ -1,17 +1,20 @@
 // The invariants of a cluster (DESIGN.md, section 11), each one a named function with its own message.
 //
 // A rule about an action (action_rules.cc) is asked before the action is entered in the chronicle; a rule
-// about a step (step_rules.cc) after all its actions. "" means that the rule holds.
+// about a step (step_rules.cc, takeover_rules.cc) after all its actions. "" means that the rule holds.
 #ifndef TESTS_SIM_INVARIANTS_H_
 #define TESTS_SIM_INVARIANTS_H_
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "core/policy/supervisor.h"
 #include "tests/sim/chronicle.h"
+#include "tests/sim/world.h"
 
 namespace uc::sim {
 
@@ -38,7 +41,8 @@ struct Moment {
   int serving_before = 0;  // of the wanted slots, with the event but before the actions
   bool rolling_before = false;
   int live_before = 0;
-  bool reborn = false;  // no event: a new coordinator has looked around
+  bool reborn = false;                   // no event: a new coordinator has looked around
+  const Processes* processes = nullptr;  // before the actions; nullptr: nobody has looked
 };
 
 // All that is wanted has ended for good: what serves is on its way out.
@@ -63,9 +67,13 @@ std::string CommandsAreAnsweredOnce(const Moment& moment, const policy::Action& 
 std::string RecyclesAreDue(const Moment& moment, const policy::Action& action);
 std::string WhatEndedForGoodStaysDown(const Moment& moment, const policy::Action& action);
 std::string QuickDeathsBackOff(const Moment& moment, const policy::Action& action);
+std::string StartEndsOnceAndIsCounted(const Moment& moment, const policy::Action& action);
 std::string NothingComesAfterFinish(const Moment& moment, const policy::Action& action);
 std::string FinishIsAskedForOrAFailedBoot(const Moment& moment, const policy::Action& action);
 std::string RebirthKillsNobodyReady(const Moment& moment, const policy::Action& action);
+
+std::string OnlyOurProcessesAreNamed(const Moment& moment, const policy::Action& action);
+std::string FinishLeavesNobody(const Moment& moment, const policy::Action& action);
 
 // --- Rules about a step ---
 std::string AtMostTwoWorkersInASlot(const Moment& moment);
@@ -86,16 +94,27 @@ std::string NobodyWaitsForTheStopped(const Moment& moment);
 std::string WantedSlotsAreContiguous(const Moment& moment);
 std::string TablesAreTrue(const Moment& moment);
 std::string DeadlinesAreAhead(const Moment& moment);
+std::string StartEndsInTime(const Moment& moment);
 std::string NoTerminalState(const Moment& moment);
 std::string OpenCommandsAreBounded(const Moment& moment);
 std::string RebirthKnowsEverybody(const Moment& moment);
+std::string WhatCannotBeIsEnded(const Moment& moment);
+std::string TablesHaveTheirBounds(const Moment& moment);
 
 // --- When faults have stopped for as long as is named in simulation.h ---
 std::string AllWantedSlotsServe(const Moment& moment);
 std::string AllCommandsAreAnswered(const Moment& moment);
+std::string NobodyIsForgotten(const Moment& moment);
+std::string WhoServesAccepts(const Moment& moment);
 
 // Of all of them.
 std::vector<std::string> RuleNames();
+
+// How another coordinator began.
+struct Beginning {
+  bool broken_off = false;  // it died before it came to the actions after these
+  Header header = Header::kTrue;
+};
 
 // Keeps the chronicle and asks every rule. "" or "NameOfTheRule: what is wrong".
 class Invariants {
@@ -109,8 +128,10 @@ class Invariants {
                         const View& view);
   // Another coordinator found this, and asked for that.
   std::string Reborn(absl::Time now, const policy::SupervisorOptions& options,
-                     const policy::Legacy& legacy, const policy::Actions& actions,
-                     const View& view);
+                     const policy::Legacy& legacy, const policy::Actions& actions, const View& view,
+                     Beginning beginning = {});
+  // Said before each of them: the processes as they are.
+  void See(Processes processes) { processes_ = std::move(processes); }
   std::string Recovered(absl::Time now, const View& view) const;
   const Chronicle& chronicle() const { return chronicle_; }
 
@@ -122,6 +143,7 @@ class Invariants {
 
   policy::SupervisorOptions options_;
   Chronicle chronicle_;
+  std::optional<Processes> processes_;
   bool rolling_ = false;
 };
 

@@ -35,12 +35,13 @@ absl::Duration StopMax(const policy::SupervisorOptions& options) {
   return absl::Seconds(1) + options.kill_timeout + 2 * kKillMax;
 }
 
-Simulation::Simulation(uint64_t seed, Tamper tamper)
-    : seed_(seed), tamper_(std::move(tamper)), random_(seed) {}
+Simulation::Simulation(uint64_t seed, Tamper tamper, const Habits& habits)
+    : seed_(seed), tamper_(std::move(tamper)), habits_(habits), random_(seed) {}
 
 std::string Simulation::Run(uint64_t steps) {
   steps_ = steps;
   while (step_ < steps_ && failure_.empty()) LiveOneLife();
+  CountWorld();
   return failure_;
 }
 
@@ -57,11 +58,10 @@ void Simulation::BeginLife() {
   if (random_.Percent(25)) options_.restarts.stop_exit_codes = {0, 3};
   options_.restarts.autorestart = random_.Percent(85);
   DrawHabits();
-  wanted_ = options_.workers;
-  stopped_.clear();
   if (supervisor_.has_value()) tally_.ignored += supervisor_->events_ignored();
   supervisor_.emplace(options_);
-  world_.emplace(random_.Next(), now_, options_);
+  CountWorld();
+  world_.emplace(random_.Next(), now_, options_, habits_);
   invariants_.emplace(options_);
   trace_.clear();
 }
@@ -111,6 +111,7 @@ bool Simulation::Recover() {
     if (!Advance()) return false;
   }
   now_ = due;
+  invariants_->See(world_->processes());
   const std::string wrong = invariants_->Recovered(now_, ViewOf(*supervisor_));
   if (!wrong.empty()) return Fail(wrong);
   ++tally_.recoveries;
@@ -156,9 +157,9 @@ bool Simulation::Advance() {
     case Turn::kProgramIsReplaced:
       if (!supervisor_->upgrading()) return true;  // a stop came between
       ++tally_.upgrades_done;
-      return BeReborn();
+      return BeReborn(Departure::kReplacedItself);
     case Turn::kCoordinatorDies:
-      return BeReborn();
+      return BeReborn(Departure::kDied);
   }
   return true;
 }
@@ -168,23 +169,38 @@ bool Simulation::Take(absl::Time now, const policy::Event& event) {
   return Process(now, event, supervisor_->Step(now, event));
 }
 
-bool Simulation::Process(absl::Time now, const policy::Event& event, policy::Actions actions) {
-  if (tamper_) tamper_(*supervisor_, &actions);
-  wanted_ = supervisor_->workers_wanted();  // published before anything is done about it
-  const size_t lived = world_->CarriedOut(actions.size());
-  const bool broken_off = lived < actions.size();
-  actions.resize(lived);
+std::optional<policy::Action> Simulation::CutOff(policy::Actions* actions) {
+  const size_t lived = world_->CarriedOut(actions->size());
+  if (lived == actions->size()) return std::nullopt;
+  const policy::Action last = (*actions)[lived];
+  actions->resize(lived);
+  return last;
+}
+
+void Simulation::Note(const policy::Event& event, policy::Actions actions, bool reborn) {
   Count(event, actions);
   if (trace_.size() == kTraced) trace_.pop_front();
-  trace_.push_back({now, event, std::move(actions)});
+  trace_.push_back({now_, event, std::move(actions), reborn});
+}
+
+bool Simulation::Process(absl::Time now, const policy::Event& event, policy::Actions actions) {
+  if (tamper_) tamper_(*supervisor_, &actions);
+  world_->PublishWanted(supervisor_->workers_wanted());  // before anything is done about it
+  const std::optional<policy::Action> died_in = CutOff(&actions);
+  Note(event, std::move(actions), false);
   const policy::Actions& done = trace_.back().actions;
   const View view = ViewOf(*supervisor_);
-  const std::string wrong = broken_off ? invariants_->BrokenOff(now, event, done, view)
-                                       : invariants_->Step(now, event, done, view);
+  if (!done.empty()) invariants_->See(world_->processes());
+  const std::string wrong = died_in.has_value() ? invariants_->BrokenOff(now, event, done, view)
+                                                : invariants_->Step(now, event, done, view);
   if (!wrong.empty()) return Fail(wrong);
   if (!CarryOut(done)) return false;
-  tally_.broken_off += broken_off;
-  if (broken_off) return BeReborn();
+  if (died_in.has_value()) {
+    ++tally_.broken_off;
+    world_->BreakOff(now_, *died_in);
+    return BeReborn(Departure::kDied);
+  }
+  world_->Publish(supervisor_->slots());
   CountStates();
   return !Ended();
 }
@@ -197,29 +213,55 @@ bool Simulation::CarryOut(const policy::Actions& actions) {
   return true;
 }
 
-bool Simulation::BeReborn() {
+bool Simulation::BeReborn(Departure departure) {
+  for (bool broken_off = true; broken_off; departure = Departure::kDied) {
+    if (departure == Departure::kDied && random_.Percent(50)) {
+      now_ += random_.Milliseconds(0, 3000);
+      world_->PassWithoutCoordinator(now_);
+    }
+    if (!TakeOverOnce(departure, &broken_off)) return false;
+    tally_.cut_takeovers += broken_off;
+  }
+  return !Ended();
+}
+
+bool Simulation::TakeOverOnce(Departure departure, bool* broken_off) {
   ++step_;
   ++tally_.rebirths;
   if (random_.Percent(20)) DrawHabits();
-  const policy::Legacy legacy = world_->WhatIsFound(now_, wanted_, options_, stopped_);
+  const policy::Legacy legacy = world_->WhatIsFound(now_, options_, departure);
   tally_.ignored += supervisor_->events_ignored();
   supervisor_.emplace(options_);
   policy::Actions actions = supervisor_->Resume(now_, legacy);
   if (tamper_) tamper_(*supervisor_, &actions);
-  Count(policy::Woke{}, actions);
-  if (trace_.size() == kTraced) trace_.pop_front();
-  trace_.push_back({now_, policy::Woke{}, std::move(actions), true});
+  world_->PublishWanted(supervisor_->workers_wanted());
+  const std::optional<policy::Action> died_in = CutOff(&actions);
+  *broken_off = died_in.has_value();
+  Note(policy::Woke{}, std::move(actions), true);
   const policy::Actions& done = trace_.back().actions;
-  const std::string wrong = invariants_->Reborn(now_, options_, legacy, done, ViewOf(*supervisor_));
+  invariants_->See(world_->processes());
+  const std::string wrong = invariants_->Reborn(now_, options_, legacy, done, ViewOf(*supervisor_),
+                                                {*broken_off, world_->header()});
   if (!wrong.empty()) return Fail(wrong);
-  return CarryOut(done) && !Ended();
+  if (!CarryOut(done)) return false;
+  if (died_in.has_value()) {
+    world_->BreakOff(now_, *died_in);
+  } else {
+    world_->Publish(supervisor_->slots());
+  }
+  return true;
+}
+
+void Simulation::CountWorld() {
+  if (!world_.has_value()) return;
+  tally_.cut_births += world_->unnoted();
+  tally_.dismissed += world_->dismissed();
+  tally_.lies += world_->lies();
 }
 
 void Simulation::CountStates() {
   bool healthy = false, suspect = false;
-  stopped_.clear();
   for (const policy::Slot& slot : supervisor_->slots()) {
-    if (slot.stopped_by.has_value()) stopped_.push_back(slot.index);
     tally_.stopped += slot.stopped_by.has_value();
     tally_.errored += slot.restarts.Errored(options_.restarts);
     tally_.graces += !slot.wanted && !slot.live && !slot.closed && slot.retire_at > now_;

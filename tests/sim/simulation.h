@@ -33,7 +33,7 @@ using Tamper = std::function<void(const policy::Supervisor&, policy::Actions*)>;
 
 class Simulation {
  public:
-  explicit Simulation(uint64_t seed, Tamper tamper = nullptr);
+  explicit Simulation(uint64_t seed, Tamper tamper = nullptr, const Habits& habits = {});
 
   // "" or what went wrong: the rule, what came before it, and the command that replays it.
   std::string Run(uint64_t steps);
@@ -48,6 +48,7 @@ class Simulation {
     uint64_t probes = 0, probes_failed = 0, soaks_failed = 0, sent_away = 0;
     uint64_t adoptions = 0, releases = 0, evacuations = 0, sharings = 0, inherited = 0;
     uint64_t recycles = 0, recycles_failed = 0, stopped = 0, errored = 0;
+    uint64_t cut_births = 0, dismissed = 0, lies = 0, cut_takeovers = 0;
     uint64_t suspicions = 0, all_suspect = 0, graces = 0, wide_rolls = 0;
   };
   const Tally& tally() const { return tally_; }
@@ -70,8 +71,13 @@ class Simulation {
   bool Advance();
   bool Take(absl::Time now, const policy::Event& event);
   bool Process(absl::Time now, const policy::Event& event, policy::Actions actions);
-  // The coordinator has died; another one goes on.
-  bool BeReborn();
+  // The coordinator has died, or replaced itself; another one goes on, if it does not die in its own beginning.
+  bool BeReborn(Departure departure);
+  bool TakeOverOnce(Departure departure, bool* broken_off);
+  // Cuts `actions` off where the coordinator dies; the action that it dies in is the first one that is gone.
+  std::optional<policy::Action> CutOff(policy::Actions* actions);
+  void Note(const policy::Event& event, policy::Actions actions, bool reborn);
+  void CountWorld();
   bool CarryOut(const policy::Actions& actions);
   void Count(const policy::Event& event, const policy::Actions& actions);
   void CountStates();
@@ -83,6 +89,7 @@ class Simulation {
 
   const uint64_t seed_;
   const Tamper tamper_;
+  const Habits habits_;
   Random random_;
   uint64_t steps_ = 0;
   uint64_t step_ = 0;
@@ -94,8 +101,6 @@ class Simulation {
   std::optional<policy::Supervisor> supervisor_;
   std::optional<World> world_;
   std::optional<Invariants> invariants_;
-  uint32_t wanted_ = 0;  // as the scoreboard says
-  std::vector<policy::SlotIndex> stopped_;
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
   std::deque<Record> trace_;
 };

@@ -70,7 +70,11 @@ void ExpectAFullLife(const Simulation::Tally& tally) {
       {"stopped slots", tally.stopped, 1000},
       {"errored slots", tally.errored, 1000},
       {"coordinators reborn", tally.rebirths, 500},
-      {"of them in the middle of actions", tally.broken_off, 20},
+      {"of them in the middle of actions", tally.broken_off, 50},
+      {"of them in the middle of a take-over", tally.cut_takeovers, 1},
+      {"workers without a whole row", tally.cut_births, 10},
+      {"workers that had to leave", tally.dismissed, 1},
+      {"run directories that lied", tally.lies, 50},
   };
   for (const auto& count : counts) {
     std::printf("%s %lu, ", count.what, count.times);

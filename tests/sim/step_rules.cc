@@ -29,27 +29,6 @@ std::string StartingIsBounded(const Moment& moment) {
                       " may");
 }
 
-std::string RebirthKnowsEverybody(const Moment& moment) {
-  if (!moment.reborn) return "";
-  for (const policy::WorkerId& id : moment.chronicle.served_before_rebirth) {
-    const Member* const member = moment.chronicle.Find(id);
-    const bool known = std::any_of(
-        moment.view.slots.begin(), moment.view.slots.end(), [&](const policy::Slot& slot) {
-          return (slot.incumbent.has_value() && slot.incumbent->id == id) ||
-                 (slot.successor.has_value() && slot.successor->id == id) ||
-                 (slot.leaving.has_value() && slot.leaving->id == id);
-        });
-    if (member == nullptr || !known) return absl::StrCat(ToText(id), " is forgotten");
-    if (member->state == WorkerState::kServing) continue;
-    const Member& youngest = moment.chronicle.At(id.slot).members.back();
-    const bool followed = youngest.id != id && youngest.state == WorkerState::kServing;
-    if (!followed && id.slot < moment.view.wanted) {
-      return absl::StrCat(ToText(id), " has to leave, though its slot is wanted");
-    }
-  }
-  return "";
-}
-
 // --- Who gets new connections ---
 
 std::string LiveSlotsServe(const Moment& moment) {

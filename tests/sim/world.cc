@@ -10,8 +10,9 @@ namespace uc::sim {
 
 using policy::WorkerId;
 
-World::World(uint64_t seed, absl::Time start, const policy::SupervisorOptions& options)
-    : random_(seed), options_(options), now_(start) {
+World::World(uint64_t seed, absl::Time start, const policy::SupervisorOptions& options,
+             const Habits& habits)
+    : random_(seed), habits_(habits), options_(options), now_(start) {
   PlanGossip(start);
   PlanCommand(start);
   PlanDeath(start);
@@ -56,15 +57,22 @@ bool World::TakePlace(const Happening& happening, policy::Event* event) {
     default:
       break;
   }
-  Process* const process = Of(happening.worker);
-  if (process != nullptr) return Worker(happening, *process, event);
+  const auto found = alive_.find(happening.worker.generation);
+  Process* const process = found == alive_.end() ? nullptr : &found->second;
+  if (process != nullptr) {
+    if (process->pid != happening.pid) return false;
+    const bool named = named_.count(happening.worker.generation) == 1;
+    return Worker(happening, *process, event) && named;  // a stranger's words are not heard
+  }
   if (happening.kind != Kind::kReady || !Fault(30, 50)) return false;
   *event = policy::WorkerReady{happening.worker};  // its last words come after its end
   return true;
 }
 
 // Its listeners have reached the coordinator, unless there is a newer worker or there are others.
-bool World::Binds(const Process& process, policy::Event* event) {
+bool World::Binds(Process& process, policy::Event* event) {
+  process.bound = true;
+  if (!coordinated_ || named_.count(process.id.generation) == 0) return false;
   for (const auto& [generation, other] : alive_) {
     if (other.id.slot == process.id.slot && generation > process.id.generation) return false;
   }
@@ -74,7 +82,7 @@ bool World::Binds(const Process& process, policy::Event* event) {
 }
 
 bool World::Worker(const Happening& happening, Process& process, policy::Event* event) {
-  const WorkerId worker = happening.worker;
+  const WorkerId worker = process.id;
   switch (happening.kind) {
     case Kind::kKept:
       return Binds(process, event);
@@ -120,6 +128,8 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
     case Kind::kAnswers:
       if (process.hung) return false;
       process.silent = false;
+      // A coordinator that had knocked in vain hears now what it holds.
+      if (process.bound && !process.draining) Plan(now_, Kind::kKept, worker);
       if (Fault(20, 50)) Plan(now_ + random_.Milliseconds(50, 10'000), Kind::kSilent, worker);
       *event = policy::HealthObserved{worker, policy::Health::kWell};
       return true;
@@ -132,6 +142,7 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       Plan(now_ + kHangTimeout, Kind::kStuckSeen, worker);
       return false;
     case Kind::kStuckSeen:
+      if (!process.hung && process.ready) return false;  // it was only late
       Plan(now_ + absl::Seconds(1), Kind::kStuckSeen, worker);
       *event = policy::HealthObserved{worker, policy::Health::kStuck};
       return true;
@@ -172,7 +183,8 @@ policy::Event World::Gossip() {
   WorkerId worker;
   if (!dead_.empty() && random_.Percent(80)) {
     worker = dead_[random_.Below(dead_.size())];
-  } else {
+  }
+  if (worker.generation == 0 || alive_.count(worker.generation) == 1) {
     worker = {static_cast<uint32_t>(random_.Below(20)), 4'000'000'000};
   }
   switch (random_.Below(10)) {
@@ -185,7 +197,7 @@ policy::Event World::Gossip() {
     case 2:
       return policy::WorkerRefused{worker, policy::Fault::kOperator, "gossip"};
     case 3:
-      return policy::WorkerExited{worker, false, "gossip"};
+      return policy::WorkerExited{worker, false, "gossip", std::nullopt};
     case 4:
       return policy::HealthObserved{worker, policy::Health::kStuck};
     case 5:
@@ -235,19 +247,38 @@ World::Process* World::Of(const WorkerId& id) {
   return process == alive_.end() || process->second.id != id ? nullptr : &process->second;
 }
 
+World::Process& World::MakeProcess(absl::Time now, const policy::Spawn& spawn) {
+  Process process;
+  process.pid = next_pid_++;
+  process.id = spawn.worker;
+  process.assigned = spawn.worker.slot;
+  process.entry = spawn.entry;
+  process.admitted = spawn.entry == policy::Entry::kAtOnce;
+  process.bound = kept_.count(spawn.worker.slot) == 1;
+  alive_[spawn.worker.generation] = process;
+  PlanBirth(now, spawn.worker);
+  return alive_[spawn.worker.generation];
+}
+
 std::string World::CarryOut(absl::Time now, const policy::Action& action) {
   now_ = now;
   if (const auto* spawn = std::get_if<policy::Spawn>(&action)) {
-    Process process;
-    process.id = spawn->worker;
-    process.entry = spawn->entry;
-    process.admitted = spawn->entry == policy::Entry::kAtOnce;
-    alive_[spawn->worker.generation] = process;
-    newest_ = std::max(newest_, spawn->worker.generation);
-    PlanBirth(now, spawn->worker);
+    header_.newest_generation = spawn->worker.generation;
+    Process& process = MakeProcess(now, *spawn);
+    process.row_state = static_cast<uint32_t>(policy::WorkerState::kStarting);
+    process.pid_in_row = true;
+    named_[spawn->worker.generation] = process.pid;
+    return "";
+  }
+  if (const auto* set_live = std::get_if<policy::SetLive>(&action)) {
+    if (set_live->live) header_.live.insert(set_live->slot);
+    if (!set_live->live) header_.live.erase(set_live->slot);
     return "";
   }
   if (const auto* evacuate = std::get_if<policy::Evacuate>(&action)) {
+    for (auto& [generation, process] : alive_) {
+      if (process.id.slot == evacuate->slot) process.bound = false;
+    }
     return kept_.erase(evacuate->slot) == 1 ? "" : "no listeners for " + policy::ToText(action);
   }
   if (const auto* upgrade = std::get_if<policy::Upgrade>(&action)) {
@@ -271,7 +302,9 @@ std::string World::CarryOut(absl::Time now, const policy::Action& action) {
     return tell(drain->worker, [&](Process& process) {
       process.draining = true;
       process.adopted.clear();
-      if (!process.hung) PlanDrain(now, drain->worker);
+      if (process.hung) return;
+      process.bound = false;
+      PlanDrain(now, drain->worker);
     });
   }
   if (const auto* kill = std::get_if<policy::Kill>(&action)) {
@@ -292,47 +325,18 @@ std::string World::CarryOut(absl::Time now, const policy::Action& action) {
 
 void World::Bury(WorkerId worker) {
   constexpr size_t kRemembered = 64;
-  alive_.erase(worker.generation);
+  const auto buried = alive_.find(worker.generation);
+  if (buried != alive_.end() && !coordinated_ && buried->second.row_state.has_value()) {
+    const Process& process = buried->second;  // nobody frees its row
+    left_rows_.push_back({process.pid, process.assigned, worker.generation, *process.row_state});
+  }
+  if (buried != alive_.end()) alive_.erase(buried);
+  named_.erase(worker.generation);
   if (dead_.size() < kRemembered) {
     dead_.push_back(worker);
   } else {
     dead_[worker.generation % kRemembered] = worker;
   }
-}
-
-// --- What outlives a coordinator ---
-
-policy::WorkerState World::StateOf(const Process& process) {
-  // A SIGKILL that was sent is not always known.
-  if (process.killed && random_.Percent(50)) return policy::WorkerState::kKilled;
-  if (process.draining) return policy::WorkerState::kDraining;
-  if (!process.ready) return policy::WorkerState::kStarting;
-  return process.admitted ? policy::WorkerState::kServing : policy::WorkerState::kProving;
-}
-
-policy::Legacy World::WhatIsFound(absl::Time now, uint32_t workers_wanted,
-                                  const policy::SupervisorOptions& options,
-                                  std::vector<policy::SlotIndex> stopped) {
-  now_ = now;
-  options_ = options;
-  upgrade_ = 0;
-  policy::Legacy legacy;
-  legacy.workers_wanted = workers_wanted;
-  legacy.newest_generation = newest_;
-  legacy.stopped = std::move(stopped);
-  for (const auto& [generation, process] : alive_) {
-    policy::Legacy::Found found = {process.id, StateOf(process), process.ready_at, {}};
-    if (found.state == policy::WorkerState::kServing) {
-      found.adopted.assign(process.adopted.begin(), process.adopted.end());
-    }
-    legacy.workers.push_back(found);
-  }
-  // In the order of the scoreboard's rows, which is none.
-  for (size_t place = legacy.workers.size(); place > 1; --place) {
-    std::swap(legacy.workers[place - 1], legacy.workers[random_.Below(place)]);
-  }
-  legacy.listeners.assign(kept_.begin(), kept_.end());
-  return legacy;
 }
 
 }  // namespace uc::sim

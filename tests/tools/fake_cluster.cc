@@ -119,6 +119,7 @@ pid_t FakeCluster::Worker(uint32_t slot, WorkerOptions options) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
     if (options.term == Term::kIgnored) signal(SIGTERM, SIG_IGN);
+    if (door.valid()) link::KeepDoor(door);
     if (write(ready, "x", 1) != 1) _exit(7);
     for (;;) pause();
   }

@@ -11,16 +11,17 @@ using ::testing::HasSubstr;
 
 class RestartFlagsTest : public ::testing::Test {
  protected:
-  RestartPlan Plan(const std::string& app = "hello") {
+  RestartPlan Plan(const WatchedApp& app = {}) {
     const absl::StatusOr<RestartPlan> plan = PlanRestarts(request_, app);
     EXPECT_TRUE(plan.ok()) << plan.status();
     return plan.ok() ? *plan : RestartPlan{};
   }
-  std::string Error(const std::string& app = "hello") {
+  std::string Error(const WatchedApp& app = {}) {
     const absl::StatusOr<RestartPlan> plan = PlanRestarts(request_, app);
     EXPECT_FALSE(plan.ok());
     return plan.ok() ? "" : std::string(plan.status().message());
   }
+  using Kind = WatchedApp::Kind;
   RestartRequest request_;
 };
 
@@ -51,10 +52,19 @@ TEST_F(RestartFlagsTest, StopExitCodes) {
 
 TEST_F(RestartFlagsTest, WatchIsForFiles) {
   request_.watch = true;
-  EXPECT_EQ(Plan("./libmyapp.so").watch.path, "./libmyapp.so");
-  EXPECT_EQ(Plan("src/app.js").watch.path, "src/");
-  EXPECT_EQ(Plan("app.js").watch.path, ".");
-  EXPECT_THAT(Error("hello"), HasSubstr("hello is built in"));
+  EXPECT_EQ(Plan({Kind::kSharedObject, "./libmyapp.so"}).watch.path, "./libmyapp.so");
+  EXPECT_EQ(Plan({Kind::kProgram, "src/app.js"}).watch.path, "src/");
+  EXPECT_EQ(Plan({Kind::kProgram, "app.js"}).watch.path, ".");
+  EXPECT_EQ(Plan({Kind::kProgram, "server"}).watch.path, ".");
+  EXPECT_THAT(Error({Kind::kBuiltIn, "hello"}), HasSubstr("hello is built in"));
+}
+
+TEST_F(RestartFlagsTest, WatchLooksWhereTheProgramRuns) {
+  request_.watch = true;
+  EXPECT_EQ(Plan({Kind::kProgram, "app.js", "/srv/web"}).watch.path, "/srv/web/");
+  EXPECT_EQ(Plan({Kind::kProgram, "./app.js", "/srv/web"}).watch.path, "/srv/web/./");
+  EXPECT_EQ(Plan({Kind::kProgram, "src/app.js", "web"}).watch.path, "web/src/");
+  EXPECT_EQ(Plan({Kind::kProgram, "/opt/app/app.js", "/srv/web"}).watch.path, "/opt/app/");
 }
 
 // --- Errors ---

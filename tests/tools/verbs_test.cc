@@ -252,11 +252,16 @@ TEST_F(VerbsTest, StopSparesTheNamesakeThatGotADeadWorkersNumber) {
   EXPECT_EQ(cluster_.EndedBy(namesake), 0);
 }
 
-TEST_F(VerbsTest, StopTouchesNothingWhereTheScoreboardCannotBeRead) {
+TEST_F(VerbsTest, WhatCannotBeReadIsNotCalledStoppedAndStopEndsIt) {
+  const pid_t worker = cluster_.Worker(0);
   cluster_.MakeUnreadable("web");
-  EXPECT_EQ(RunJson("stop"), 1);
-  EXPECT_THAT(std::string(Json::parse(out_).at("text")), HasSubstr("is not known"));
-  EXPECT_EQ(access((cluster_.directory() + "/control").c_str(), F_OK), 0);
+  Run("list");
+  EXPECT_THAT(err_, HasSubstr("1 worker still serves: 'uring-cluster stop web' ends it"));
+  EXPECT_EQ(Run("describe", {"web"}), 1);
+  EXPECT_THAT(err_, HasSubstr("1 worker still serves"));
+  EXPECT_EQ(Run("stop", {"web"}), 0);
+  EXPECT_THAT(out_, HasSubstr("ended 1 worker"));
+  EXPECT_EQ(cluster_.EndedBy(worker), SIGTERM);
 }
 
 }  // namespace

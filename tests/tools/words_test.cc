@@ -1,7 +1,10 @@
 // What becomes of the words of `start` when a cluster is saved, started again, or made a service; and other small
 // decisions of the command line that need no process.
 #include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "absl/strings/str_cat.h"
 #include "core/scoreboard/histogram.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -11,6 +14,7 @@
 #include "tools/nearest.h"
 #include "tools/record.h"
 #include "tools/startup.h"
+#include "tools/text_file.h"
 
 namespace uc::tools {
 namespace {
@@ -71,28 +75,151 @@ TEST(RecordTest, ComesBackAsItWas) {
   EXPECT_EQ(record->logs.name, "web");
 }
 
+TEST(RecordTest, AnyBytesComeBackAsTheyWere) {
+  ClusterRecord record = Web();
+  record.words = {"app.py", "--env=A=one\ntwo", "--env=B=caf\xe9"};
+  record.directory = "/srv/caf\xe9";
+  record.environment = {"A=caf\xc3\xa9", "B=caf\xe9", "C=\n\t\x01"};
+  record.program_environment = {"D=caf\xe9\n", "E={\"hex\": \"00\"}"};
+  record.logs.error_file = "/var/log/caf\xe9";
+  const auto read = ParseRecord(ToJson(record));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->words, record.words);
+  EXPECT_EQ(read->directory, record.directory);
+  EXPECT_EQ(read->environment, record.environment);
+  EXPECT_EQ(read->program_environment, record.program_environment);
+  EXPECT_EQ(read->logs.error_file, record.logs.error_file);
+}
+
+TEST(RecordTest, RecordOfAnOlderVersionHasNoEnvironmentOfTheProgram) {
+  std::string text = ToJson(Web());
+  const size_t begin = text.find("  \"program_environment\"");
+  ASSERT_NE(begin, std::string::npos);
+  text.erase(begin, text.find('\n', begin) + 1 - begin);
+  ASSERT_TRUE(ParseRecord(text).ok());
+  EXPECT_TRUE(ParseRecord(text)->program_environment.empty());
+}
+
 TEST(RecordTest, OtherTextIsNone) {
-  for (const char* text :
-       {"", "{", "[]", "{}", R"({"version": 2})", R"({"version": 1, "name": 3})"}) {
+  for (const char* text : {"", "{", "[]", "{}", R"({"version": 2})", R"({"version": 1, "name": 3})",
+                           R"({"version": 1e999})"}) {
     EXPECT_FALSE(ParseRecord(text).ok()) << text;
+  }
+  for (const char* open : {"[", "{\"version\":"}) {
+    std::string deep;
+    for (int level = 0; level < 1'000'000; ++level) deep += open;
+    EXPECT_FALSE(ParseRecord(deep).ok());
   }
 }
 
+TEST(RecordTest, ValuesThatCannotBeAreNone) {
+  const std::string good = ToJson(Web());
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    EXPECT_NE(text.find(from), std::string::npos) << from;
+    return ParseRecord(text.replace(text.find(from), from.size(), to)).ok();
+  };
+  EXPECT_TRUE(with("\"size_max\": 0", "\"size_max\": 7"));
+  for (const char* number : {"1e300", "-1", "\"7\"", "18446744073709551615"}) {
+    EXPECT_FALSE(with("\"size_max\": 0", absl::StrCat("\"size_max\": ", number))) << number;
+  }
+  EXPECT_FALSE(with("\"files\": 0", "\"files\": 4294967296"));
+  EXPECT_FALSE(with("\"web\"", "\"../web\""));
+  EXPECT_FALSE(with("/srv/my www", "/srv/my\\u0000www"));
+}
+
+std::string Unit(const ClusterRecord& record, const std::string& binary = "/b",
+                 UnitKind kind = UnitKind::kUser) {
+  const absl::StatusOr<std::string> unit = UnitText(record, binary, kind);
+  EXPECT_TRUE(unit.ok()) << unit.status();
+  return unit.value_or("");
+}
+
 TEST(StartupTest, UnitRunsTheSameWordsInTheForeground) {
-  const std::string unit = UnitText(Web(), "/usr/bin/uring-cluster", UnitKind::kSystem);
+  const std::string unit = Unit(Web(), "/usr/bin/uring-cluster", UnitKind::kSystem);
   EXPECT_THAT(unit, HasSubstr("Type=notify\nWorkingDirectory=/srv\nEnvironment=\"PATH=/bin\"\n"));
   EXPECT_THAT(unit, HasSubstr("ExecStart=\"/usr/bin/uring-cluster\" start \"static\" \"/srv/my "
                               "www\" \"--name=web\"\n"));
   EXPECT_THAT(unit, HasSubstr("reload web\n"));
   EXPECT_THAT(unit, HasSubstr("KillMode=process\n"));
   EXPECT_THAT(unit, Not(HasSubstr("SECRET")));
-  EXPECT_THAT(UnitText(Web(), "/b", UnitKind::kUser), Not(HasSubstr("AmbientCapabilities")));
+  EXPECT_THAT(Unit(Web()), Not(HasSubstr("AmbientCapabilities")));
+}
+
+TEST(StartupTest, PathOfTheProgramGoesAlong) {
+  ClusterRecord record = Web();
+  record.program_environment = {"PATH=/opt/bin", "SECRET=2"};
+  const std::string unit = Unit(record);
+  EXPECT_THAT(unit, HasSubstr("Environment=\"URING_CLUSTER_ENV_PATH=/opt/bin\"\n"));
+  EXPECT_THAT(unit, Not(HasSubstr("SECRET")));
 }
 
 TEST(StartupTest, WhatSystemdWouldExpandIsQuoted) {
   ClusterRecord record = Web();
-  record.words = {"a", "100%", "$x", "\"q\"\\"};
-  EXPECT_THAT(UnitText(record, "/b", UnitKind::kUser), HasSubstr(R"("a" "100%%" "$$x" "\"q\"\\")"));
+  record.words = {"a", "100%", "$x", "\"q\"\\", "two\nlines", "\xc3\xa9", ";", ""};
+  EXPECT_THAT(Unit(record), HasSubstr(R"(start "a" "100%%" "$$x" "\"q\"\\" "two\x0alines" )"
+                                      R"("\xc3\xa9" ";" "")"
+                                      "\n"));
+}
+
+TEST(StartupTest, ValuesThatAreNoCommandsKeepTheirDollars) {
+  ClusterRecord record = Web();
+  record.environment = {"PATH=/$a/50%off:/\"b\""};
+  EXPECT_THAT(Unit(record), HasSubstr(R"(Environment="PATH=/$a/50%%off:/\"b\"")"));
+  EXPECT_THAT(Unit(record, "/opt/$x/50%"), HasSubstr(R"(ExecStart="/opt/$x/50%%" start)"));
+  EXPECT_THAT(Unit(record, "/opt/$x/50%"), HasSubstr(R"(ExecReload="/opt/$x/50%%" reload)"));
+}
+
+TEST(StartupTest, FolderIsNoSpecifier) {
+  ClusterRecord record = Web();
+  record.directory = "/srv/50%off and \"more\" $x";
+  EXPECT_THAT(Unit(record),
+              HasSubstr("WorkingDirectory=/srv/50%%off and \"more\" $x\nEnvironment="));
+}
+
+TEST(StartupTest, RunDirectoryOfTheReloadIsQuotedToo) {
+  ClusterRecord record = Web();
+  record.words = {"hello", "--run-dir=/run/50% $x"};
+  EXPECT_THAT(Unit(record), HasSubstr(R"(reload web "--run-dir=/run/50%% $$x")"));
+}
+
+// --- Errors ---
+
+TEST(StartupTest, WhatCannotBeWrittenIsRefused) {
+  for (const char* directory :
+       {"", "srv", "/srv/a\nUser=root", "/srv/a\\", "/srv/a ", "/srv/../etc", "/srv/\t"}) {
+    ClusterRecord record = Web();
+    record.directory = directory;
+    EXPECT_FALSE(UnitText(record, "/b", UnitKind::kUser).ok()) << directory;
+  }
+  for (const char* binary : {"/b\nUser=root", "/\"b\"", "/b\\", "/it's"}) {
+    EXPECT_FALSE(UnitText(Web(), binary, UnitKind::kUser).ok()) << binary;
+  }
+  ClusterRecord record = Web();
+  record.environment = {"PATH=/bin\nUser=root"};
+  EXPECT_FALSE(UnitText(record, "/b", UnitKind::kUser).ok());
+  record = Web();
+  record.name = "web\nUser=root";
+  EXPECT_FALSE(UnitText(record, "/b", UnitKind::kUser).ok());
+}
+
+// systemd's own reading, where it is installed.
+TEST(StartupTest, SystemdTakesTheUnit) {
+  if (system("command -v systemd-analyze > /dev/null") != 0 || geteuid() != 0) {
+    GTEST_SKIP() << "no systemd-analyze, or not root";
+  }
+  ClusterRecord record = Web();
+  record.words = {"a", "100%", "$x", "\"q\"\\", "two\nlines", "\xc3\xa9", ";", "%o"};
+  record.environment = {"PATH=/$a/50%off:/\"b\""};
+  record.directory = ::testing::TempDir() + "50%off \"$x\"";
+  const std::string unit = ::testing::TempDir() + "uring-cluster-web.service";
+  ASSERT_TRUE(ReplaceTextFile(unit, Unit(record, "/bin/true", UnitKind::kSystem)).ok());
+  const std::string said = ::testing::TempDir() + "said";
+  const int status = system(("systemd-analyze verify " + unit + " > " + said + " 2>&1").c_str());
+  const absl::StatusOr<std::string> text = ReadTextFile(said, 1 << 20);
+  ASSERT_TRUE(text.ok());
+  EXPECT_EQ(status, 0) << *text;
+  EXPECT_THAT(*text, Not(HasSubstr("uring-cluster-web.service:")));
 }
 
 TEST(FrameTest, RatesAreBetweenTwoLooks) {

@@ -1,6 +1,7 @@
 #include "core/worker/deadlines.h"
 
 #include <array>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -54,6 +55,41 @@ TEST_F(DeadlinesTest, NoneEndsIt) {
   deadlines_.Set(one_, DeadlineKind::kLinger, 100);
   deadlines_.Set(one_, DeadlineKind::kNone, 101);
   EXPECT_EQ(Expire(10'000), nullptr);
+}
+
+TEST_F(DeadlinesTest, TheLongestInactiveIsFoundWhateverTheOrderOfTheList) {
+  DeadlineNode third;
+  deadlines_.Set(one_, DeadlineKind::kIdle, 100);
+  deadlines_.Set(other_, DeadlineKind::kIdle, 101);
+  deadlines_.Set(third, DeadlineKind::kIdle, 102);
+  deadlines_.Set(one_, DeadlineKind::kIdle, 110);
+  deadlines_.Set(other_, DeadlineKind::kIdle, 108);
+  EXPECT_EQ(deadlines_.Longest(DeadlineKind::kIdle, 101), nullptr) << "none is inactive so long";
+  EXPECT_EQ(deadlines_.Longest(DeadlineKind::kIdle, 200), &third);
+  EXPECT_EQ(deadlines_.Longest(DeadlineKind::kIdle, 200), &third) << "as long as nothing changes";
+  deadlines_.Set(third, DeadlineKind::kHeader, 112);
+  EXPECT_EQ(deadlines_.Longest(DeadlineKind::kIdle, 200), &other_);
+  deadlines_.Set(other_, DeadlineKind::kIdle, 115);
+  EXPECT_EQ(deadlines_.Longest(DeadlineKind::kIdle, 200), &one_);
+  deadlines_.Pass(one_);
+  EXPECT_EQ(deadlines_.Longest(DeadlineKind::kIdle, 200), &one_) << "nobody else, so again";
+  deadlines_.Set(one_, DeadlineKind::kNone, 120);
+  deadlines_.Set(other_, DeadlineKind::kNone, 120);
+  EXPECT_EQ(deadlines_.Longest(DeadlineKind::kIdle, 200), nullptr);
+}
+
+TEST_F(DeadlinesTest, OfManyEachInItsTurnIsTheLongestInactive) {
+  std::vector<DeadlineNode> nodes(5000);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    deadlines_.Set(nodes[i], DeadlineKind::kIdle, 1);
+    deadlines_.Set(nodes[i], DeadlineKind::kIdle, static_cast<int64_t>(10 + i * 7919 % 5000));
+  }
+  for (int64_t since = 10; since < 5010; ++since) {
+    DeadlineNode* const node = deadlines_.Longest(DeadlineKind::kIdle, 10'000);
+    ASSERT_NE(node, nullptr);
+    ASSERT_EQ(node->since_ns, since);
+    deadlines_.Set(*node, DeadlineKind::kNone, 10'000);
+  }
 }
 
 TEST_F(DeadlinesTest, OnlyIdleOnesAreInNoHurry) {

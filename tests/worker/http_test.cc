@@ -210,7 +210,7 @@ TEST_F(HttpTest, ASlowReaderOfALargeStreamCostsNoMemory) {
   client.Say("GET /known?50000000 HTTP/1.1\r\nHost: test\r\n\r\n");
   EXPECT_TRUE(Reaches(row().counters.bytes_out, 100'000));
   EXPECT_EQ(client.HearBytes(1'000'000).size(), 1'000'000u);
-  EXPECT_LT(Memory(), before + 8'000'000);
+  EXPECT_LT(Memory(), before + kMemoryScale * 8'000'000);
   EXPECT_EQ(Connect().Get("/hello").body, "hello") << "others are served meanwhile";
 }
 
@@ -230,7 +230,7 @@ TEST_F(HttpTest, AnAppThatNeverLooksWhetherAnybodyReadsCostsItsConnectionOnly) {
   Client client = Connect({.receive_buffer_bytes = 4096});
   client.Say("GET /flood?500 HTTP/1.1\r\nHost: test\r\n\r\n");
   client.AwaitEnd();
-  EXPECT_LT(Memory(), before + 100'000'000);
+  EXPECT_LT(Memory(), before + kMemoryScale * 100'000'000);
   EXPECT_EQ(Connect().Get("/hello").body, "hello");
 }
 
@@ -241,7 +241,7 @@ TEST_F(HttpTest, LargeAnswersByValueDoNotStayInMemory) {
   Client client = Connect();
   EXPECT_EQ(client.Get("/size?40000000").body.size(), 40'000'000u);
   EXPECT_EQ(client.Get("/hello").body, "hello");
-  EXPECT_LT(Memory(), before + 8'000'000);
+  EXPECT_LT(Memory(), before + kMemoryScale * 8'000'000);
 }
 
 }  // namespace

@@ -13,6 +13,9 @@
 namespace uc::worker {
 namespace {
 
+constexpr size_t kNoBound = SIZE_MAX;
+constexpr size_t kShare = 100'000;
+
 class OutputTest : public testing::Test {
  protected:
   OutputTest() {
@@ -21,7 +24,9 @@ class OutputTest : public testing::Test {
     ours_.Reset(ends[0]);
     theirs_.Reset(ends[1]);
   }
-  Output::Result Flush() { return output_.Flush(ours_.get(), &sent_); }
+  Output::Result Flush(size_t share = kNoBound) {
+    return output_.Flush(ours_.get(), share, &sent_);
+  }
   // What the peer can read without waiting.
   std::string Heard() {
     std::string all;
@@ -64,7 +69,7 @@ TEST_F(OutputTest, BytesAndFilesKeepTheirOrder) {
 TEST_F(OutputTest, ALargeBodyGoesAtOnceBehindItsHead) {
   output_.tail() += "head ";
   const std::string body(8'000, 'b');
-  output_.AddLarge(ours_.get(), body, &sent_);
+  output_.AddLarge(ours_.get(), body, kNoBound, &sent_);
   EXPECT_EQ(sent_, 8'005u);
   EXPECT_TRUE(output_.empty());
   EXPECT_EQ(Heard(), "head " + body);
@@ -75,7 +80,7 @@ TEST_F(OutputTest, OfALargeBodyTheRestIsKept) {
   output_.tail() = all;
   {
     const std::string body(8'000'000, 'b');
-    output_.AddLarge(ours_.get(), body, &sent_);
+    output_.AddLarge(ours_.get(), body, kNoBound, &sent_);
     all += body;
   }  // what was not sent was copied
   EXPECT_GT(sent_, 0u);
@@ -90,7 +95,7 @@ TEST_F(OutputTest, OfALargeBodyTheRestIsKept) {
 
 TEST_F(OutputTest, ALargeBodyWaitsForTheFilesBeforeIt) {
   output_.AddFile(FileWith("file "), 0, 5);
-  output_.AddLarge(ours_.get(), "large", &sent_);
+  output_.AddLarge(ours_.get(), "large", kNoBound, &sent_);
   EXPECT_EQ(sent_, 0u);
   EXPECT_EQ(Flush(), Output::Result::kEmpty);
   EXPECT_EQ(Heard(), "file large");
@@ -98,7 +103,7 @@ TEST_F(OutputTest, ALargeBodyWaitsForTheFilesBeforeIt) {
 
 TEST_F(OutputTest, ALargeBodyToAPeerThatLeftIsFlushsError) {
   theirs_.Reset();
-  output_.AddLarge(ours_.get(), "large", &sent_);
+  output_.AddLarge(ours_.get(), "large", kNoBound, &sent_);
   EXPECT_EQ(sent_, 0u);
   EXPECT_EQ(Flush(), Output::Result::kBroken);
 }
@@ -123,12 +128,40 @@ TEST_F(OutputTest, ALargeFileLeavesTurnsToOthers) {
   output_.AddFile(FileWith(std::string(600'000, 'f')), 0, 600'000);
   size_t heard = 0;
   int flushes = 0;
-  for (; Flush() != Output::Result::kEmpty; ++flushes) {
-    EXPECT_LE(sent_ - heard, Output::kFileBytesPerFlush);
+  for (; Flush(kShare) != Output::Result::kEmpty; ++flushes) {
+    EXPECT_LE(sent_ - heard, kShare);
     heard += Heard().size();
   }
-  EXPECT_GE(flushes, 2);
+  EXPECT_GE(flushes, 5);
   EXPECT_EQ(heard + Heard().size(), 600'000u);
+}
+
+TEST_F(OutputTest, ManyBytesLeaveTurnsToOthers) {
+  output_.tail() = "head ";
+  output_.AddFile(FileWith(std::string(150'000, 'f')), 0, 150'000);
+  output_.tail() = std::string(150'000, 'b');
+  EXPECT_EQ(Flush(0), Output::Result::kYield);
+  EXPECT_EQ(sent_, 0u);
+  uint64_t heard = 0;
+  int flushes = 0;
+  for (; Flush(50'000) == Output::Result::kYield; ++flushes) {
+    EXPECT_EQ(sent_ - heard, 50'000u);
+    heard += Heard().size();
+  }
+  EXPECT_EQ(flushes, 6);
+  EXPECT_EQ(sent_, 300'005u);
+}
+
+TEST_F(OutputTest, OfALargeBodyTheShareGoesAtOnce) {
+  output_.tail() += "head ";
+  const std::string body(60'000, 'b');
+  output_.AddLarge(ours_.get(), body, 20'000, &sent_);
+  EXPECT_EQ(sent_, 20'000u);
+  EXPECT_EQ(output_.memory_bytes(), 40'005u);
+  output_.AddLarge(ours_.get(), body, 20'000, &sent_);
+  EXPECT_EQ(sent_, 20'000u) << "what is queued is more than the share";
+  EXPECT_EQ(Flush(), Output::Result::kEmpty);
+  EXPECT_TRUE(Heard() == "head " + body + body);
 }
 
 TEST_F(OutputTest, AFileThatIsShorterThanPromisedBreaksTheConnection) {

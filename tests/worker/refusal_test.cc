@@ -220,7 +220,7 @@ TEST_F(RefusalTest, BehindADeferredOneOnlySoMuchIsRead) {
   const size_t before = Memory();
   const size_t said = client.SayWhatFits(many);
   EXPECT_LT(said, many.size());
-  EXPECT_LT(Memory(), before + 5'000'000);
+  EXPECT_LT(Memory(), before + kMemoryScale * 5'000'000);
   EXPECT_EQ(client.Hear().body, "/defer");
   for (size_t i = 0; i < said / (sizeof(kHello) - 1); ++i) ASSERT_EQ(client.Hear().body, "hello");
 }

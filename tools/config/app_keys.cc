@@ -26,6 +26,7 @@ const std::map<std::string, std::string>& Synonyms() {
       {"err_file", "error_file"},
       {"combine_logs", "merge_logs"},
       {"uid", "user"},
+      {"gid", "group"},
       {"cron", "cron_restart"},
       {"backoff_restart_delay", "exp_backoff_restart_delay"},
   };
@@ -65,6 +66,7 @@ bool IsImplied(const std::string& key) {
 absl::StatusOr<std::string> ScalarText(const Json& value) {
   if (value.is_string()) return value.get_ref<const std::string&>();
   if (value.is_boolean()) return std::string(value.get<bool>() ? "true" : "false");
+  if (value.is_number_unsigned()) return absl::StrCat(value.get<uint64_t>());
   if (value.is_number_integer()) return absl::StrCat(value.get<int64_t>());
   if (value.is_number()) return absl::StrCat(value.get<double>());
   return absl::InvalidArgumentError("a string, a number or true/false is expected");

@@ -1,5 +1,7 @@
 #include "tools/config/ecosystem.h"
 
+#include <stdint.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "tools/config/app_keys.h"
+#include "tools/config/json_text.h"
 
 namespace uc::tools {
 namespace {
@@ -44,6 +47,9 @@ class AppReader {
     if (script->empty()) {
       return absl::InvalidArgumentError(absl::StrCat(place_, ": \"script\" is missing"));
     }
+    if (absl::StartsWith(*script, "-")) {  // `start` would take it for a flag
+      return Wrong("script", *script, "a path or a name that does not begin with '-' is expected");
+    }
     absl::StatusOr<std::string> name = TextAt({"name"});
     if (!name.ok()) return name.status();
     spec_.name = name->empty() ? NameOf(*script) : *name;
@@ -57,6 +63,7 @@ class AppReader {
       spec_.words.push_back("--");
       spec_.words.insert(spec_.words.end(), arguments_.begin(), arguments_.end());
     }
+    if (absl::Status status = CheckTexts(); !status.ok()) return status;
     if (wanted_) {
       result_.apps.push_back(std::move(spec_));
     } else {
@@ -136,12 +143,30 @@ class AppReader {
     return absl::OkStatus();
   }
 
+  // What the kernel would cut, or take for something else.
+  absl::Status CheckTexts() const {
+    std::vector<std::string> texts = spec_.words;
+    texts.push_back(spec_.directory);
+    for (const auto& [name, value] : spec_.environment) {
+      if (name.empty() || absl::StrContains(name, '=')) {
+        return Wrong("env", name, "names that are not empty and hold no '=' are expected");
+      }
+      texts.insert(texts.end(), {name, value});
+    }
+    for (const std::string& text : texts) {
+      if (!absl::StrContains(text, '\0')) continue;
+      return Wrong("", text, "texts without a NUL byte are expected");
+    }
+    return absl::OkStatus();
+  }
+
   // PM2 runs one if nothing is said; 0 and "max": all cores; -1: all but one.
   absl::Status TakeInstances() {
     const auto found = json_.find("instances");
     const Json& value = found == json_.end() ? Json(1) : *found;
     int64_t count = 0;
-    if (value.is_number_integer()) {
+    const bool fits = !value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX;
+    if (value.is_number_integer() && fits) {
       count = value.get<int64_t>();
     } else if (!value.is_string() ||
                (value != "max" && !absl::SimpleAtoi(value.get_ref<const std::string&>(), &count))) {
@@ -162,24 +187,6 @@ class AppReader {
   std::vector<std::string> arguments_;
   bool wanted_ = true;
 };
-
-// "line 3, column 7" of a byte offset.
-std::string LineAndColumn(const std::string& text, size_t byte) {
-  const size_t at = std::min(byte > 0 ? byte - 1 : 0, text.size());
-  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n');
-  const size_t begin = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
-  return absl::StrCat("line ", line, ", column ", begin == std::string::npos ? at + 1 : at - begin);
-}
-
-absl::StatusOr<Json> ParseJson(const std::string& text, const std::string& where) {
-  // PM2's files may hold comments.
-  try {
-    return Json::parse(text, nullptr, /*allow_exceptions=*/true, /*ignore_comments=*/true);
-  } catch (const Json::parse_error& error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(where, ": is no JSON: ", LineAndColumn(text, error.byte)));
-  }
-}
 
 absl::Status KeepOnly(const EcosystemOptions& options, Ecosystem& ecosystem) {
   if (options.only.empty()) return absl::OkStatus();
@@ -202,8 +209,10 @@ absl::Status KeepOnly(const EcosystemOptions& options, Ecosystem& ecosystem) {
 }  // namespace
 
 absl::StatusOr<Ecosystem> ParseEcosystem(const std::string& text, const EcosystemOptions& options) {
-  const absl::StatusOr<Json> json = ParseJson(text, options.where);
-  if (!json.ok()) return json.status();
+  const absl::StatusOr<Json> json = ParseJson(text, JsonComments::kIgnored);  // as PM2's files have
+  if (!json.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(options.where, ": ", json.status().message()));
+  }
   Ecosystem ecosystem;
   const bool wrapped = json->is_object() && json->contains("apps");
   const Json& apps = wrapped ? json->at("apps") : *json;

@@ -36,8 +36,8 @@ struct EcosystemOptions {
   int cores = 1;                  // for negative "instances"
 };
 
-// InvalidArgument: no JSON (with line and column), no app, a wrong type, two apps of one name, a name in `only` that
-// is not there.
+// InvalidArgument: no JSON (with line and column), no app, a wrong type, a script that looks like a flag, two apps of
+// one name, a name in `only` that is not there.
 absl::StatusOr<Ecosystem> ParseEcosystem(const std::string& text, const EcosystemOptions& options);
 
 // What `init` prints.

@@ -21,7 +21,7 @@ constexpr int64_t kSweepsPerTimeout = 20;
 
 std::string Request(const ClientOptions& options) {
   return absl::StrCat(options.method, " ", options.path,
-                      " HTTP/1.1\r\nHost: ", options.targets[0].ToString(),
+                      " HTTP/1.1\r\nHost: ", options.targets[0].ToHost(),
                       "\r\nUser-Agent: uring-cluster-load\r\n", options.headers,
                       options.mode == Mode::kNew ? "Connection: close\r\n" : "", "\r\n");
 }

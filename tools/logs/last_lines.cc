@@ -1,7 +1,6 @@
 #include "tools/logs/last_lines.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,7 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "absl/status/statusor.h"
+#include "core/base/log_folder.h"
 
 namespace uc::tools {
 namespace {
@@ -17,8 +17,12 @@ namespace {
 constexpr off_t kBlock = 64 << 10;
 constexpr int kRotatedMax = 1000;
 
-Fd Open(const std::string& path) {
-  return Fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+// FILE (0), FILE.1, FILE.2 and so on.
+Fd Open(const std::string& path, int number) {
+  const absl::StatusOr<LogFolder> folder = LogFolder::Open(path, LogFolder::Missing::kIsAnError);
+  if (!folder.ok()) return Fd();
+  absl::StatusOr<Fd> file = folder->OpenToRead(number);
+  return file.ok() ? *std::move(file) : Fd();
 }
 
 std::string ReadAt(const Fd& file, off_t offset, off_t size) {
@@ -70,7 +74,7 @@ std::string Follower::LastLines(size_t count) {
   std::string lines;
   struct stat younger = {};
   for (int number = 0; number < kRotatedMax; ++number) {
-    Fd file = Open(number == 0 ? path_ : absl::StrCat(path_, ".", number));
+    Fd file = Open(path_, number);
     struct stat status;
     if (!file.valid() || fstat(file.get(), &status) != 0) {
       if (number > 0) break;
@@ -105,7 +109,7 @@ void Follower::TakeRotated(std::string* text) const {
   if (fstat(file_.get(), &ours) != 0) return;
   std::vector<Fd> younger;
   for (int number = 1; number < kRotatedMax; ++number) {
-    Fd file = Open(absl::StrCat(path_, ".", number));
+    Fd file = Open(path_, number);
     struct stat status;
     if (!file.valid() || fstat(file.get(), &status) != 0) break;
     if (SameFile(ours, status)) break;
@@ -124,7 +128,7 @@ std::string Follower::ReadNew() {
   if (file_.valid()) TakeRest(&text);
   if (stat(path_.c_str(), &named) != 0) return text;  // between two names
   if (file_.valid() && fstat(file_.get(), &ours) == 0 && SameFile(ours, named)) return text;
-  Fd next = Open(path_);
+  Fd next = Open(path_, 0);
   if (!next.valid()) return text;
   if (file_.valid()) {
     TakeRest(&text);  // it may have grown before it was renamed

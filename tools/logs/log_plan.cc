@@ -1,12 +1,8 @@
 #include "tools/logs/log_plan.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "core/base/fd.h"
+#include "core/base/log_folder.h"
 #include "tools/logs/date_format.h"
 
 namespace uc::tools {
@@ -24,12 +20,6 @@ namespace {
 
 constexpr int64_t kSizeLeast = 4096;
 constexpr int64_t kFilesMost = 1000;
-
-std::string Absolute(const std::string& path) {
-  char cwd[PATH_MAX];
-  if (path.empty() || path[0] == '/' || getcwd(cwd, sizeof(cwd)) == nullptr) return path;
-  return absl::StrCat(cwd, "/", path);
-}
 
 // "/a/web-out.log" -> {"/a/web-out", ".log"}.
 std::pair<std::string, std::string> SplitEnding(const std::string& path) {
@@ -46,11 +36,9 @@ const std::string& FileOf(const LogPlan& plan, Stream stream) {
   return stream == Stream::kOut ? plan.out_file : plan.error_file;
 }
 
-void MakeParents(const std::string& path) {
-  for (size_t slash = path.find('/', 1); slash != std::string::npos;
-       slash = path.find('/', slash + 1)) {
-    mkdir(path.substr(0, slash).c_str(), 0700);  // what is wrong, the file's own open says
-  }
+absl::Status OpenForAMoment(const std::string& path) {
+  const absl::StatusOr<LogFolder> folder = LogFolder::Open(path, LogFolder::Missing::kIsMade);
+  return folder.ok() ? folder->OpenFile().status() : folder.status();
 }
 
 void Append(const LogPlan& plan, Stream stream, std::vector<LogFile>* files) {
@@ -78,6 +66,12 @@ void Append(const LogPlan& plan, Stream stream, std::vector<LogFile>* files) {
 
 }  // namespace
 
+std::string Absolute(const std::string& path) {
+  char cwd[PATH_MAX];
+  if (path.empty() || path[0] == '/' || getcwd(cwd, sizeof(cwd)) == nullptr) return path;
+  return absl::StrCat(cwd, "/", path);
+}
+
 bool IsCaptured(const LogRequest& request, Ground ground) {
   return ground == Ground::kBackground || request.prefix || !request.date_format.empty() ||
          !request.out_file.empty() || !request.error_file.empty();
@@ -98,8 +92,9 @@ absl::StatusOr<LogPlan> MakeLogPlan(const LogRequest& request, const std::string
   plan.out_file = Absolute(request.out_file);
   plan.error_file = Absolute(request.error_file);
   if (ground == Ground::kBackground) {
-    if (plan.out_file.empty()) plan.out_file = absl::StrCat(directory, "/", name, "-out.log");
-    if (plan.error_file.empty()) plan.error_file = absl::StrCat(directory, "/", name, "-error.log");
+    const std::string folder = Absolute(directory);
+    if (plan.out_file.empty()) plan.out_file = absl::StrCat(folder, "/", name, "-out.log");
+    if (plan.error_file.empty()) plan.error_file = absl::StrCat(folder, "/", name, "-error.log");
   }
   plan.size_max = request.size_max;
   plan.files = static_cast<int>(request.files);
@@ -113,15 +108,21 @@ absl::Status CheckWritable(const LogPlan& plan) {
   for (const Stream stream : {Stream::kOut, Stream::kErr}) {
     if (FileOf(plan, stream).empty()) continue;
     const std::string path = PathOf(plan, stream, 0);
-    MakeParents(path);
-    const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0600));
-    if (file.valid()) continue;
+    if (OwnStreamAt(path) != OwnStream::kNone) continue;
+    const absl::Status status = OpenForAMoment(path);
+    if (status.ok()) continue;
     return absl::InvalidArgumentError(
         absl::StrCat(stream == Stream::kOut ? "--out-file=" : "--error-file=", FileOf(plan, stream),
-                     ": ", path, " cannot be opened: ", strerror(errno),
+                     ": ", path, " cannot be opened: ", status.message(),
                      "; choose a file in a directory that you may write"));
   }
   return absl::OkStatus();
+}
+
+OwnStream OwnStreamAt(const std::string& path) {
+  if (path.empty()) return OwnStream::kNone;
+  if (path == "/dev/stdout") return OwnStream::kOut;
+  return path == "/dev/stderr" ? OwnStream::kErr : OwnStream::kNone;
 }
 
 std::string PathOf(const LogPlan& plan, Stream stream, uint32_t slot) {

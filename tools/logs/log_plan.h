@@ -36,6 +36,9 @@ struct LogPlan {
   bool prefixed = false;    // "web 3 | " before each line
 };
 
+// From where we are; an empty path stays empty.
+std::string Absolute(const std::string& path);
+
 enum class Ground { kForeground, kBackground };
 
 // Does anybody have to read what the workers write? In the foreground they simply inherit the terminal, unless
@@ -45,8 +48,13 @@ bool IsCaptured(const LogRequest& request, Ground ground);
 // InvalidArgument names the flag that is wrong.
 absl::StatusOr<LogPlan> MakeLogPlan(const LogRequest& request, const std::string& name,
                                     Ground ground, const std::string& directory);
-// Opens each file for a moment, making it and the directories above it. InvalidArgument: what, where, cure.
+// Opens each file for a moment as the log writer will (core/base/log_folder.h), making it and the folders above it.
+// InvalidArgument: what, where, cure.
 absl::Status CheckWritable(const LogPlan& plan);
+
+// "/dev/stdout" and "/dev/stderr" are the log writer's own, which are the cluster's; no file.
+enum class OwnStream { kNone, kOut, kErr };
+OwnStream OwnStreamAt(const std::string& path);
 
 // The file of one slot: "/var/log/web-out.log" is "/var/log/web-out-3.log", unless merged or below /dev.
 std::string PathOf(const LogPlan& plan, Stream stream, uint32_t slot);

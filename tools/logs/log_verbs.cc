@@ -14,10 +14,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/base/log_folder.h"
 #include "tools/cluster_directory.h"
 #include "tools/logs/last_lines.h"
 #include "tools/logs/line_maker.h"
 #include "tools/print_error.h"
+#include "tools/printable.h"
 #include "tools/record.h"
 
 namespace uc::tools {
@@ -81,7 +83,7 @@ std::vector<Shown> FindFiles(const std::vector<ClusterRecord>& records,
 }
 
 std::string Prefix(const Shown& shown) {
-  return absl::StrCat(shown.name, shown.slot < 0 ? "" : absl::StrCat(" ", shown.slot),
+  return absl::StrCat(Printable(shown.name), shown.slot < 0 ? "" : absl::StrCat(" ", shown.slot),
                       shown.type == "out" ? "" : absl::StrCat(" ", shown.type), " | ");
 }
 
@@ -158,11 +160,13 @@ int RunFlush(const std::vector<std::string>& names, const LogVerbOptions& option
   const std::vector<Shown> files = FindFiles(*records, options);
   for (const Shown& shown : files) {
     // Writers append: they go on at the new end.
-    if (truncate(shown.path.c_str(), 0) != 0) {
-      PrintError(absl::StrCat(shown.path, ": cannot be emptied"));
+    const absl::StatusOr<LogFolder> folder =
+        LogFolder::Open(shown.path, LogFolder::Missing::kIsAnError);
+    const absl::Status status = folder.ok() ? folder->Empty() : folder.status();
+    if (!status.ok()) {
+      PrintError(absl::StrCat(shown.path, ": cannot be emptied: ", status.message()));
       return kExitFailed;
     }
-    for (int number = 1; unlink(absl::StrCat(shown.path, ".", number).c_str()) == 0;) ++number;
   }
   if (options.json) {
     std::printf("%s\n", nlohmann::ordered_json({{"flushed", files.size()}}).dump().c_str());

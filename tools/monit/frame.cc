@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "tools/printable.h"
 
 namespace uc::tools {
 namespace {
@@ -81,10 +82,11 @@ void AppendCluster(const Look& before, const Look& now, const ClusterView& clust
         known(absl::StrFormat("%.0f", figures.requests)), known(Bytes(figures.bytes)),
         known(ShownLatency(worker.totals, 0.99))));
   }
-  lines->push_back(absl::StrFormat("%s  %s  %d workers  %s req/s  %.1f%% cpu  %s  %s", cluster.name,
-                                   StatusWord(cluster), cluster.workers_wanted,
-                                   cluster.program ? "-" : absl::StrFormat("%.0f", requests), cpu,
-                                   absl::StrJoin(cluster.addresses, " "), cluster.app));
+  lines->push_back(
+      absl::StrFormat("%s  %s  %d workers  %s req/s  %.1f%% cpu  %s  %s", Printable(cluster.name),
+                      StatusWord(cluster), cluster.workers_wanted,
+                      cluster.program ? "-" : absl::StrFormat("%.0f", requests), cpu,
+                      Printable(absl::StrJoin(cluster.addresses, " ")), Printable(cluster.app)));
   lines->insert(lines->end(), workers.begin(), workers.end());
 }
 

@@ -11,9 +11,12 @@
 
 namespace uc::exec {
 
-// Where the library finds the launcher: an abstract socket's name behind '@'.
+// Where the library finds the launcher, and what lets it in: "@NAME,SECRET", an abstract socket's name and
+// kSecretBytes in hexadecimal. The name is known to everybody (/proc/net/unix), the secret to whoever has the
+// environment of the program.
 inline constexpr char kDoorVariable[] = "URING_CLUSTER_LISTEN_DOOR";
-inline constexpr uint32_t kProtocolVersion = 1;
+inline constexpr uint32_t kProtocolVersion = 2;
+inline constexpr int kSecretBytes = 16;
 
 enum class Say : uint32_t {
   // Program to launcher: questions.
@@ -46,6 +49,7 @@ struct Packet {
   uint32_t closed = 0;  // with kTakeThis, kKeepYours: accept nothing until kOpen
   uint32_t address_bytes = 0;
   sockaddr_storage address = {};
+  uint8_t secret[kSecretBytes] = {};  // in all that the program says
 };
 
 // Signs of life of a process that listens; only ever added to.

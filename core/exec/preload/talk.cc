@@ -13,12 +13,31 @@ namespace {
 constexpr int kOursFrom = 512;
 
 char door[sizeof(sockaddr_un::sun_path)];  // with a leading '@'
+uint8_t secret[kSecretBytes];
+
+int HexDigit(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+bool ReadSecret(const char* text) {
+  if (strlen(text) != 2 * kSecretBytes) return false;
+  for (int i = 0; i < kSecretBytes; ++i) {
+    const int high = HexDigit(text[2 * i]), low = HexDigit(text[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    secret[i] = static_cast<uint8_t>(high * 16 + low);
+  }
+  return true;
+}
 
 }  // namespace
 
-bool SetDoor(const char* name) {
-  if (name == nullptr || name[0] != '@' || strlen(name) >= sizeof(door)) return false;
-  strcpy(door, name);
+bool SetDoor(const char* text) {
+  if (text == nullptr || text[0] != '@') return false;
+  const char* const comma = strchr(text, ',');
+  const size_t size = comma != nullptr ? static_cast<size_t>(comma - text) : 0;
+  if (size == 0 || size >= sizeof(door) || !ReadSecret(comma + 1)) return false;
+  memcpy(door, text, size);
   return true;
 }
 
@@ -47,8 +66,9 @@ int Connect() {
   return MoveAway(fd);
 }
 
-bool Send(int fd, const Packet& packet, int descriptor) {
-  iovec part = {const_cast<Packet*>(&packet), sizeof(packet)};
+bool Send(int fd, Packet packet, int descriptor) {
+  memcpy(packet.secret, secret, sizeof(secret));
+  iovec part = {&packet, sizeof(packet)};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr header = {};
   header.msg_iov = &part;

@@ -6,12 +6,12 @@
 
 namespace uc::exec {
 
-// `name` begins with '@'. False: there is no launcher, the program is as it would be without us.
-bool SetDoor(const char* name);
+// `text`: of kDoorVariable. False: there is no launcher, the program is as it would be without us.
+bool SetDoor(const char* text);
 bool HasDoor();
 // A new connection; -1: nobody is there.
 int Connect();
-bool Send(int fd, const Packet& packet, int descriptor);
+bool Send(int fd, Packet packet, int descriptor);
 // Blocks. `descriptor`: -1 if none came along.
 bool Receive(int fd, Packet* packet, int* descriptor);
 // A question on a connection of its own, and the answer; kLeaveAlone when nobody answers.

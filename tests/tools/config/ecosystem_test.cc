@@ -1,6 +1,7 @@
 #include "tools/config/ecosystem.h"
 
 #include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -132,6 +133,71 @@ TEST(EcosystemTest, CommentsAreAllowedAndTheSampleIsGood) {
 TEST(EcosystemTest, BrokenJsonSaysWhere) {
   EXPECT_EQ(Error("{\n  \"apps\": [,]\n}"), "c.json: is no JSON: line 2, column 12");
   EXPECT_EQ(Error(""), "c.json: is no JSON: line 1, column 1");
+}
+
+std::string Levels(int levels, const std::string& open, const std::string& inmost,
+                   const std::string& close) {
+  std::string text;
+  for (int level = 0; level < levels; ++level) text += open;
+  text += inmost;
+  for (int level = 0; level < levels; ++level) text += close;
+  return text;
+}
+
+TEST(EcosystemTest, DepthIsBounded) {
+  const std::string too_deep = "c.json: is nested deeper than 100 levels";
+  for (const int levels : {101, 1'000'000}) {
+    EXPECT_EQ(Error(Levels(levels, "[", "", "]")), too_deep);
+    EXPECT_EQ(Error(Levels(levels, "[", "", "")), too_deep);
+    EXPECT_EQ(Error(Levels(levels, "{\"apps\":", "1", "}")), too_deep);
+    EXPECT_EQ(Error(R"([{"script": "a", "env": {"A": )" + Levels(levels, "[", "", "]") + "}}]"),
+              too_deep);
+    EXPECT_EQ(Error(R"([{"script": "a", "flux": )" + Levels(levels, "{\"a\":", "1", "}") + "}]"),
+              too_deep);
+  }
+  EXPECT_EQ(
+      Parse(R"([{"script": "a", "env": {"A": )" + Levels(97, "[", "", "]") + "}}]").apps.size(),
+      1u);
+}
+
+TEST(EcosystemTest, NumbersHaveARange) {
+  EXPECT_EQ(Error(R"([{"script": "a", "instances": 1e999}])"),
+            "c.json: a number is out of range: 1e999");
+  EXPECT_EQ(Error(R"([{"script": "a", "flux": [-1e999]}])"),
+            "c.json: a number is out of range: -1e999");
+  for (const char* count : {"1e300", "18446744073709551615", "9223372036854775808", "1.5"}) {
+    EXPECT_THAT(Error(absl::StrCat(R"([{"script": "a", "instances": )", count, "}]")),
+                HasSubstr("apps[0] (a).instances: a whole number"))
+        << count;
+  }
+  EXPECT_THAT(Words(R"({"script": "a", "instances": -9223372036854775808})"),
+              HasSubstr("--workers=1"));
+  EXPECT_THAT(Words(R"({"script": "a", "kill_timeout": 18446744073709551615})"),
+              HasSubstr("--kill-timeout=18446744073709551615"));
+}
+
+TEST(EcosystemTest, ScriptIsNoFlag) {
+  for (const char* key : {"script", "cmd", "command"}) {
+    EXPECT_EQ(Error(absl::StrCat("[{\"", key, "\": \"--help\"}]")),
+              "c.json: apps[0].script: a path or a name that does not begin with '-' is expected, "
+              "not \"--help\"");
+  }
+}
+
+TEST(EcosystemTest, TextsThatTheKernelWouldCutAreRefused) {
+  for (const char* app :
+       {R"({"script": "a\u0000b", "name": "a"})", R"({"script": "a", "args": ["\u0000"]})",
+        R"({"script": "a", "cwd": "/\u0000"})", R"({"script": "a", "env": {"A": "\u0000"}})",
+        R"({"script": "a", "env": {"A\u0000": "1"}})",
+        R"({"script": "a", "out_file": "\u0000"})"}) {
+    EXPECT_THAT(Error(app), HasSubstr("texts without a NUL byte are expected")) << app;
+  }
+  EXPECT_THAT(Error(R"({"script": "a", "env": {"": "1"}})"), HasSubstr("env: names that are not"));
+  EXPECT_THAT(Error(R"({"script": "a", "env": {"A=B": "1"}})"), HasSubstr("hold no '='"));
+}
+
+TEST(EcosystemTest, BadUtf8IsNoJson) {
+  EXPECT_THAT(Error("[{\"script\": \"\xff\"}]"), HasSubstr("c.json: is no JSON: line 1"));
 }
 
 TEST(EcosystemTest, WrongTypesSayWhereAndWhat) {

@@ -40,6 +40,16 @@ TEST(LogPlanTest, DevicesStayWhatTheyAre) {
   EXPECT_EQ(PathOf(Plan(request), Stream::kOut, 3), "/dev/null");
 }
 
+TEST(LogPlanTest, OwnStreamsAreNoFiles) {
+  LogRequest request;
+  request.out_file = "/dev/stdout";
+  request.error_file = "/dev/stderr";
+  EXPECT_TRUE(CheckWritable(Plan(request)).ok());
+  EXPECT_EQ(OwnStreamAt(PathOf(Plan(request), Stream::kOut, 0)), OwnStream::kOut);
+  EXPECT_EQ(OwnStreamAt(PathOf(Plan(request), Stream::kErr, 0)), OwnStream::kErr);
+  EXPECT_EQ(OwnStreamAt("/dev/null"), OwnStream::kNone);
+}
+
 TEST(LogPlanTest, ForegroundIsCapturedOnlyForAReason) {
   LogRequest request;
   EXPECT_FALSE(IsCaptured(request, Ground::kForeground));

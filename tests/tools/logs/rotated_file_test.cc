@@ -73,7 +73,36 @@ TEST(RotatedFileTest, EmptiedFileStartsFromNothing) {
   EXPECT_EQ(folder.Read("log.1"), "-");
 }
 
+TEST(RotatedFileTest, RoomIsMadeForALine) {
+  const Folder folder;
+  RotatedFile file(folder.Path("log"), 10, 1);
+  EXPECT_EQ(file.MakeRoom(3), 10u);
+  file.Append("1234\n");
+  EXPECT_EQ(file.MakeRoom(3), 5u);
+  EXPECT_EQ(file.MakeRoom(6), 10u) << "in the next file";
+  EXPECT_EQ(folder.Read("log.1"), "1234\n");
+  EXPECT_EQ(file.MakeRoom(50), 50u) << "a line that is longer has one for itself";
+}
+
 // --- Errors ---
+
+TEST(RotatedFileTest, WhatCannotBeOpenedHasNoRoom) {
+  const Folder folder;
+  EXPECT_EQ(RotatedFile(folder.Path("missing/log"), 10, 1).MakeRoom(1), 0u);
+}
+
+TEST(RotatedFileTest, LinkIsNotFollowedAndItsLinesAreCounted) {
+  const Folder folder;
+  folder.Write("target", "kept\n");
+  ASSERT_EQ(symlink("target", folder.Path("log").c_str()), 0);
+  RotatedFile file(folder.Path("log"), 10, 1);
+  file.Append("a\n");
+  EXPECT_EQ(file.lines_lost(), 1u);
+  ASSERT_EQ(unlink(folder.Path("log").c_str()), 0);
+  file.Append("b\n");
+  EXPECT_EQ(folder.Read("log"), "uring-cluster: 1 lines were lost here\nb\n");
+  EXPECT_EQ(folder.Read("target"), "kept\n");
+}
 
 TEST(RotatedFileTest, FullDiskCountsLines) {
   RotatedFile file("/dev/full", 100, 1);

@@ -1,0 +1,38 @@
+// BoardMirror: for when the scoreboard's file was cleaned away. Its memory lives on, and the workers that are there go
+// on writing into it, but nobody who comes finds it. A new file takes its place, for readers and for the workers to
+// come; what the workers of before write is copied there at each look, until the last of them has gone.
+//
+// Refused: linking the old file again (the kernel links no file that has lost its last name, do_linkat in fs/namei.c), a
+// second name beside it (whoever cleans, cleans both), a link to our /proc/PID/fd (gone with us, when it is needed most).
+#ifndef CORE_COORDINATOR_BOARD_MIRROR_H_
+#define CORE_COORDINATOR_BOARD_MIRROR_H_
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/coordinator/publish.h"
+#include "core/scoreboard/scoreboard.h"
+
+namespace uc::coordinator {
+
+class BoardMirror {
+ public:
+  // Puts a copy of `board` at `path`; `board` is that one afterwards. `processes`: who writes into the former.
+  absl::Status Move(const std::string& path, const Processes& processes,
+                    scoreboard::Scoreboard& board);
+  // Before anybody reads what workers have written. Costs nothing where nothing was moved.
+  void Refresh(const Processes& processes, scoreboard::Scoreboard& board);
+
+ private:
+  struct Former {
+    scoreboard::Scoreboard board;
+    std::set<policy::Generation> writers;
+  };
+  std::vector<Former> former_;
+};
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_BOARD_MIRROR_H_

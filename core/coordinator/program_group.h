@@ -1,0 +1,29 @@
+// ProgramGroup: the process group of a program whose launcher has gone. The program's first process goes with its
+// launcher; what it has forked does not, and goes on serving.
+//
+// A number alone ends nobody: it must still be that group, by the start of its leader or, when the leader has gone,
+// by what the launcher gave to all of it.
+#ifndef CORE_COORDINATOR_PROGRAM_GROUP_H_
+#define CORE_COORDINATOR_PROGRAM_GROUP_H_
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/scoreboard/layout.h"
+
+namespace uc::coordinator {
+
+// Somebody of it lives.
+bool ProgramGroupLives(const scoreboard::WorkerRow& row, absl::string_view cluster);
+
+// SIGKILL to all of it, by whoever sees the row's launcher end this very moment: nobody has got its number meanwhile.
+void EndProgramOf(const scoreboard::WorkerRow& row);
+
+// SIGKILL to all of it, if there is one. Call when the row's launcher has gone. True: somebody was there.
+bool EndProgramGroup(const scoreboard::WorkerRow& row, absl::string_view cluster);
+
+// Until all whom EndProgramGroup has reached have ended; false: not all had by then.
+bool AwaitProgramGroup(const scoreboard::WorkerRow& row, absl::Duration patience);
+
+}  // namespace uc::coordinator
+
+#endif  // CORE_COORDINATOR_PROGRAM_GROUP_H_

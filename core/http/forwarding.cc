@@ -1,0 +1,315 @@
+#include "core/http/forwarding.h"
+
+#include <charconv>
+
+#include "absl/strings/match.h"
+#include "core/http/status_line.h"
+#include "core/http/syntax.h"
+
+namespace uc::http {
+namespace {
+
+using absl::string_view;
+
+void Append(string_view text, std::string* out) { out->append(text.data(), text.size()); }
+
+void AppendNumber(uint64_t number, std::string* out) {
+  char digits[20];
+  const std::to_chars_result end = std::to_chars(digits, digits + sizeof(digits), number);
+  out->append(digits, static_cast<size_t>(end.ptr - digits));
+}
+
+void AppendField(string_view name, string_view value, std::string* out) {
+  Append(name, out);
+  Append(": ", out);
+  Append(value, out);
+  Append("\r\n", out);
+}
+
+// About one connection, whatever the Connection field says (RFC 9110 7.6.1); Proxy-Connection is an old client's
+// Connection.
+bool IsHopByHop(string_view name) {
+  switch (name.size()) {
+    case 2:
+      return IsWord(name, "te");
+    case 7:
+      return IsWord(name, "upgrade");
+    case 10:
+      return IsWord(name, "connection") || IsWord(name, "keep-alive");
+    case 14:
+      return IsWord(name, "http2-settings");
+    case 16:
+      return IsWord(name, "proxy-connection");
+    case 17:
+      return IsWord(name, "transfer-encoding");
+    default:
+      return false;
+  }
+}
+
+// '_' counts as '-': CGI's and WSGI's environment does not tell them apart, so X_Forwarded_For would be a forgery.
+bool IsLike(string_view name, string_view word) {
+  if (name.size() != word.size()) return false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    char c = name[i];
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+    if (c == '_') c = '-';
+    if (c != word[i]) return false;
+  }
+  return true;
+}
+
+enum class Told { kNot, kFor, kProto, kHost, kForwarded };
+
+// The fields in which the program is told who the client is.
+Told ToldBy(string_view name) {
+  switch (name.size()) {
+    case 9:
+      return IsLike(name, "forwarded") ? Told::kForwarded : Told::kNot;
+    case 15:
+      return IsLike(name, "x-forwarded-for") ? Told::kFor : Told::kNot;
+    case 16:
+      return IsLike(name, "x-forwarded-host") ? Told::kHost : Told::kNot;
+    case 17:
+      return IsLike(name, "x-forwarded-proto") ? Told::kProto : Told::kNot;
+    default:
+      return Told::kNot;
+  }
+}
+
+// What a Connection field cannot take away.
+bool IsEssential(string_view name) {
+  return IsWord(name, "host") || IsWord(name, "content-length") || IsWord(name, "content-type") ||
+         IsWord(name, "cookie") || IsWord(name, "authorization") || IsWord(name, "close") ||
+         ToldBy(name) != Told::kNot;
+}
+
+// The names that the Connection fields list, beyond those that end here anyway. A view over the fields: heads with
+// such a list are rare, and short.
+class Listed {
+ public:
+  explicit Listed(absl::Span<const Field> fields) : fields_(fields) {
+    for (const Field& field : fields) {
+      if (!IsWord(field.name, "connection")) continue;
+      if (IsWord(field.value, "keep-alive") || IsWord(field.value, "close")) continue;
+      any_ = true;
+    }
+  }
+  bool Has(string_view name) const {
+    if (!any_ || IsEssential(name)) return false;
+    for (const Field& field : fields_) {
+      if (!IsWord(field.name, "connection")) continue;
+      if (Contains(field.value, name)) return true;
+    }
+    return false;
+  }
+  bool HasOption(string_view option) const {
+    for (const Field& field : fields_) {
+      if (IsWord(field.name, "connection") && Contains(field.value, option)) return true;
+    }
+    return false;
+  }
+
+ private:
+  static bool Contains(string_view list, string_view name) {
+    while (!list.empty()) {
+      const size_t comma = list.find(',');
+      if (absl::EqualsIgnoreCase(StripWhitespace(list.substr(0, comma)), name)) return true;
+      if (comma == string_view::npos) return false;
+      list.remove_prefix(comma + 1);
+    }
+    return false;
+  }
+
+  const absl::Span<const Field> fields_;
+  bool any_ = false;
+};
+
+// RFC 7239 section 6: an address with colons is quoted and in brackets.
+void AppendNode(string_view address, std::string* out) {
+  if (address.find(':') == string_view::npos) {
+    Append(address, out);
+    return;
+  }
+  Append("\"[", out);
+  Append(address, out);
+  Append("]\"", out);
+}
+
+void AppendQuoted(string_view text, std::string* out) {
+  if (IsToken(text)) {
+    Append(text, out);
+    return;
+  }
+  out->push_back('"');
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out->push_back('\\');
+    out->push_back(c);
+  }
+  out->push_back('"');
+}
+
+// Values of the fields of one kind, joined as a list (RFC 9110 5.3), and a comma behind them if there are any.
+void AppendFormer(const RequestHead& head, Told told, std::string* out) {
+  for (const Field& field : head.fields) {
+    if (ToldBy(field.name) != told || field.value.empty()) continue;
+    Append(field.value, out);
+    Append(", ", out);
+  }
+}
+
+string_view First(const RequestHead& head, Told told) {
+  for (const Field& field : head.fields) {
+    if (ToldBy(field.name) == told && !field.value.empty()) return field.value;
+  }
+  return string_view();
+}
+
+void AppendClient(const RequestHead& head, const ForwardedClient& client, string_view host,
+                  std::string* out) {
+  const bool kept = client.trust == ForwardedClient::Trust::kAppend;
+  Append("X-Forwarded-For: ", out);
+  if (kept) AppendFormer(head, Told::kFor, out);
+  Append(client.address, out);
+  const string_view proto = kept ? First(head, Told::kProto) : string_view();
+  Append("\r\nX-Forwarded-Proto: ", out);
+  Append(proto.empty() ? client.proto : proto, out);
+  const string_view told_host = kept ? First(head, Told::kHost) : string_view();
+  Append("\r\nX-Forwarded-Host: ", out);
+  Append(told_host.empty() ? host : told_host, out);
+  Append("\r\nForwarded: ", out);
+  if (kept) AppendFormer(head, Told::kForwarded, out);
+  Append("for=", out);
+  AppendNode(client.address, out);
+  if (!host.empty()) {
+    Append(";host=", out);
+    AppendQuoted(host, out);
+  }
+  Append(";proto=", out);
+  Append(client.proto, out);
+  Append("\r\n", out);
+}
+
+void AppendStatus(const ResponseMessage& head, std::string* out) {
+  const string_view line = StatusLine(head.status);
+  if (!line.empty() && ReasonPhrase(head.status) == head.reason) {
+    Append(line, out);
+    return;
+  }
+  Append("HTTP/1.1 ", out);
+  AppendNumber(static_cast<uint64_t>(head.status), out);
+  out->push_back(' ');
+  Append(head.reason, out);
+  Append("\r\n", out);
+}
+
+}  // namespace
+
+bool AsksForUpgrade(const RequestHead& head) {
+  if (head.minor_version == 0 || head.field("upgrade").empty()) return false;
+  return Listed(head.fields).HasOption("upgrade");
+}
+
+void AppendForwardedRequest(const RequestHead& head, const ForwardedClient& client,
+                            std::string* out) {
+  Append(head.method, out);
+  out->push_back(' ');
+  Append(head.target, out);
+  Append(" HTTP/1.1\r\n", out);
+  const Listed listed(head.fields);
+  const bool upgrade = AsksForUpgrade(head);
+  string_view host;
+  for (const Field& field : head.fields) {
+    const string_view name = field.name;
+    if (IsWord(name, "host")) host = field.value;
+    if (upgrade && IsWord(name, "upgrade")) {
+      AppendField(name, field.value, out);
+      continue;
+    }
+    if (IsWord(name, "te") && IsWord(field.value, "trailers")) {
+      AppendField("TE", "trailers", out);
+      continue;
+    }
+    if (IsHopByHop(name) || IsWord(name, "expect") || ToldBy(name) != Told::kNot ||
+        listed.Has(name)) {
+      continue;
+    }
+    AppendField(name, field.value, out);
+  }
+  if (upgrade) AppendField("Connection", "Upgrade", out);
+  if (head.chunked) AppendField("Transfer-Encoding", "chunked", out);
+  if (host.data() == nullptr) {
+    host = client.default_host;
+    AppendField("Host", host, out);
+  }
+  AppendClient(head, client, host, out);
+  Append("\r\n", out);
+}
+
+void AppendForwardedResponse(const ResponseMessage& head, const ForwardedFraming& framing,
+                             std::string* out) {
+  AppendStatus(head, out);
+  const Listed listed(head.fields);
+  bool dated = framing.date.empty();
+  for (const Field& field : head.fields) {
+    const string_view name = field.name;
+    if (IsHopByHop(name) || IsWord(name, "content-length") || listed.Has(name)) continue;
+    dated = dated || IsWord(name, "date");
+    AppendField(name, field.value, out);
+  }
+  if (!dated) AppendField("Date", framing.date, out);
+  switch (framing.framing) {
+    case BodyFraming::kLength:
+      Append("Content-Length: ", out);
+      AppendNumber(framing.content_length, out);
+      Append("\r\n", out);
+      break;
+    case BodyFraming::kChunked:
+      Append("Transfer-Encoding: chunked\r\n", out);
+      break;
+    case BodyFraming::kUntilClose:
+    case BodyFraming::kNone:
+      break;
+  }
+  switch (framing.connection) {
+    case ConnectionField::kNone:
+      break;
+    case ConnectionField::kKeepAlive:
+      Append("Connection: keep-alive\r\n", out);
+      break;
+    case ConnectionField::kClose:
+      Append("Connection: close\r\n", out);
+      break;
+  }
+  Append("\r\n", out);
+}
+
+void AppendUpgradeResponse(const ResponseMessage& head, std::string* out) {
+  AppendStatus(head, out);
+  for (const Field& field : head.fields) {
+    if (IsWord(field.name, "content-length") || IsWord(field.name, "transfer-encoding")) continue;
+    AppendField(field.name, field.value, out);
+  }
+  Append("\r\n", out);
+}
+
+void AppendInterimResponse(const ResponseMessage& head, std::string* out) {
+  AppendForwardedResponse(head, {.framing = BodyFraming::kNone}, out);
+}
+
+void AppendLastChunk(absl::Span<const Field> trailers, std::string* out) {
+  Append("0\r\n", out);
+  for (const Field& field : trailers) {
+    const string_view name = field.name;
+    if (IsHopByHop(name) || IsEssential(name) || IsWord(name, "trailer") ||
+        IsWord(name, "content-encoding") || IsWord(name, "content-range") ||
+        IsWord(name, "cache-control") || IsWord(name, "set-cookie") || IsWord(name, "location") ||
+        IsWord(name, "expect")) {
+      continue;
+    }
+    AppendField(name, field.value, out);
+  }
+  Append("\r\n", out);
+}
+
+}  // namespace uc::http

@@ -1,0 +1,95 @@
+#include "core/coordinator/board_mirror.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "tests/coordinator/former_stage.h"
+
+namespace uc::coordinator {
+namespace {
+
+class BoardMirrorTest : public FormerStage {
+ protected:
+  void AddWorker(policy::Generation generation, uint32_t index) {
+    WorkerProcess process;
+    process.id = {index, generation};
+    process.row = index;
+    processes_.emplace(generation, std::move(process));
+  }
+  std::string path() const { return directory_ + "/scoreboard"; }
+  // As a worker that has the former one mapped.
+  scoreboard::Scoreboard Mapped() {
+    return scoreboard::Scoreboard::Attach(Fd(dup(board_->fd().get()))).value();
+  }
+  scoreboard::Scoreboard Reader() { return scoreboard::Scoreboard::OpenReadOnly(path()).value(); }
+
+  Processes processes_;
+  BoardMirror mirror_;
+};
+
+TEST_F(BoardMirrorTest, ReadersSeeAllThatWasAndWhatWorkersWriteLater) {
+  AddWorker(7, 1);
+  layout().header.workers_wanted = 3;
+  Enter(1, 1, 7, getpid());
+  row(1).counters.requests = 5;
+  scoreboard::Scoreboard mapped = Mapped();
+  unlink(path().c_str());
+  ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
+  const scoreboard::Scoreboard reader = Reader();
+  EXPECT_EQ(reader.layout().header.workers_wanted.load(), 3u);
+  EXPECT_EQ(reader.layout().workers[1].counters.requests.load(), 5u);
+  mapped.layout().workers[1].counters.requests = 6;
+  mapped.layout().workers[1].heartbeat_ns = 99;
+  mirror_.Refresh(processes_, *board_);
+  EXPECT_EQ(reader.layout().workers[1].counters.requests.load(), 6u);
+  EXPECT_EQ(reader.layout().workers[1].heartbeat_ns.load(), 99);
+  EXPECT_EQ(reader.layout().workers[1].pid.load(), getpid());
+}
+
+TEST_F(BoardMirrorTest, WorkersBornLaterWriteIntoTheNewOne) {
+  AddWorker(7, 1);
+  scoreboard::Scoreboard mapped = Mapped();
+  ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
+  AddWorker(8, 2);
+  row(2).counters.requests = 4;
+  mapped.layout().workers[2].counters.requests = 1;
+  mirror_.Refresh(processes_, *board_);
+  EXPECT_EQ(row(2).counters.requests.load(), 4u);
+}
+
+TEST_F(BoardMirrorTest, RowOfAWorkerThatHasGoneIsNotCopiedAnyMore) {
+  AddWorker(7, 1);
+  scoreboard::Scoreboard mapped = Mapped();
+  ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
+  processes_.clear();
+  mirror_.Refresh(processes_, *board_);
+  AddWorker(7, 1);
+  mapped.layout().workers[1].counters.requests = 9;
+  mirror_.Refresh(processes_, *board_);
+  EXPECT_EQ(row(1).counters.requests.load(), 0u);
+}
+
+TEST_F(BoardMirrorTest, TwiceCleanedIsTwiceMoved) {
+  AddWorker(7, 1);
+  scoreboard::Scoreboard first = Mapped();
+  ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
+  AddWorker(8, 2);
+  scoreboard::Scoreboard second = Mapped();
+  ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
+  first.layout().workers[1].counters.requests = 1;
+  second.layout().workers[2].counters.requests = 2;
+  mirror_.Refresh(processes_, *board_);
+  const scoreboard::Scoreboard reader = Reader();
+  EXPECT_EQ(reader.layout().workers[1].counters.requests.load(), 1u);
+  EXPECT_EQ(reader.layout().workers[2].counters.requests.load(), 2u);
+}
+
+TEST_F(BoardMirrorTest, WhereNoneCanBeMadeTheFormerGoesOn) {
+  layout().header.workers_wanted = 3;
+  EXPECT_FALSE(mirror_.Move(directory_ + "/absent/scoreboard", processes_, *board_).ok());
+  EXPECT_EQ(layout().header.workers_wanted.load(), 3u);
+}
+
+}  // namespace
+}  // namespace uc::coordinator

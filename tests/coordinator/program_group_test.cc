@@ -1,0 +1,98 @@
+// ProgramGroup: what a launcher that has gone had started, and nobody else, is ended.
+#include "core/coordinator/program_group.h"
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "tests/coordinator/former_stage.h"
+
+namespace uc::coordinator {
+namespace {
+
+constexpr char kName[] = "URING_CLUSTER_NAME=web";
+constexpr char kSlot[] = "URING_CLUSTER_SLOT=2";
+constexpr char kGeneration[] = "URING_CLUSTER_GENERATION=7";
+
+class ProgramGroupTest : public FormerStage {
+ protected:
+  ProgramGroupTest() {
+    row(0).slot = 2;
+    row(0).generation = 7;
+  }
+  ~ProgramGroupTest() override {
+    if (leader_ > 0) kill(-leader_, SIGKILL);
+  }
+  // A leader, and a member that it has started: both with this environment. The member has been exec'd when this
+  // returns, and stays as it is: stopped.
+  void Program(std::vector<const char*> environment) {
+    int ends[2];
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    environment.push_back(nullptr);
+    leader_ = fork();
+    if (leader_ == 0) {
+      setpgid(0, 0);
+      dup2(ends[1], STDOUT_FILENO);
+      const char* argv[] = {"sh", "-c", "sh -c 'echo here; kill -STOP $$' & wait", nullptr};
+      execve("/bin/sh", const_cast<char**>(argv), const_cast<char**>(environment.data()));
+      _exit(1);
+    }
+    close(ends[1]);
+    char text[32];
+    ASSERT_GT(read(ends[0], text, sizeof(text)), 0);
+    close(ends[0]);
+    children_.push_back(leader_);
+    row(0).program_pid = leader_;
+    row(0).program_start = scoreboard::ProcessStart(leader_);
+  }
+  void EndLeader() {
+    kill(leader_, SIGKILL);
+    waitpid(leader_, nullptr, 0);
+  }
+  bool Lives() { return ProgramGroupLives(row(0), "web"); }
+
+  pid_t leader_ = 0;
+};
+
+TEST_F(ProgramGroupTest, IsKnownByTheStartOfItsLeader) {
+  Program({});
+  EXPECT_TRUE(Lives());
+  EXPECT_TRUE(EndProgramGroup(row(0), "web"));
+  EXPECT_TRUE(AwaitProgramGroup(row(0), absl::Seconds(10)));
+  EXPECT_FALSE(Lives());
+}
+
+TEST_F(ProgramGroupTest, LeaderThatStartedAtAnotherTimeIsSomebodyElse) {
+  Program({kName, kSlot, kGeneration});
+  row(0).program_start = row(0).program_start + 1;
+  EXPECT_FALSE(EndProgramGroup(row(0), "web"));
+  EXPECT_EQ(kill(-leader_, 0), 0);
+}
+
+TEST_F(ProgramGroupTest, WithoutALeaderItIsKnownByItsEnvironment) {
+  Program({kName, kSlot, kGeneration});
+  EndLeader();
+  EXPECT_TRUE(Lives());
+  EXPECT_TRUE(EndProgramGroup(row(0), "web"));
+  EXPECT_TRUE(AwaitProgramGroup(row(0), absl::Seconds(10)));
+}
+
+TEST_F(ProgramGroupTest, EnvironmentOfAnotherWorkerOrClusterIsSomebodyElse) {
+  Program({kName, kSlot, "URING_CLUSTER_GENERATION=8"});
+  EndLeader();
+  EXPECT_FALSE(EndProgramGroup(row(0), "web"));
+  row(0).generation = 8;
+  EXPECT_FALSE(EndProgramGroup(row(0), "other"));
+  EXPECT_TRUE(EndProgramGroup(row(0), "web"));
+}
+
+TEST_F(ProgramGroupTest, SenselessNumbersEndNobody) {
+  for (const pid_t group : {0, 1, -1, getpgrp(), 0x7fffffff}) {
+    row(0).program_pid = group;
+    row(0).program_start = scoreboard::ProcessStart(group);
+    EXPECT_FALSE(EndProgramGroup(row(0), "web")) << group;
+  }
+}
+
+}  // namespace
+}  // namespace uc::coordinator

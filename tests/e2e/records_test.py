@@ -1,0 +1,279 @@
+"""Nothing that lives is forgotten: whoever is left of a cluster is found, whatever its records say."""
+
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import unittest
+
+from cluster import BINARY, Cluster, exists, wait_until
+from load import Load
+from program import Program, program_pids
+
+VERSION_AT = 8  # in the scoreboard (layout.h)
+FORKS = """
+import os, socket, signal
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", %d))
+listener.listen()
+for _ in range(2):
+    if os.fork() == 0:
+        while True:
+            connection, _ = listener.accept()
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+            connection.close()
+while True:
+    signal.pause()
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Case(unittest.TestCase):
+    def cluster(self, *arguments, **options):
+        cluster = Cluster(*arguments, **options)
+        cluster.arguments = arguments
+        self.addCleanup(cluster.close)
+        return cluster
+
+    def kill(self, cluster):
+        cluster.process.kill()
+        cluster.process.wait()
+
+    def again(self, cluster, wait=True):
+        heir = Cluster(*cluster.arguments, listen=cluster.addresses, base=cluster.base, wait=wait)
+        heir.arguments = cluster.arguments
+        self.addCleanup(heir.close)
+        return heir
+
+    def refused(self, cluster):
+        heir = self.again(cluster, wait=False)
+        self.assertEqual(heir.wait_exit(), 2, heir.lines)
+        return heir.lines[-1]
+
+    def folder(self, cluster):
+        return os.path.join(cluster.base, cluster.name)
+
+    def entries(self, cluster):
+        return sorted(
+            os.path.relpath(os.path.join(folder, name), cluster.base)
+            for folder, _, names in os.walk(self.folder(cluster))
+            for name in names
+        )
+
+    def assert_nobody(self, cluster):
+        self.assertEqual(cluster.orphans(), [])
+        with self.assertRaises(OSError):
+            cluster.connect(1)
+
+
+class BornWhileItDies(Case):
+    def test_whoever_is_born_in_the_moment_of_the_death_is_found(self):
+        """The coordinator is killed within 12 ms of a scale, again and again; the next one, and stop, know everybody."""
+        cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+        heir = cluster
+        chance = random.Random(5)
+        for turn in range(30):
+            with open(os.path.join(self.folder(cluster), "control"), "w") as control:
+                control.write("scale %d\n" % (8 if turn % 2 == 0 else 2))
+            killer = threading.Timer(chance.uniform(0, 0.012), heir.process.kill)
+            killer.start()
+            heir.process.wait()
+            killer.join()
+            heir.ok("list")
+            heir = self.again(heir)
+            known = {worker["pid"] for worker in heir.view()["workers"]}
+            wait_until(
+                lambda: set(heir.orphans()) <= {worker["pid"] for worker in heir.view()["workers"]},
+                "no worker that is in no row; was %s, rows %s" % (heir.orphans(), known),
+            )
+        self.kill(heir)
+        heir.ok("stop", heir.name)
+        self.assert_nobody(cluster)
+
+    def test_stop_finds_whoever_was_just_born(self):
+        chance = random.Random(6)
+        for _ in range(8):
+            cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+            with open(os.path.join(self.folder(cluster), "control"), "w") as control:
+                control.write("scale 8\n")
+            killer = threading.Timer(chance.uniform(0, 0.012), cluster.process.kill)
+            killer.start()
+            cluster.process.wait()
+            killer.join()
+            cluster.ok("stop", cluster.name)
+            self.assert_nobody(cluster)
+            cluster.close()
+
+
+class WhatCannotBeRead(Case):
+    """Workers serve, and their scoreboard is of another version, noise, cut or gone."""
+
+    def damages(self):
+        def version(path):
+            with open(path, "r+b") as board:
+                board.seek(VERSION_AT)
+                board.write(struct.pack("I", 77))
+
+        def noise(path):
+            with open(path, "r+b") as board:
+                board.write(os.urandom(64))
+
+        yield version, "has scoreboard version 77, this program reads version"
+        yield noise, "is not a scoreboard"
+        yield (lambda path: os.truncate(path, 5000)), "is cut short"
+        yield os.unlink, "is missing"
+
+    def test_start_touches_nothing_and_says_why_and_stop_ends_them(self):
+        for damage, why in self.damages():
+            with self.subTest(why):
+                cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+                before = cluster.pids()
+                self.kill(cluster)
+                if why == "is cut short":
+                    # Workers that have it mapped would get SIGBUS: a copy takes its place.
+                    path = os.path.join(self.folder(cluster), "scoreboard")
+                    with open(path, "rb") as board, open(path + ".cut", "wb") as cut:
+                        cut.write(board.read())
+                    os.rename(path + ".cut", path)
+                damage(os.path.join(self.folder(cluster), "scoreboard"))
+                left = self.entries(cluster)
+                line = self.refused(cluster)
+                self.assertIn(why, line)
+                self.assertIn("2 workers of a coordinator that died still serve", line)
+                self.assertIn("'uring-cluster stop %s'" % cluster.name, line)
+                self.assertEqual(self.entries(cluster), left)
+                self.assertTrue(all(map(exists, before)))
+                self.assertEqual(cluster.get(), b"Hello from uring-cluster\n")
+                for verb in (["list"], ["describe", cluster.name]):
+                    _, out, err = cluster.cli(*verb)
+                    self.assertIn("2 workers still serve", err)
+                    self.assertNotIn("stopped", out + err)
+                self.assertIn("ended 2 workers", cluster.ok("stop", cluster.name))
+                self.assert_nobody(cluster)
+                heir = self.again(cluster)
+                self.assertEqual(heir.get(), b"Hello from uring-cluster\n")
+                heir.close()
+                cluster.close()
+
+    def test_the_right_program_goes_on_with_them(self):
+        cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+        before = cluster.pids()
+        self.kill(cluster)
+        path = os.path.join(self.folder(cluster), "scoreboard")
+        with open(path, "r+b") as board:
+            board.seek(VERSION_AT)
+            right = board.read(4)
+            board.seek(VERSION_AT)
+            board.write(struct.pack("I", 77))
+        self.refused(cluster)
+        with open(path, "r+b") as board:
+            board.seek(VERSION_AT)
+            board.write(right)
+        self.assertEqual(self.again(cluster).pids(), before)
+
+
+class NoiseInTheRows(Case):
+    def poke(self, cluster, old, new):
+        """Replaces each aligned occurrence in the rows' identity fields."""
+        path = os.path.join(self.folder(cluster), "scoreboard")
+        with open(path, "r+b") as board:
+            data = board.read()
+            at = -1
+            count = 0
+            while (at := data.find(old, at + 1)) >= 0:
+                if at % 4 == 0:
+                    board.seek(at)
+                    board.write(new)
+                    count += 1
+        return count
+
+    def test_numbers_of_other_processes_are_not_signalled(self):
+        cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+        bystander = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        self.addCleanup(bystander.wait)
+        self.addCleanup(bystander.kill)
+        before = cluster.pids()
+        self.kill(cluster)
+        for pid in before:
+            self.assertGreater(self.poke(cluster, struct.pack("i", pid), struct.pack("i", bystander.pid)), 0)
+        heir = self.again(cluster)
+        self.assertEqual(heir.pids(), before)
+        heir.ok("reload", heir.name)
+        self.kill(heir)
+        for pid in heir.orphans():
+            self.poke(cluster, struct.pack("i", pid), struct.pack("i", 1))
+        heir.ok("stop", heir.name)
+        self.assert_nobody(cluster)
+        self.assertIsNone(bystander.poll())
+
+
+class WhatALauncherHasStarted(Case):
+    def forking(self):
+        port = free_port()
+        program = Program(self, "forks.py", FORKS % port)
+        cluster = self.cluster(program.path, "-i", "2", listen="127.0.0.1:%d" % port)
+        groups = program_pids(cluster)
+        self.assertEqual(cluster.get(), b"ok")
+        self.kill(cluster)
+        for pid in cluster.orphans():
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not cluster.orphans(), "the launchers are gone")
+        for group in groups:
+            os.killpg(group, 0)  # its children live
+        return cluster, groups
+
+    def gone(self, groups):
+        left = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/stat" % pid) as stat:
+                    state, _, group = stat.read().rsplit(")", 1)[1].split()[:3]
+            except OSError:
+                continue
+            if int(group) in groups and state != "Z":
+                left.append(pid)
+        self.assertEqual(left, [])
+
+    def test_ends_by_the_next_start(self):
+        cluster, groups = self.forking()
+        self.assertEqual(self.again(cluster).get(), b"ok")
+        self.gone(groups)
+
+    def test_ends_by_stop(self):
+        cluster, groups = self.forking()
+        cluster.ok("stop", cluster.name)
+        self.gone(groups)
+        self.assert_nobody(cluster)
+
+
+class UpgradeToAnything(Case):
+    def test_program_that_only_ends_with_0_is_not_believed(self):
+        folder = Program(self, "uring-cluster", "")
+        with open(BINARY, "rb") as binary, open(folder.path, "wb") as copy:
+            copy.write(binary.read())
+        cluster = self.cluster("hello", "-i", "2", binary=folder.path)
+        for text in ("#!/bin/sh\nexit 0\n", "#!/bin/sh\necho uring-cluster can go on\nexit 0\n"):
+            folder.deploy(text)
+            code, _, err = cluster.cli("upgrade", cluster.name)
+            self.assertEqual(code, 1)
+            self.assertIn("without saying that it can go on", err)
+            self.assertIsNone(cluster.process.poll())
+        with Load(cluster, threads=2, fresh=True) as load:
+            subprocess.check_call(["cp", BINARY, folder.path + ".new"])
+            os.rename(folder.path + ".new", folder.path)
+            cluster.ok("upgrade", cluster.name)
+        self.assertEqual(load.lost, 0, load.failures)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,144 @@
+"""The run directory is cleaned while the cluster runs: it is made again, and every verb works."""
+
+import os
+import shutil
+import signal
+import tempfile
+import unittest
+
+from cluster import Cluster, exists, wait_until
+from load import Load
+
+USER = 64111  # nobody else's: RLIMIT_MEMLOCK is shared by the processes of a user
+
+
+class Case(unittest.TestCase):
+    def cluster(self, *flags, **options):
+        cluster = Cluster("hello", "-i", "2", "--mode=plain", *flags, **options)
+        self.addCleanup(cluster.close)
+        return cluster
+
+    def folder(self, cluster, name=""):
+        return os.path.join(cluster.base, cluster.name, name)
+
+    def whole(self, cluster):
+        """All verbs work, and whoever dies is replaced."""
+        wait_until(lambda: cluster.cli("ping", cluster.name)[0] == 0, "it answers again")
+        wait_until(lambda: len(cluster.pids()) == 2, "the scoreboard shows the workers")
+        victim = cluster.pids()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(cluster.pids()) == 2 and victim not in cluster.pids(), "it is replaced")
+        cluster.ok("scale", cluster.name, "3")
+        before = cluster.pids()
+        cluster.ok("reload", cluster.name)
+        self.assertFalse(set(before) & set(cluster.pids()))
+        cluster.ok("scale", cluster.name, "2")
+
+
+class CleanedAway(Case):
+    def test_whatever_goes_is_made_again_and_nothing_is_lost(self):
+        cluster = self.cluster()
+        with Load(cluster, threads=2, fresh=False) as load:
+            for name in ("doors", "replies", "control", "scoreboard", "lock", "pid", ""):
+                with self.subTest(name):
+                    path = self.folder(cluster, name)
+                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+                    cluster.process.send_signal(signal.SIGUSR1)  # any command looks
+                    self.whole(cluster) if name == "" else wait_until(
+                        lambda: cluster.cli("ping", cluster.name)[0] == 0 and len(cluster.pids()) == 2, "all is there"
+                    )
+                    self.assertTrue(os.path.exists(path))
+            shutil.rmtree(cluster.base)  # and by itself, within a second or so
+            wait_until(lambda: os.path.exists(self.folder(cluster, "scoreboard")), "it is looked at")
+            self.assertGreater(cluster.view()["totals"]["requests"], 0)
+            wait_until(lambda: all(worker["heartbeat_age_ms"] < 5000 for worker in cluster.workers()), "it is alive")
+        # Whoever died by SIGKILL in whole() took what it had accepted with it.
+        self.assertLessEqual(load.lost, 4, load.failures)
+
+    def test_a_second_coordinator_is_refused_afterwards(self):
+        cluster = self.cluster()
+        shutil.rmtree(cluster.base)
+        cluster.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: os.path.exists(self.folder(cluster, "scoreboard")), "it is made again")
+        second = Cluster("hello", base=cluster.base, wait=False)
+        self.addCleanup(second.close)
+        self.assertEqual(second.wait_exit(), 2)
+        self.assertIn("already runs", second.lines[-1])
+
+    def test_take_over_after_a_reload_goes_on_with_all(self):
+        cluster = self.cluster()
+        shutil.rmtree(cluster.base)
+        cluster.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: cluster.cli("ping", cluster.name)[0] == 0, "it answers again")
+        code, _, err = cluster.cli("upgrade", cluster.name)
+        self.assertEqual(code, 1)
+        self.assertIn("not all workers have a door", err)
+        cluster.ok("reload", cluster.name)
+        before = cluster.pids()
+        cluster.ok("upgrade", cluster.name)
+        self.assertEqual(cluster.pids(), before)
+        cluster.process.kill()
+        cluster.process.wait()
+        heir = Cluster("hello", "--mode=plain", listen=cluster.addresses, base=cluster.base)
+        self.addCleanup(heir.close)
+        self.assertEqual(heir.pids(), before)
+
+    def test_workers_that_have_lost_their_doors_are_not_forgotten(self):
+        for verb in ("stop", "start"):
+            with self.subTest(verb):
+                cluster = self.cluster()
+                before = cluster.pids()
+                shutil.rmtree(self.folder(cluster))
+                cluster.process.send_signal(signal.SIGUSR1)
+                wait_until(lambda: cluster.cli("ping", cluster.name)[0] == 0, "it answers again")
+                cluster.process.kill()
+                cluster.process.wait()
+                if verb == "stop":
+                    self.assertIn("ended 2 workers", cluster.ok("stop", cluster.name))
+                    self.assertEqual(cluster.orphans(), [])
+                else:
+                    heir = Cluster("hello", "--mode=plain", listen=cluster.addresses, base=cluster.base)
+                    self.addCleanup(heir.close)
+                    self.assertFalse(set(heir.pids()) & set(before))
+                    self.assertFalse(any(map(exists, before)))
+                    heir.close()
+                cluster.close()
+
+
+class ReadOnly(Case):
+    def test_workers_are_born_without_a_door(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can take the directory away")
+        base = tempfile.mkdtemp(prefix="uc-readonly-")
+        self.addCleanup(shutil.rmtree, base, ignore_errors=True)
+        os.chown(base, USER, USER)
+
+        def become_user():
+            os.setgroups([])
+            os.setgid(USER)
+            os.setuid(USER)
+
+        cluster = self.cluster(base=base, preexec=become_user)
+        for name in ("doors", "replies", ""):
+            os.chmod(self.folder(cluster, name), 0o500)
+        victims = cluster.pids()
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(cluster.pids()) == 2 and not set(victims) & set(cluster.pids()), "both are replaced")
+        self.assertEqual(len([line for line in cluster.lines if "born without a door" in line]), 1, cluster.lines)
+        cluster.process.send_signal(signal.SIGHUP)  # no command gets through, signals do
+        before = cluster.pids()
+        wait_until(lambda: len(cluster.pids()) == 2 and not set(before) & set(cluster.pids()), "a roll works")
+        for name in ("", "doors", "replies"):
+            os.chmod(self.folder(cluster, name), 0o700)
+        cluster.ok("reload", cluster.name)
+        before = cluster.pids()
+        cluster.process.kill()
+        cluster.process.wait()
+        heir = Cluster("hello", "--mode=plain", listen=cluster.addresses, base=base, preexec=become_user)
+        self.addCleanup(heir.close)
+        self.assertEqual(heir.pids(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
