@@ -129,7 +129,7 @@ std::string ToText(const Survivor& survivor) {
                       ")");
 }
 
-// What nobody is behind any more: rows, and files of doors.
+// What nobody is behind any more.
 void FreeDeadRows(const Greeted& greeted, scoreboard::Layout& layout,
                   std::map<policy::SlotIndex, uint32_t>& lost) {
   std::vector<bool> alive(scoreboard::kWorkerRows, false);
@@ -179,6 +179,7 @@ Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
                             " started whose launcher is gone"));
   }
   FreeDeadRows(greeted, layout, greeted.lost);
+  RemoveDeadDoors(directory);
   for (const FormerWorker& worker : greeted.workers) {
     if (worker.greeted) continue;
     LogWarning(absl::StrCat("worker ", worker.found.worker.slot, "/",

@@ -175,19 +175,31 @@ bool HoldsDoor(pid_t pid, policy::Generation generation) {
   return false;
 }
 
-std::vector<policy::Generation> KeptDoors(const std::string& directory) {
-  std::vector<policy::Generation> kept;
+// Those that are kept, or those that nobody keeps any more; sorted.
+static std::vector<policy::Generation> DoorsThat(bool (*is_so)(const std::string&),
+                                                 const std::string& directory) {
+  std::vector<policy::Generation> chosen;
   const std::unique_ptr<DIR, CloseDirectory> doors(opendir((directory + "/doors").c_str()));
-  if (doors == nullptr) return kept;
+  if (doors == nullptr) return chosen;
   while (const dirent* entry = readdir(doors.get())) {
     policy::Generation generation = 0;
-    if (absl::SimpleAtoi(entry->d_name, &generation) &&
-        link::DoorIsKept(DoorPath(directory, generation))) {
-      kept.push_back(generation);
+    if (absl::SimpleAtoi(entry->d_name, &generation) && is_so(DoorPath(directory, generation))) {
+      chosen.push_back(generation);
     }
   }
-  std::sort(kept.begin(), kept.end());
-  return kept;
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+std::vector<policy::Generation> KeptDoors(const std::string& directory) {
+  return DoorsThat([](const std::string& path) { return link::DoorIsKept(path); }, directory);
+}
+
+void RemoveDeadDoors(const std::string& directory) {
+  const auto dead = [](const std::string& path) { return !link::DoorIsKept(path); };
+  for (const policy::Generation generation : DoorsThat(dead, directory)) {
+    unlink(DoorPath(directory, generation).c_str());
+  }
 }
 
 std::vector<Survivor> FindSurvivors(const std::string& directory,

@@ -27,6 +27,8 @@ namespace uc::coordinator {
 std::string DoorPath(const std::string& directory, policy::Generation generation);
 // The doors that somebody keeps, in order. Disturbs nobody.
 std::vector<policy::Generation> KeptDoors(const std::string& directory);
+// The others: their workers ended while there was no coordinator. Only with the run directory's lock.
+void RemoveDeadDoors(const std::string& directory);
 
 // The process has a listening socket with a door's name open: how kernels before 6.5 tell a keeper from whoever has got
 // its number since.

@@ -126,5 +126,16 @@ TEST_F(GreetTest, DeadRowsAreFreedWhateverTheySay) {
   for (uint32_t index = 0; index < 4; ++index) EXPECT_EQ(StateOfRow(index), 0u);
 }
 
+TEST_F(GreetTest, DoorsThatNobodyKeepsAreRemoved) {
+  Enter(0, 1, 7, Greeter(7, {.slot = 1, .generation = 7}));
+  { const Fd door = link::MakeDoor(DoorPath(directory_, 8)).value(); }
+  { const Fd door = link::MakeDoor(DoorPath(directory_, 9)).value(); }
+  Enter(1, 2, 9, 0);
+  EXPECT_EQ(Greet().workers.size(), 1u);
+  EXPECT_EQ(access(DoorPath(directory_, 7).c_str(), F_OK), 0);
+  EXPECT_NE(access(DoorPath(directory_, 8).c_str(), F_OK), 0) << "in no row";
+  EXPECT_NE(access(DoorPath(directory_, 9).c_str(), F_OK), 0) << "of a worker that has ended";
+}
+
 }  // namespace
 }  // namespace uc::coordinator
