@@ -27,7 +27,7 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
   generation_ = generation;
   state_ = State::kOpen;
   receive_armed_ = receive_cancelled_ = writable_armed_ = moving_ = false;
-  peer_ended_ = finishing_ = holding_ = in_line_ = false;
+  peer_ended_ = peer_reset_ = finishing_ = half_closing_ = holding_ = in_line_ = false;
   OnOpened();
   if (!open()) return;
   if (first == FirstBytes::kHere) {
@@ -66,7 +66,12 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
       Flush();
     }
   } else if (result != -ECANCELED && result != -ENOBUFS && result != -EINTR && result != -EAGAIN) {
-    Abandon();  // reset by the peer, or timed out
+    // Reset by the peer, or timed out.
+    if (holding() && ReadsOnWhenWritingFails()) {
+      peer_ended_ = peer_reset_ = true;  // what came before is taken first
+    } else {
+      Abandon();
+    }
   }
   if (!open()) return;
   if (moving_ && !receive_armed_ && !MayMove()) EndMove();
@@ -163,6 +168,8 @@ void Connection::OnScheduled() {
       if (finishing_) {
         SendFin();
         if (!open()) return;
+      } else if (std::exchange(half_closing_, false)) {
+        shutdown(fd_.get(), SHUT_WR);
       }
       break;
     case Output::Result::kYield:
@@ -174,8 +181,13 @@ void Connection::OnScheduled() {
       }
       break;
     case Output::Result::kBroken:
-      Abandon();
-      return;
+      if (!ReadsOnWhenWritingFails() || finishing_) {
+        Abandon();
+        return;
+      }
+      output_.Clear();
+      half_closing_ = false;
+      break;
   }
   CountFile();
   AwaitTurn(result);
@@ -216,7 +228,7 @@ void Connection::OnScheduled() {
 
 [[gnu::hot]] void Connection::UpdateDeadline(Progress progress) {
   const DeadlineKind next = lingering()        ? DeadlineKind::kLinger
-                            : !output_.empty() ? DeadlineKind::kSend
+                            : !output_.empty() ? SendDeadline()
                                                : Deadline();
   // These count from their beginning, not from the last byte.
   const bool from_start = next == DeadlineKind::kHeader || next == DeadlineKind::kLinger ||
@@ -329,7 +341,7 @@ std::string Connection::PeerText() const {
   holding_ = false;
   std::string().swap(held_);
   OnGone();
-  service_.departed.push_back(index_);
+  (IsOutgoing(index_) ? service_.outgoing_departed : service_.departed).push_back(index_);
 }
 
 }  // namespace uc::worker

@@ -21,6 +21,10 @@
 
 namespace uc::worker {
 
+// Of the indices of connections that the worker has opened itself (outgoing.h).
+inline constexpr uint32_t kOutgoingBit = 0x80000000;
+constexpr bool IsOutgoing(uint32_t index) { return (index & kOutgoingBit) != 0; }
+
 class Connection : public DeadlineNode {
  public:
   explicit Connection(Service& service) : service_(service) {}
@@ -91,6 +95,10 @@ class Connection : public DeadlineNode {
   // The peer has promised to send nothing more, and everything of it was read: nothing is lost by a close without
   // lingering.
   virtual bool PeerHasSaidAll() const { return false; }
+  // How long it may take the peer to read what is queued.
+  virtual DeadlineKind SendDeadline() const { return DeadlineKind::kSend; }
+  // What the peer has sent before it stopped reading is still of use.
+  virtual bool ReadsOnWhenWritingFails() const { return false; }
   // Between two requests: the descriptor is all that there is of it.
   virtual bool MayMove() const = 0;
   // The last call: the socket is gone.
@@ -119,11 +127,15 @@ class Connection : public DeadlineNode {
     service_.turn.Use(bytes);
   }
   bool peer_ended() const { return peer_ended_; }
+  // Not by a FIN: what it has sent may not be all.
+  bool peer_reset() const { return peer_reset_; }
   bool writing() const { return writable_armed_ || !output_.empty(); }
   // The socket takes nothing at present.
   bool writing_blocked() const { return writable_armed_; }
   // Our FIN, once the output is empty; then linger.
   void FinishWriting();
+  // Our FIN, once the output is empty; the peer's bytes are still taken.
+  void HalfClose() { half_closing_ = true; }
   bool finishing() const { return finishing_; }
   // True if bytes of the peer wait in the socket.
   bool InputWaits() const;
@@ -169,7 +181,9 @@ class Connection : public DeadlineNode {
   bool moving_ = false;
   bool writable_armed_ = false;
   bool peer_ended_ = false;
+  bool peer_reset_ = false;
   bool finishing_ = false;
+  bool half_closing_ = false;
   bool scheduled_ = false;
   bool receiving_ = false;
   bool holding_ = false;

@@ -66,6 +66,7 @@ bool HttpConnection::IsIdle() const {
 [[gnu::hot]] bool HttpConnection::AcceptsBytes() {
   if (output_.memory_bytes() > service_.options.output_bytes_max) return false;
   if (reading_ == Reading::kBody) return !body_paused_ && !BodyWaits();
+  if (reading_ == Reading::kTunnel) return !body_paused_;
   if (Pending()) return false;
   // No request is begun behind a file, which holds a descriptor, nor without a share of the turn.
   return reading_ == Reading::kDiscard || (output_.segments() == 0 && Share() > 0);
@@ -80,6 +81,7 @@ bool HttpConnection::IsIdle() const {
 
 [[gnu::hot]] void HttpConnection::Parse(absl::string_view bytes) {
   while (open() && !finishing()) {
+    if (reading_ == Reading::kTunnel) return OnTunnelBytes(bytes);
     // A message completes without further bytes; none begins without.
     if (bytes.empty() && reading_ == Reading::kIdle) return;
     if (!AcceptsBytes()) {
@@ -363,6 +365,14 @@ void HttpConnection::RetainRequest() {
   if (close_after_) FinishWriting();
 }
 
+[[gnu::hot]] http::ConnectionField HttpConnection::DecideClose(http::BodyFraming framing) {
+  if ((service_.draining && !service_.moving) || peer_ended() || continue_due_) close_after_ = true;
+  if (framing == http::BodyFraming::kUntilClose) close_after_ = true;
+  return close_after_                         ? http::ConnectionField::kClose
+         : state().request.minor_version == 0 ? http::ConnectionField::kKeepAlive
+                                              : http::ConnectionField::kNone;
+}
+
 [[gnu::hot]] void HttpConnection::AppendHead(const app::Response& response,
                                              http::BodyFraming framing, uint64_t length) {
   absl::InlinedVector<http::Field, 8> fields;
@@ -371,8 +381,7 @@ void HttpConnection::RetainRequest() {
   for (const app::Header& header : response.headers) {
     fields.push_back({ToAbsl(header.name), ToAbsl(header.value)});
   }
-  if ((service_.draining && !service_.moving) || peer_ended() || continue_due_) close_after_ = true;
-  if (framing == http::BodyFraming::kUntilClose) close_after_ = true;
+  const http::ConnectionField connection = DecideClose(framing);
   status_ = response.status >= 200 && response.status <= 999 ? response.status : 500;
   http::ResponseHead head;
   head.status = status_;
@@ -380,9 +389,7 @@ void HttpConnection::RetainRequest() {
   head.date = service_.date;
   head.framing = Bodiless(status_) ? http::BodyFraming::kNone : framing;
   head.content_length = length;
-  head.connection = close_after_                         ? http::ConnectionField::kClose
-                    : state().request.minor_version == 0 ? http::ConnectionField::kKeepAlive
-                                                         : http::ConnectionField::kNone;
+  head.connection = connection;
   service_.heads.Append(head, &output_.tail());
 }
 
@@ -525,7 +532,7 @@ app::ExchangeId HttpConnection::Defer() {
     answer_ = Answer::kDeferred;
     RetainRequest();
   }
-  return uint64_t{index()} << 32 | exchange_;
+  return id();
 }
 
 void HttpConnection::OnBody(std::function<void(app::Exchange&, std::string_view, bool)> body) {
@@ -540,6 +547,10 @@ void HttpConnection::ResumeBody() {
 }
 
 void HttpConnection::OnEnd() {
+  if (reading_ == Reading::kTunnel) {
+    OnTunnelEnd();
+    return;
+  }
   if (Pending()) {
     close_after_ = true;
     if (reading_ == Reading::kBody) BreakOff();  // the body will never be complete
@@ -561,6 +572,7 @@ void HttpConnection::OnEnd() {
 
 [[gnu::hot]] DeadlineKind HttpConnection::Deadline() const {
   if (BodyWaits()) return DeadlineKind::kRoom;
+  if (reading_ == Reading::kTunnel) return DeadlineKind::kNone;
   if (reading_ == Reading::kBody && !body_paused_) return DeadlineKind::kBody;
   if (reading_ == Reading::kDiscard) return DeadlineKind::kBody;
   if (Pending()) return DeadlineKind::kRequest;
@@ -588,6 +600,7 @@ void HttpConnection::OnTimeout(DeadlineKind kind) {
       LogWarning(absl::StrCat("no answer from the app in time to ", ToAbsl(state().request.method),
                               " ", ShownTarget()));
       close_after_ = true;
+      LeavePeer();
       Send({.status = 504, .body = "504 Gateway Timeout\n"});
       Answered();
       return;

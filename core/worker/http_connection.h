@@ -3,6 +3,7 @@
 //   kIdle ──head──> kBody ──complete──> (handler) ──answered──> kIdle
 //     (no body: at once)   └─ answered before its end ─> kDiscard ─> kIdle
 //   the handler may leave the exchange open (Defer, Begin): kAnswering until End
+//   a gateway may turn the connection into a tunnel (BeginTunnel): kTunnel until it ends
 //
 // All responses of one read are written into one buffer and leave in one send. While a response is
 // pending, later requests are held, and past a bound the peer is not read from.
@@ -19,11 +20,12 @@
 #include "core/http/parser.h"
 #include "core/http/writer.h"
 #include "core/worker/connection.h"
+#include "core/worker/relay.h"
 #include "core/worker/request_state.h"
 
 namespace uc::worker {
 
-class HttpConnection final : public Connection, public app::Exchange {
+class HttpConnection final : public Connection, public RelayExchange {
  public:
   explicit HttpConnection(Service& service) : Connection(service) {}
 
@@ -50,12 +52,24 @@ class HttpConnection final : public Connection, public app::Exchange {
   }
   std::string peer() const override { return PeerText(); }
 
+  // RelayExchange
+  app::ExchangeId id() const override { return uint64_t{index()} << 32 | exchange_; }
+  const http::RequestHead& head() const override { return state().parser.head(); }
+  void Attach(RelayPeer& peer) override;
+  void Detach() override;
+  void Interim(const http::ResponseMessage& head) override;
+  void BeginRelayed(const http::ResponseMessage& head) override;
+  void EndRelayed(absl::Span<const http::Field> trailers) override;
+  void CutRelayed() override;
+  void BeginTunnel(const http::ResponseMessage& head) override;
+  void EndTunnel() override;
+
   // Connection
   void BeginDrain(DrainStyle style) override;
   void EndIdle() override;
 
  private:
-  enum class Reading { kIdle, kBody, kDiscard };
+  enum class Reading { kIdle, kBody, kDiscard, kTunnel };
   // kBroken: begun, and never to be completed; the end of the connection says so.
   enum class Answer { kNone, kHandling, kDeferred, kStreaming, kBroken, kDone };
 
@@ -108,6 +122,13 @@ class HttpConnection final : public Connection, public app::Exchange {
   std::string ShownTarget() const;  // for a log line
   void AppendHead(const app::Response& response, http::BodyFraming framing, uint64_t length);
   void AppendBody(std::string_view body);
+  // Whether the connection ends with the response that is about to begin.
+  http::ConnectionField DecideClose(http::BodyFraming framing);
+  // Of an exchange that is passed through; see http_relay.cc.
+  void OnTunnelBytes(absl::string_view bytes);
+  void OnTunnelEnd();
+  void LeavePeer();
+  void ForgetPeer();
   void Answered();
   void NextExchange();
   // Gives the state back if no request is under way.

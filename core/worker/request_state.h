@@ -18,6 +18,7 @@
 #include "core/app/app.h"
 #include "core/http/parser.h"
 #include "core/worker/body_memory.h"
+#include "core/worker/relay.h"
 
 namespace uc::worker {
 
@@ -29,6 +30,7 @@ struct RequestState {
     on_body = nullptr;
     on_writable = nullptr;
     abort = nullptr;
+    peer = nullptr;
     if (headers.capacity() > kHeadersKept) std::vector<app::Header>().swap(headers);
     DropBody();
   }
@@ -50,6 +52,7 @@ struct RequestState {
   std::function<void(app::Exchange&, std::string_view, bool)> on_body;
   std::function<void(app::Exchange&)> on_writable;
   std::function<void()> abort;
+  RelayPeer* peer = nullptr;  // of an exchange that is passed through
 
  private:
   static constexpr size_t kBodyBytesKept = 64 * 1024;

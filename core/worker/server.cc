@@ -90,7 +90,10 @@ Server::Server(ServerParts parts)
   ReadClock();
 }
 
-void Server::StartApp() { parts_.app->Start(context_); }
+void Server::StartApp() {
+  if (parts_.gateway != nullptr) parts_.gateway->Join(service_, outgoing_);
+  parts_.app->Start(context_);
+}
 
 void Server::Arm() {
   ring::Ring& ring = *parts_.ring;
@@ -126,6 +129,7 @@ void Server::Arm() {
   for (uint32_t index = 0; index < table_.places(); ++index) {
     if (table_.at(index).open()) table_.at(index).Abandon();
   }
+  outgoing_.AbandonAll();
   RunHook("Stop", [&] { parts_.app->Stop(context_); });
 }
 
@@ -157,12 +161,12 @@ void Server::SetDate() {
   const ring::Tag tag = completion.tag;
   switch (tag.op) {
     case ring::Op::kReceive:
-      if (Connection* connection = table_.Find(tag.index, tag.generation)) {
+      if (Connection* connection = FindConnection(tag)) {
         connection->OnReceive(completion.result, completion.more, completion.data);
       }
       return;
     case ring::Op::kWritable:
-      if (Connection* connection = table_.Find(tag.index, tag.generation)) connection->OnWritable();
+      if (Connection* connection = FindConnection(tag)) connection->OnWritable();
       return;
     case ring::Op::kAccept:
       OnAcceptable(tag);
@@ -306,6 +310,8 @@ void Server::EndStalledBodies() {
     if (parts_.load.has_value() && !probe) parts_.load->Lost();
   }
   service_.departed.clear();
+  for (const uint32_t index : service_.outgoing_departed) outgoing_.Free(index);
+  service_.outgoing_departed.clear();
   parts_.row.in_flight.store(service_.in_flight, std::memory_order_relaxed);
   const uint32_t open = table_.open();
   parts_.row.idle.store(open > service_.in_flight ? open - service_.in_flight : 0,

@@ -22,6 +22,7 @@
 #include "core/worker/deadlines.h"
 #include "core/worker/hand_over.h"
 #include "core/worker/mover.h"
+#include "core/worker/outgoing.h"
 #include "core/worker/service.h"
 
 namespace uc::worker {
@@ -33,6 +34,7 @@ struct ServerParts {
   scoreboard::WorkerRow& row;
   std::unique_ptr<ring::Ring> ring;
   std::unique_ptr<app::App> app;
+  Gateway* gateway = nullptr;  // the app, if it is one
   std::vector<Fd> listeners;
   Fd signals;                // a signalfd for SIGTERM and SIGINT
   Fd wake;                   // an eventfd
@@ -95,13 +97,17 @@ class Server {
   void ChooseTick();
   void ReadClock();
   void SetDate();
+  Connection* FindConnection(ring::Tag tag) {
+    return IsOutgoing(tag.index) ? outgoing_.Find(tag.index, tag.generation)
+                                 : table_.Find(tag.index, tag.generation);
+  }
   // Without those that have ended in this turn.
   uint32_t connections() const {
     return table_.open() - static_cast<uint32_t>(service_.departed.size());
   }
-  // By descriptors: a file that is being sent takes one as a connection does.
+  // By descriptors: a file that is being sent takes one as a connection does, and so does one to a server behind us.
   uint32_t RoomPossible() const {
-    const uint32_t used = connections() + service_.files_open;
+    const uint32_t used = connections() + service_.files_open + outgoing_.open();
     return parts_.connections_possible - std::min(parts_.connections_possible, used);
   }
   // For new connections.
@@ -119,6 +125,7 @@ class Server {
   CoordinatorLink coordinator_;
   AppContext context_;
   ConnectionTable table_;
+  Outgoing outgoing_;
   Acceptor acceptor_;
   Mover mover_;
   Inbox inbox_;

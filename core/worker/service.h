@@ -65,6 +65,7 @@ struct Service {
   std::vector<Fd> closing;
   // Called by a connection as its last deed: its place is free again.
   std::vector<uint32_t> departed;
+  std::vector<uint32_t> outgoing_departed;  // the same of those that the worker has opened itself
 };
 
 }  // namespace uc::worker

@@ -81,10 +81,10 @@ int Refuse(link::Channel& channel, const absl::Status& status) {
   return 1;
 }
 
-absl::StatusOr<std::unique_ptr<app::App>> MakeApp(const AppFactory& make_app) {
+absl::StatusOr<MadeApp> MakeApp(const AppFactory& make_app) {
   try {
-    absl::StatusOr<std::unique_ptr<app::App>> app = make_app();
-    if (app.ok()) (*app)->options();
+    absl::StatusOr<MadeApp> app = make_app();
+    if (app.ok()) app->app->options();
     return app;
   } catch (const std::exception& error) {
     return absl::FailedPreconditionError(absl::StrCat("the app cannot be made: ", error.what()));
@@ -158,9 +158,9 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   absl::StatusOr<std::unique_ptr<ring::Ring>> ring = MakeRing(assign.ring_entries);
   if (!ring.ok()) return ring.status();
   if (absl::Status status = GiveUpRights(options.identity); !status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<app::App>> app = MakeApp(make_app);
+  absl::StatusOr<MadeApp> app = MakeApp(make_app);
   if (!app.ok()) return app.status();
-  const bool http = (*app)->options().protocol == app::Protocol::kHttp;
+  const bool http = app->app->options().protocol == app::Protocol::kHttp;
   if (http) listen.defer_accept_seconds = kDeferAcceptSeconds;
   Fd signals = link::TakeSignals();  // they come through the ring
   Fd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -174,7 +174,8 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
                             .channel = channel,
                             .row = board->layout().workers[assign.row],
                             .ring = *std::move(ring),
-                            .app = *std::move(app),
+                            .app = std::move(app->app),
+                            .gateway = app->gateway,
                             .listeners = *std::move(listeners),
                             .signals = std::move(signals),
                             .wake = std::move(wake),

@@ -1,0 +1,146 @@
+// The exchanges of an HttpConnection that are passed through to a server behind the worker (relay.h).
+#include <utility>
+
+#include "core/http/forwarding.h"
+#include "core/scoreboard/scoreboard.h"
+#include "core/worker/http_connection.h"
+
+namespace uc::worker {
+namespace {
+
+// How the body goes on to a client that understands chunks, or does not. Of a response to HEAD and of a 304 the length
+// is said and no body follows (RFC 9110 8.6).
+http::BodyFraming FramingOf(const http::ResponseMessage& head, int minor_version) {
+  using Body = http::ResponseMessage::Body;
+  switch (head.body) {
+    case Body::kLength:
+      return http::BodyFraming::kLength;
+    case Body::kChunked:
+    case Body::kUntilClose:
+      return minor_version == 0 ? http::BodyFraming::kUntilClose : http::BodyFraming::kChunked;
+    case Body::kNone:
+      return head.content_length.has_value() && head.status != 204 ? http::BodyFraming::kLength
+                                                                   : http::BodyFraming::kNone;
+    case Body::kInterim:
+    case Body::kTunnel:
+      break;
+  }
+  return http::BodyFraming::kNone;
+}
+
+}  // namespace
+
+[[gnu::hot]] void HttpConnection::Attach(RelayPeer& peer) {
+  if (answer_ == Answer::kHandling) answer_ = Answer::kDeferred;
+  OnBody([&peer](app::Exchange&, std::string_view piece, bool last) {
+    peer.OnClientBytes(piece, last);
+  });
+  state().on_writable = [&peer](app::Exchange&) { peer.OnClientRoom(); };
+  state().abort = [&peer] { peer.OnClientGone(); };
+  state().peer = &peer;
+  if (std::exchange(body_paused_, false)) Schedule();
+}
+
+void HttpConnection::Detach() {
+  if (answer_ == Answer::kHandling) answer_ = Answer::kDeferred;
+  ForgetPeer();
+  OnBody([](app::Exchange&, std::string_view, bool) {});
+  body_paused_ = reading_ == Reading::kBody;
+}
+
+void HttpConnection::ForgetPeer() {
+  OnBody(nullptr);
+  state().on_writable = nullptr;
+  state().abort = nullptr;
+  state().peer = nullptr;
+}
+
+// The worker answers in the peer's place.
+void HttpConnection::LeavePeer() {
+  RelayPeer* const peer = state().peer;
+  if (peer == nullptr) return;
+  ForgetPeer();
+  peer->OnClientGone();
+}
+
+void HttpConnection::Interim(const http::ResponseMessage& head) {
+  if (answer_ != Answer::kDeferred || state().request.minor_version == 0) return;
+  // The client has been told so already, or has not asked.
+  if (head.status == 100) return;
+  http::AppendInterimResponse(head, &output_.tail());
+  Schedule();
+}
+
+[[gnu::hot]] void HttpConnection::BeginRelayed(const http::ResponseMessage& head) {
+  if (answer_ != Answer::kDeferred) return;
+  const http::BodyFraming framing = FramingOf(head, state().request.minor_version);
+  http::ForwardedFraming how;
+  how.connection = DecideClose(framing);
+  how.framing = framing;
+  how.content_length = head.content_length.value_or(0);
+  how.date = service_.date;
+  http::AppendForwardedResponse(head, how, &output_.tail());
+  status_ = head.status;
+  answer_ = Answer::kStreaming;
+  chunked_ = framing == http::BodyFraming::kChunked;
+  const bool bodiless = head.body == http::ResponseMessage::Body::kNone;
+  state().promised = bodiless                                ? 0
+                     : framing == http::BodyFraming::kLength ? how.content_length
+                                                             : kUnknownLength;
+  Schedule();
+}
+
+[[gnu::hot]] void HttpConnection::EndRelayed(absl::Span<const http::Field> trailers) {
+  if (answer_ != Answer::kStreaming) return;
+  if (!trailers.empty() && chunked_ && !head_only_) {
+    http::AppendLastChunk(trailers, &output_.tail());
+    chunked_ = false;
+    state().promised = 0;
+  }
+  ForgetPeer();
+  End();
+}
+
+void HttpConnection::CutRelayed() {
+  if (answer_ != Answer::kStreaming) return;
+  ForgetPeer();
+  BreakOff();
+}
+
+void HttpConnection::BeginTunnel(const http::ResponseMessage& head) {
+  if (answer_ != Answer::kDeferred) return;
+  http::AppendUpgradeResponse(head, &output_.tail());
+  status_ = 200;  // whatever it was: what follows is no body, and passes
+  answer_ = Answer::kStreaming;
+  chunked_ = head_only_ = false;
+  state().promised = kUnknownLength;
+  reading_ = Reading::kTunnel;
+  close_after_ = true;
+  Schedule();
+}
+
+void HttpConnection::OnTunnelBytes(absl::string_view bytes) {
+  if (bytes.empty() || answer_ != Answer::kStreaming) return;
+  if (body_paused_) {
+    Hold(bytes);
+    return;
+  }
+  if (state().on_body) CallOnBody({bytes.data(), bytes.size()}, false);
+}
+
+void HttpConnection::OnTunnelEnd() {
+  if (answer_ == Answer::kStreaming && state().on_body) CallOnBody({}, true);
+}
+
+void HttpConnection::EndTunnel() {
+  if (reading_ != Reading::kTunnel || answer_ != Answer::kStreaming) return;
+  reading_ = Reading::kIdle;
+  answer_ = Answer::kDone;
+  --service_.in_flight;
+  // Its duration is no latency.
+  scoreboard::Add(counters().requests, 1);
+  ForgetPeer();
+  Schedule();
+}
+
+}  // namespace uc::worker

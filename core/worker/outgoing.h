@@ -1,0 +1,63 @@
+// Outgoing: the connections that a worker has opened itself, to a server behind it, in the worker's own ring.
+//
+// They share ring, deadlines and turns with the connections of clients, and none of their accounting: they are no
+// load, hold no place of --max-connections, and never move to another worker. Their indices have the highest bit set,
+// so that a completion finds its table.
+#ifndef CORE_WORKER_OUTGOING_H_
+#define CORE_WORKER_OUTGOING_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "core/base/fd.h"
+#include "core/scoreboard/layout.h"
+#include "core/worker/connection.h"
+#include "core/worker/connection_table.h"
+
+namespace uc::worker {
+
+class Outgoing {
+ public:
+  Outgoing() : counters_(std::make_unique<scoreboard::Counters>()) {}
+
+  // Opens a connection on a place of the table; `make` builds an object for a place that is used for the first time,
+  // all of one type.
+  template <typename Make>
+  Connection& Open(Fd fd, const Make& make) {
+    const uint32_t index = table_.Take(make);
+    Connection& connection = table_.at(index);
+    connection.Open(std::move(fd), index | kOutgoingBit, table_.generation(index), *counters_,
+                    Connection::FirstBytes::kAwaited);
+    return connection;
+  }
+  Connection* Find(uint32_t index, uint32_t generation) {
+    return table_.Find(index & ~kOutgoingBit, generation);
+  }
+  // After its last call (Service::outgoing_departed).
+  void Free(uint32_t index) { table_.Free(index & ~kOutgoingBit); }
+  void AbandonAll() {
+    for (uint32_t index = 0; index < table_.places(); ++index) {
+      if (table_.at(index).open()) table_.at(index).Abandon();
+    }
+  }
+  uint32_t open() const { return table_.open(); }
+
+ private:
+  ConnectionTable table_;
+  const std::unique_ptr<scoreboard::Counters> counters_;  // nobody's figures
+};
+
+// An app of ours that opens connections of its own. Not for shared objects: it sees the worker's inside.
+class Gateway {
+ public:
+  // Before the app's Start hook. Both live as long as the app.
+  virtual void Join(Service& service, Outgoing& outgoing) = 0;
+
+ protected:
+  ~Gateway() = default;
+};
+
+}  // namespace uc::worker
+
+#endif  // CORE_WORKER_OUTGOING_H_
