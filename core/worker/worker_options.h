@@ -16,9 +16,9 @@
 namespace uc::worker {
 
 struct WorkerOptions {
-  std::string app;  // "hello", "echo", "static", "./libmyapp.so"
+  std::string app;  // "hello", "echo", "static", "proxy", "./libmyapp.so"
   std::vector<std::string>
-      app_arguments;  // "static" + DIR; for a shared object: what stood after it
+      app_arguments;  // "static" + DIR; "proxy" + ADDR; for a shared object: what stood after it
   app::Dotfiles dotfiles = app::Dotfiles::kHidden;  // of "static"
   std::optional<Identity>
       identity;  // what it becomes before the app is loaded; nullopt: as the coordinator
@@ -35,6 +35,8 @@ struct WorkerOptions {
   absl::Duration send_timeout = absl::Seconds(30);   // without any progress of a peer that reads
   absl::Duration linger_timeout = absl::Seconds(2);  // after our FIN, waiting for the peer's
 
+  uint32_t in_flight_max =
+      0;  // requests that the server behind a front has at one time; 0: any number
   uint32_t connections_max = 0;  // 0: what RLIMIT_NOFILE allows, less a reserve
   http::ParserLimits parser;
   size_t body_memory = 256 << 20;        // of the bodies that are held whole, all together

@@ -71,6 +71,7 @@ RANKS = {
     "exec": 2,
     "worker": 3,
     "coordinator": 3,
+    "front": 4,
 }
 
 

@@ -1,0 +1,187 @@
+#include "core/front/front.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/log.h"
+#include "core/front/server_connection.h"
+#include "core/http/forwarding.h"
+
+namespace uc::front {
+namespace {
+
+constexpr int64_t kComplainEveryNs = 1'000'000'000;
+constexpr std::chrono::milliseconds kTick(100);
+
+// The callbacks of a peer that does not exist any more go first.
+void Refuse(worker::RelayExchange& client, const app::Response& response) {
+  client.Detach();
+  client.Send(response);
+}
+
+void RefuseBadGateway(worker::RelayExchange& client) {
+  Refuse(client, {.status = 502, .body = "502 Bad Gateway\n"});
+}
+
+void RefuseBusy(worker::RelayExchange& client) {
+  const app::Header retry[] = {{"Retry-After", "1"}};
+  Refuse(client, {.status = 503, .headers = retry, .body = "503 Service Unavailable\n"});
+}
+
+// "127.0.0.1:40122", "[::1]:40122" without the port and the brackets.
+absl::string_view HostOf(absl::string_view peer) {
+  peer = peer.substr(0, peer.rfind(':'));
+  if (peer.size() > 2 && peer.front() == '[') peer = peer.substr(1, peer.size() - 2);
+  return peer.empty() ? "unknown" : peer;
+}
+
+}  // namespace
+
+void Front::Join(worker::Service& service, worker::Outgoing& outgoing) {
+  service_ = &service;
+  outgoing_ = &outgoing;
+  if (!service.options.addresses.empty()) default_host_ = service.options.addresses[0].ToHost();
+}
+
+// The exchanges of a gateway are those of our own HttpConnection.
+void Front::Handle(app::Exchange& exchange) {
+  auto& client = static_cast<worker::RelayExchange&>(exchange);
+  if (queue_.empty() && TrySend(client, 1) == Sent::kYes) return;
+  Wait(client, 1);
+}
+
+Front::Sent Front::TrySend(worker::RelayExchange& client, int tries) {
+  if (!HasPlace()) return Sent::kNoPlace;
+  ServerConnection* connection = TakeKept(WantsOf(client.head(), tries));
+  if (connection == nullptr) connection = Connect();
+  if (connection == nullptr) return Sent::kNoServer;
+  pool_.Ask(*connection, service_->now_ns);
+  connection->Ask(client, tries);
+  return Sent::kYes;
+}
+
+ServerConnection* Front::TakeKept(Wants wants) {
+  while (PoolNode* const node = pool_.Take(wants, service_->now_ns)) {
+    auto* const connection = static_cast<ServerConnection*>(node);
+    // The server may have ended it in this very turn.
+    if (wants == Wants::kAny || connection->IsSilent()) return connection;
+    connection->End();
+  }
+  return nullptr;
+}
+
+ServerConnection* Front::Connect() {
+  absl::StatusOr<Fd> fd = options_.server.Connect();
+  if (!fd.ok()) {
+    OnBadAnswer(fd.status().message());
+    return nullptr;
+  }
+  worker::Connection& connection = outgoing_->Open(
+      *std::move(fd), [this] { return std::make_unique<ServerConnection>(*service_, *this); });
+  return static_cast<ServerConnection*>(&connection);
+}
+
+void Front::Wait(worker::RelayExchange& client, int tries) {
+  if (queue_.Push(client.id(), tries, service_->now_ns) == RequestQueue::Pushed::kFull) {
+    RefuseBusy(client);
+    return;
+  }
+  client.Detach();
+  ArmTick();
+}
+
+void Front::ServeWaiting() {
+  while (!queue_.empty()) {
+    const WaitingRequest next = queue_.first();
+    worker::RelayExchange* const client = Find(next.id);
+    if (client != nullptr && TrySend(*client, next.tries) != Sent::kYes) return;
+    queue_.Pop();
+  }
+}
+
+worker::RelayExchange* Front::Find(app::ExchangeId id) const {
+  return static_cast<worker::RelayExchange*>(context_->Find(id));
+}
+
+void Front::AppendRequest(const worker::RelayExchange& client, std::string* out) const {
+  const std::string peer = client.peer();
+  http::ForwardedClient told;
+  told.address = HostOf(peer);
+  told.proto = "http";
+  told.default_host = default_host_;
+  http::AppendForwardedRequest(client.head(), told, out);
+}
+
+void Front::OnAnswering(ServerConnection& connection) {
+  pool_.Answering(connection, service_->now_ns);
+}
+
+void Front::OnKept(ServerConnection& connection) {
+  pool_.Keep(connection, service_->now_ns);
+  ServeWaiting();
+  ArmTick();
+}
+
+void Front::OnTunnel(ServerConnection& connection) {
+  pool_.Remove(connection);
+  ServeWaitingSoon();
+}
+
+void Front::OnGone(ServerConnection& connection) {
+  pool_.Remove(connection);
+  ServeWaitingSoon();
+}
+
+void Front::ServeWaitingSoon() {
+  if (queue_.empty() || !HasPlace()) return;
+  context_->Post([this] { ServeWaiting(); });
+}
+
+void Front::OnUnanswered(worker::RelayExchange& client, int tries, Reached reached) {
+  if (!MayTryAgain(client.head(), tries, reached)) {
+    RefuseBadGateway(client);
+    return;
+  }
+  Wait(client, tries + 1);
+  ServeWaitingSoon();
+}
+
+void Front::OnBadAnswer(absl::string_view reason) {
+  if (service_->now_ns < complain_at_ns_) return;
+  complain_at_ns_ = service_->now_ns + kComplainEveryNs;
+  LogWarning(absl::StrCat("the server behind this worker: ", reason));
+}
+
+// --- Time ---
+
+void Front::ArmTick() {
+  if (std::exchange(tick_armed_, true)) return;
+  context_->After(kTick, [this] { Tick(); });
+}
+
+void Front::Tick() {
+  tick_armed_ = false;
+  queue_.DropGone([this](app::ExchangeId id) { return Find(id) == nullptr; });
+  ServeWaiting();
+  RefuseExpired();
+  CloseSurplus();
+  if (!queue_.empty() || pool_.kept() > 0) ArmTick();
+}
+
+void Front::RefuseExpired() {
+  while (queue_.FirstExpired(service_->now_ns)) {
+    worker::RelayExchange* const client = Find(queue_.first().id);
+    queue_.Pop();
+    if (client != nullptr) RefuseBusy(*client);
+  }
+}
+
+void Front::CloseSurplus() {
+  while (PoolNode* const node = pool_.Surplus(service_->now_ns)) {
+    static_cast<ServerConnection*>(node)->End();  // takes itself off the pool
+  }
+}
+
+}  // namespace uc::front

@@ -1,0 +1,98 @@
+// Front: an app of ours that passes each request to a server behind the worker and its response back.
+//
+// The worker has the clients, with everything that a native worker can (hand-over, steering, time-outs); the server
+// has a set of connections, kept and used again (pool.h). A request that finds the server's places taken, or no server,
+// waits in a queue (request_queue.h), and is refused with 503 when that is full or its time is over. A request whose
+// connection ends before its answer is sent again if that is safe (retry.h), else it is answered with 502.
+#ifndef CORE_FRONT_FRONT_H_
+#define CORE_FRONT_FRONT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/app/app.h"
+#include "core/front/endpoint.h"
+#include "core/front/pool.h"
+#include "core/front/request_queue.h"
+#include "core/front/retry.h"
+#include "core/worker/outgoing.h"
+#include "core/worker/relay.h"
+#include "core/worker/service.h"
+
+namespace uc::front {
+
+class ServerConnection;
+
+struct FrontOptions {
+  Endpoint server;
+  size_t in_flight_max = 0;   // requests that the server has at one time; 0: no bound
+  size_t waiting_max = 1024;  // requests that wait
+  absl::Duration wait_max = absl::Seconds(5);
+};
+
+class Front final : public app::App, public worker::Gateway {
+ public:
+  explicit Front(const FrontOptions& options)
+      : options_(options),
+        queue_(options.waiting_max, absl::ToInt64Nanoseconds(options.wait_max)) {}
+
+  // worker::Gateway
+  void Join(worker::Service& service, worker::Outgoing& outgoing) override;
+
+  // app::App
+  app::Options options() const override {
+    return {.protocol = app::Protocol::kHttp,
+            .body_mode = app::BodyMode::kStreamed,
+            .body_bytes_max = ~std::uint64_t{0}};
+  }
+  void Start(app::Context& context) override { context_ = &context; }
+  void Handle(app::Exchange& exchange) override;
+
+  // --- What a ServerConnection says ---
+  void AppendRequest(const worker::RelayExchange& client, std::string* out) const;
+  // The first byte of a response has come.
+  void OnAnswering(ServerConnection& connection);
+  // The response is complete, and the connection is good for another request.
+  void OnKept(ServerConnection& connection);
+  // It is a request no longer, and takes no place of one.
+  void OnTunnel(ServerConnection& connection);
+  void OnGone(ServerConnection& connection);
+  // The connection has ended, and nothing of an answer has been passed on.
+  void OnUnanswered(worker::RelayExchange& client, int tries, Reached reached);
+  void OnBadAnswer(absl::string_view reason);
+
+ private:
+  enum class Sent { kYes, kNoPlace, kNoServer };
+  Sent TrySend(worker::RelayExchange& client, int tries);
+  ServerConnection* TakeKept(Wants wants);
+  ServerConnection* Connect();
+  void Wait(worker::RelayExchange& client, int tries);
+  // Soon: not within the last call of a connection.
+  void ServeWaitingSoon();
+  void ServeWaiting();
+  worker::RelayExchange* Find(app::ExchangeId id) const;
+  bool HasPlace() const {
+    return options_.in_flight_max == 0 || pool_.in_flight() < options_.in_flight_max;
+  }
+  void CloseSurplus();
+  void RefuseExpired();
+  void ArmTick();
+  void Tick();
+
+  const FrontOptions options_;
+  worker::Service* service_ = nullptr;
+  worker::Outgoing* outgoing_ = nullptr;
+  app::Context* context_ = nullptr;
+  std::string default_host_;
+  Pool pool_;
+  RequestQueue queue_;
+  bool tick_armed_ = false;
+  int64_t complain_at_ns_ = 0;
+};
+
+}  // namespace uc::front
+
+#endif  // CORE_FRONT_FRONT_H_

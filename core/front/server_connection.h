@@ -1,0 +1,92 @@
+// ServerConnection: one connection to the server behind a front: a request out, its response in, again and again.
+//
+//   kIdle ──Ask──> kAsked ──response complete, kept──> kIdle (in the pool)
+//                    ├──101──> kTunnel ──one side ends──> (gone)
+//                    └──not kept, error, or the client has gone──> (gone)
+//
+// Bytes pass in the turn in which they come. A side that does not read stops the other: what the client does not take
+// stays in the server's socket, and the other way round. The server has no deadline here: a request that takes long is
+// the client's affair (--request-timeout).
+#ifndef CORE_FRONT_SERVER_CONNECTION_H_
+#define CORE_FRONT_SERVER_CONNECTION_H_
+
+#include <string_view>
+
+#include "core/app/app.h"
+#include "core/front/pool.h"
+#include "core/http/response_parser.h"
+#include "core/worker/connection.h"
+#include "core/worker/relay.h"
+
+namespace uc::front {
+
+class Front;
+
+class ServerConnection final : public worker::Connection,
+                               public worker::RelayPeer,
+                               public PoolNode {
+ public:
+  ServerConnection(worker::Service& service, Front& front);
+
+  // Sends the client's request, for the `tries`-th time. The connection must be idle.
+  void Ask(worker::RelayExchange& client, int tries);
+  // Nothing has come since the last response, no end either.
+  bool IsSilent() const;
+  // Closes it; if it was asked, as if the server had.
+  void End() { Abandon(); }
+
+  // RelayPeer
+  void OnClientBytes(std::string_view piece, bool last) override;
+  void OnClientRoom() override;
+  void OnClientGone() override;
+
+  // Connection
+  void BeginDrain(worker::DrainStyle) override {}
+  void EndIdle() override {}
+
+ private:
+  enum class State { kIdle, kAsked, kTunnel };
+
+  void OnOpened() override;
+  void OnBytes(absl::string_view bytes) override;
+  void OnEnd() override;
+  void Proceed() override {}
+  void OnSent() override;
+  bool AcceptsBytes() override { return !client_full_; }
+  void OnTimeout(worker::DeadlineKind) override {}
+  worker::DeadlineKind Deadline() const override { return worker::DeadlineKind::kNone; }
+  worker::DeadlineKind SendDeadline() const override { return worker::DeadlineKind::kNone; }
+  bool MayMove() const override { return false; }
+  bool ReadsOnWhenWritingFails() const override { return true; }
+  void OnGone() override;
+
+  void Answering();
+  void OnHead();
+  // `rest`: what stands behind the response.
+  void OnComplete(absl::string_view rest);
+  void BeginTunnel();
+  void PassToClient(absl::string_view bytes);
+  // The answer is none, or not one that two readers would read alike.
+  void Refuse(absl::string_view reason);
+  // The exchange is over for this connection; returns whose it was.
+  worker::RelayExchange* LetGo();
+
+  Front& front_;
+  http::ResponseParser parser_;
+  State state_ = State::kIdle;
+  worker::RelayExchange* client_ = nullptr;  // while its exchange is ours
+  int tries_ = 0;
+  int interim_ = 0;               // 1xx heads of this answer
+  bool answering_ = false;        // some bytes of the response were seen
+  bool begun_ = false;            // its head has been passed on
+  bool upgrade_asked_ = false;    // a tunnel is a possible answer
+  bool request_chunked_ = false;  // the request's body
+  bool request_whole_ = false;    // all of the request has been written
+  bool kept_ = false;             // the response allows another request
+  bool client_full_ = false;      // it takes nothing at present
+  bool client_paused_ = false;    // we take nothing of it at present
+};
+
+}  // namespace uc::front
+
+#endif  // CORE_FRONT_SERVER_CONNECTION_H_
