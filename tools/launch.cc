@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "core/app/load.h"
 #include "core/exec/carried.h"
+#include "core/front/proxy.h"
 #include "tools/start.h"
 
 namespace uc::tools {
@@ -59,7 +60,8 @@ absl::StatusOr<exec::SocketWay> ToSocketWay(const std::string& text) {
 }  // namespace
 
 bool IsProgram(const StartRequest& request) {
-  return !request.launch.interpreter.empty() || !app::IsNative(request.app);
+  if (!request.launch.interpreter.empty()) return true;
+  return !app::IsNative(request.app) && !front::IsProxy(request.app);
 }
 
 absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request) {

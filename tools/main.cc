@@ -15,6 +15,7 @@
 #include "core/base/log.h"
 #include "core/exec/carried.h"
 #include "core/exec/launcher.h"
+#include "core/front/proxy.h"
 #include "core/link/channel.h"
 #include "core/worker/worker.h"
 #include "tools/base_owner.h"
@@ -51,8 +52,9 @@ constexpr char kVersion[] = "0.1.0";
 constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
 
   start [flags] APP [ARG...] [-- ARG...]   run a cluster; APP is one of
-                                           hello, echo, static DIR, ./libmyapp.so,
-                                           app.js, app.py, ./server, any program
+                                           hello, echo, static DIR, proxy ADDR,
+                                           ./libmyapp.so, app.js, app.py, ./server,
+                                           any program
   scale [NAME] N|+N|-N                     how many workers
   reload [NAME]                            replace the workers one by one, losing nothing
   upgrade [NAME]                           replace the coordinator's own program in place
@@ -173,7 +175,9 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
   exec::TakeCarriedEnvironment();  // the app is in this process
   const absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);
   if (!options.ok()) return Refuse(options.status());
-  return worker::RunWorker(*options, link::Channel(Fd(link::kWorkerLinkFd)));
+  link::Channel channel(Fd(link::kWorkerLinkFd));
+  if (front::IsProxy(options->app)) return front::RunProxy(*options, std::move(channel));
+  return worker::RunWorker(*options, std::move(channel));
 }
 
 // A unit for systemd (`startup`) starts what is recorded, too.

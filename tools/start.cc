@@ -31,6 +31,7 @@
 #include "core/exec/carried.h"
 #include "core/exec/environment.h"
 #include "core/exec/launcher.h"
+#include "core/front/proxy.h"
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
 #include "tools/linger.h"
@@ -137,6 +138,7 @@ WatchedApp ToWatchedApp(const StartRequest& request) {
 
 // As whoever will serve it: what root may read says nothing about that.
 absl::Status CheckNativeApp(const StartRequest& request, const std::optional<Identity>& identity) {
+  if (front::IsProxy(request.app)) return front::CheckProxy(request.app_arguments);
   if (!identity.has_value()) return app::CheckApp(request.app, request.app_arguments);
   const FileAccessAs as(*identity);
   const absl::Status status = app::CheckApp(request.app, request.app_arguments);
@@ -149,6 +151,10 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
   if (request.dotfiles && request.app != "static") {
     return absl::InvalidArgumentError(
         absl::StrCat("--dotfiles is for static, and the app is ", request.app));
+  }
+  if (request.in_flight_max != 0 && !front::IsProxy(request.app)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--max-in-flight is for proxy, and the app is ", request.app));
   }
   if (!IsProgram(request)) {
     if (request.launch.given.empty()) return CheckNativeApp(request, identity);
@@ -278,6 +284,10 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
       !status.ok()) {
     return status;
   }
+  if (absl::Status status = CheckRange("--max-in-flight", request.in_flight_max, 0, 1 << 24);
+      !status.ok()) {
+    return status;
+  }
   if (absl::Status status =
           CheckRange("--body-memory", request.body_memory, 1 << 16, int64_t{1} << 40);
       !status.ok()) {
@@ -309,6 +319,7 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   options.body_timeout = request.body_timeout;
   options.idle_timeout = request.idle_timeout;
   options.request_timeout = request.request_timeout;
+  options.in_flight_max = static_cast<uint32_t>(request.in_flight_max);
   options.connections_max = static_cast<uint32_t>(request.connections_max);
   options.body_memory = static_cast<size_t>(request.body_memory);
   options.heartbeat_period = HeartbeatPeriod(request.hang_timeout);

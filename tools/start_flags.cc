@@ -61,6 +61,8 @@ ABSL_FLAG(bool, shutdown_with_message, false,
           "a Node program is asked to leave by the message 'shutdown' instead of a signal");
 ABSL_FLAG(std::string, kill_signal, "SIGINT", "asks a program to leave");
 ABSL_FLAG(int64_t, backlog, 4096, "length of each accept queue");
+ABSL_FLAG(int64_t, max_in_flight, 0,
+          "proxy: requests that a worker has at the server at one time; 0 = any number");
 ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
 ABSL_FLAG(uc::tools::ByteSizeFlag, body_memory, {256 << 20},
           "a size is expected, such as 256M: what a worker holds of request bodies, all together");
@@ -133,6 +135,7 @@ FlagSet StartFlags() {
                    "roll_width",
                    "probe",
                    "backlog",
+                   "max_in_flight",
                    "max_connections",
                    "body_memory",
                    "header_timeout",
@@ -159,7 +162,8 @@ FlagSet RepeatableStartFlags() {
 absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_directory) {
   if (walk.positionals.empty()) {
     return absl::InvalidArgumentError(
-        "start needs an app: hello, echo, static DIR, the path of a shared object, or a program");
+        "start needs an app: hello, echo, static DIR, proxy ADDR, the path of a shared object, or "
+        "a program");
   }
   if (walk.given.count("i") > 0 && walk.given.count("workers") > 0) {
     return absl::InvalidArgumentError("-i and --workers are the same flag: give one of them");
@@ -184,6 +188,7 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_di
   request.log_file = absl::GetFlag(FLAGS_log_file);
   request.logs = ReadLogFlags();
   request.backlog = absl::GetFlag(FLAGS_backlog);
+  request.in_flight_max = absl::GetFlag(FLAGS_max_in_flight);
   request.connections_max = absl::GetFlag(FLAGS_max_connections);
   request.body_memory = absl::GetFlag(FLAGS_body_memory).value;
   request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;

@@ -48,10 +48,10 @@ absl::Status WantOneDirectory(absl::Span<const std::string> arguments) {
 absl::Status WantFile(const std::string& name) {
   if (absl::StrContains(name, '/') || absl::EndsWith(name, ".so")) return absl::OkStatus();
   if (!name.empty() && access(name.c_str(), F_OK) == 0) return absl::OkStatus();
-  return absl::NotFoundError(
-      absl::StrCat("no such app: '", name,
-                   "' (there are hello, echo, static DIR, or the path of a shared object such as "
-                   "./libmyapp.so)"));
+  return absl::NotFoundError(absl::StrCat(
+      "no such app: '", name,
+      "' (there are hello, echo, static DIR, proxy ADDR, or the path of a shared object such as "
+      "./libmyapp.so)"));
 }
 
 absl::Status CheckWords(Kind kind, const std::string& name,

@@ -109,10 +109,10 @@ TEST_F(LoadTest, AnAppThatRefusesToStartThrowsToTheCaller) {
 // What the operator may get wrong.
 
 TEST_F(LoadTest, UnknownNamesAreToldWhatThereIs) {
-  EXPECT_EQ(
-      Check("hallo"),
-      "no such app: 'hallo' (there are hello, echo, static DIR, or the path of a shared object "
-      "such as ./libmyapp.so)");
+  EXPECT_EQ(Check("hallo"),
+            "no such app: 'hallo' (there are hello, echo, static DIR, proxy ADDR, or the path of a "
+            "shared "
+            "object such as ./libmyapp.so)");
   EXPECT_EQ(CheckApp("hallo", {}).code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(Check(""), StartsWith("no such app: ''"));
   EXPECT_THAT(std::string(LoadApp("hallo", {}).status().message()), StartsWith("no such app"));
