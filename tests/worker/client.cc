@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -32,6 +33,8 @@ Client::Client(const net::Address& address, Sockets sockets)
   }
   connected_ = connect(fd_.get(), address.get(), address.size()) == 0;
 }
+
+Client::Client(Fd accepted) : fd_(std::move(accepted)), connected_(fd_.valid()) {}
 
 bool Client::Say(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -79,6 +82,14 @@ std::string Client::HearBytes(size_t size) {
   const std::string bytes = pending_.substr(0, size);
   pending_.erase(0, bytes.size());
   return bytes;
+}
+
+std::string Client::HearHead() {
+  size_t end;
+  while ((end = pending_.find("\r\n\r\n")) == std::string::npos) {
+    if (!Fill()) return "";
+  }
+  return HearBytes(end + 4);
 }
 
 Answer Client::Hear(Body body) {

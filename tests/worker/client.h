@@ -27,6 +27,8 @@ class Client {
   };
   explicit Client(const net::Address& address) : Client(address, Sockets()) {}
   Client(const net::Address& address, Sockets sockets);
+  // The other side: of a connection that the worker has opened.
+  explicit Client(Fd accepted);
 
   bool connected() const { return connected_; }
   // Sends all of it; false when the server does not take it (any more).
@@ -37,6 +39,8 @@ class Client {
   // The next answer; `kHeadOnly` for what answers a HEAD.
   enum class Body { kPresent, kHeadOnly };
   Answer Hear(Body body = Body::kPresent);
+  // The next head, with its empty line; "" when the connection ends before.
+  std::string HearHead();
   // Bytes as they come: exactly `size`, or fewer at the end.
   std::string HearBytes(size_t size);
   // Everything until the end.

@@ -121,9 +121,17 @@ void Stage::Raise(const AppFactory& make_app) {
 scoreboard::Totals Stage::Totals() const { return scoreboard::Read(row().counters); }
 
 bool Stage::Reaches(const std::atomic<uint64_t>& counter, uint64_t value) const {
+  return Comes([&] { return counter.load(std::memory_order_relaxed) >= value; });
+}
+
+bool Stage::ReachesInFlight(uint32_t requests) const {
+  return Comes([&] { return row().in_flight.load(std::memory_order_relaxed) == requests; });
+}
+
+bool Stage::Comes(const std::function<bool()>& condition) const {
   const absl::Time deadline = MonotonicNow() + absl::Milliseconds(kPatienceMs);
   pollfd watch = {pidfd_.get(), POLLIN, 0};
-  while (counter.load(std::memory_order_relaxed) < value) {
+  while (!condition()) {
     // A look every few ms, ended by the worker's death: shared memory cannot be waited for.
     if (MonotonicNow() > deadline || poll(&watch, 1, 5) == 1) return false;
   }
@@ -131,12 +139,7 @@ bool Stage::Reaches(const std::atomic<uint64_t>& counter, uint64_t value) const 
 }
 
 bool Stage::BeatsAfter(int64_t nanos) const {
-  const absl::Time deadline = MonotonicNow() + absl::Milliseconds(kPatienceMs);
-  pollfd watch = {pidfd_.get(), POLLIN, 0};
-  while (row().heartbeat_ns.load(std::memory_order_relaxed) < nanos) {
-    if (MonotonicNow() > deadline || poll(&watch, 1, 5) == 1) return false;
-  }
-  return true;
+  return Comes([&] { return row().heartbeat_ns.load(std::memory_order_relaxed) >= nanos; });
 }
 
 void Stage::Drain(link::DrainKind kind, absl::Duration within, const std::vector<int>& heirs) {

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,7 @@ class Stage : public testing::Test {
   const scoreboard::WorkerRow& row() const { return board_.layout().workers[kRow]; }
   // Waits until `counter` of the worker has reached `value`.
   bool Reaches(const std::atomic<uint64_t>& counter, uint64_t value) const;
+  bool ReachesInFlight(uint32_t requests) const;
   bool BeatsAfter(int64_t nanos) const;
 
   void Drain(link::DrainKind kind, absl::Duration within, const std::vector<int>& heirs = {});
@@ -80,6 +82,7 @@ class Stage : public testing::Test {
  private:
   static constexpr uint32_t kRow = 3;
   link::Message AwaitWord();
+  bool Comes(const std::function<bool()>& condition) const;
   void BecomeWorker(const AppFactory& make_app, Fd link);
 
   scoreboard::Scoreboard board_;

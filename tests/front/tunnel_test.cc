@@ -1,0 +1,172 @@
+// A change of protocol: from then on bytes pass both ways.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "tests/front/upstream.h"
+
+namespace uc::front {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+using worker::Client;
+using worker::Ending;
+
+const char kUpgrade[] =
+    "GET /chat HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const char kSwitching[] =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+class TunnelTest : public FrontStage {
+ protected:
+  // Both sides have changed the protocol.
+  void Open(Client& client, Peer& peer) {
+    EXPECT_THAT(peer.HearHead(), HasSubstr("\r\nUpgrade: websocket\r\n"));
+    ASSERT_TRUE(peer.Say(kSwitching));
+    EXPECT_THAT(client.HearHead(), StartsWith("HTTP/1.1 101 Switching Protocols\r\n"));
+  }
+};
+
+TEST_F(TunnelTest, BytesPassBothWays) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(kUpgrade));
+  Peer peer = server_.Accept();
+  Open(client, peer);
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(client.Say("\x81\x05ping!"));
+    ASSERT_EQ(peer.HearBytes(7), "\x81\x05ping!");
+    ASSERT_TRUE(peer.Say("\x81\x05pong!"));
+    ASSERT_EQ(client.HearBytes(7), "\x81\x05pong!");
+  }
+}
+
+TEST_F(TunnelTest, WhatTheClientHasSentBeforeTheChangePasses) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(absl::StrCat(kUpgrade, "early")));
+  Peer peer = server_.Accept();
+  Open(client, peer);
+  EXPECT_EQ(peer.HearBytes(5), "early");
+}
+
+TEST_F(TunnelTest, WhatTheServerSendsWithTheChangePasses) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(kUpgrade));
+  Peer peer = server_.Accept();
+  peer.HearHead();
+  ASSERT_TRUE(peer.Say(absl::StrCat(kSwitching, "first")));
+  EXPECT_NE(client.HearHead(), "");
+  EXPECT_EQ(client.HearBytes(5), "first");
+}
+
+TEST_F(TunnelTest, TheServersEndIsTheClients) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(kUpgrade));
+  {
+    Peer peer = server_.Accept();
+    Open(client, peer);
+    ASSERT_TRUE(peer.Say("bye"));
+  }
+  EXPECT_EQ(client.HearBytes(3), "bye");
+  EXPECT_EQ(client.AwaitEnd(), Ending::kFin);
+}
+
+TEST_F(TunnelTest, TheClientsFinIsTheServersAndTheOtherWayStaysOpen) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(kUpgrade));
+  Peer peer = server_.Accept();
+  Open(client, peer);
+  ASSERT_TRUE(client.Say("last"));
+  client.EndSending();
+  EXPECT_EQ(peer.HearAll(), "last");
+  ASSERT_TRUE(peer.Say("answer"));
+  EXPECT_EQ(client.HearBytes(6), "answer");
+  peer.EndSending();
+  EXPECT_EQ(client.AwaitEnd(), Ending::kFin);
+}
+
+TEST_F(TunnelTest, AClientThatBreaksOffEndsTheServersConnection) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(kUpgrade));
+  Peer peer = server_.Accept();
+  Open(client, peer);
+  client.Reset();
+  EXPECT_NE(peer.AwaitEnd(), Ending::kOpen);
+}
+
+TEST_F(TunnelTest, AnIdleTunnelHasNoDeadline) {
+  options_.idle_timeout = options_.header_timeout = absl::Milliseconds(100);
+  options_.request_timeout = options_.body_timeout = absl::Seconds(1);
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(kUpgrade));
+  Peer peer = server_.Accept();
+  Open(client, peer);
+  EXPECT_EQ(Connect().AwaitEnd(), Ending::kFin);  // so much later an idle connection has ended
+  ASSERT_TRUE(client.Say("ping"));
+  EXPECT_EQ(peer.HearBytes(4), "ping");
+}
+
+TEST_F(TunnelTest, ARefusedChangeIsAnAnswerLikeOthers) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(kUpgrade));
+  Peer peer = server_.Accept();
+  peer.HearHead();
+  ASSERT_TRUE(peer.Say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"));
+  EXPECT_EQ(client.Hear().body, "no");
+  ASSERT_TRUE(client.Say(kGet));
+  EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+}
+
+TEST_F(TunnelTest, ConnectBecomesATunnel) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"));
+  Peer peer = server_.Accept();
+  EXPECT_THAT(peer.HearHead(), StartsWith("CONNECT a:1 HTTP/1.1\r\n"));
+  ASSERT_TRUE(peer.Say("HTTP/1.1 200 Connected\r\n\r\n"));
+  EXPECT_THAT(client.HearHead(), StartsWith("HTTP/1.1 200 Connected\r\n"));
+  ASSERT_TRUE(client.Say("up"));
+  EXPECT_EQ(peer.HearBytes(2), "up");
+  ASSERT_TRUE(peer.Say("down"));
+  EXPECT_EQ(client.HearBytes(4), "down");
+}
+
+TEST_F(TunnelTest, ATunnelTakesNoPlaceOfARequest) {
+  in_flight_max_ = 1;
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(kUpgrade));
+  Peer peer = server_.Accept();
+  Open(client, peer);
+  Client other = Connect();
+  ASSERT_TRUE(other.Say(kGet));
+  Peer another = server_.Accept();
+  EXPECT_NE(another.HearHead(), "");
+  ASSERT_TRUE(another.Say(kHello));
+  EXPECT_EQ(other.Hear().body, "hello");
+}
+
+TEST_F(TunnelTest, WhoDoesNotReadStopsWhoWrites) {
+  RaiseFront();
+  Client client = Connect({.receive_buffer_bytes = 4096});
+  ASSERT_TRUE(client.Say(kUpgrade));
+  Peer peer = server_.Accept();
+  Open(client, peer);
+  const std::string bytes(40'000'000, 'b');
+  const size_t said = peer.SayWhatFits(bytes);
+  EXPECT_LT(said, bytes.size() / 2);
+  EXPECT_EQ(client.HearBytes(said).size(), said);
+}
+
+}  // namespace
+}  // namespace uc::front
