@@ -16,8 +16,8 @@ namespace {
 constexpr int kInterimMax = 32;  // nobody needs more, and they have no back-pressure
 
 http::Answers AnswersOf(absl::string_view method) {
-  if (method == "HEAD") return http::Answers::kHead;
-  return method == "CONNECT" ? http::Answers::kConnect : http::Answers::kOther;
+  // No CONNECT: the worker's parser refuses it, for we are no proxy to other places.
+  return method == "HEAD" ? http::Answers::kHead : http::Answers::kOther;
 }
 
 absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
@@ -42,7 +42,7 @@ void ServerConnection::Ask(worker::RelayExchange& client, int tries) {
   interim_ = 0;
   answering_ = begun_ = kept_ = client_full_ = client_paused_ = false;
   const http::RequestHead& head = client.head();
-  upgrade_asked_ = head.method == "CONNECT" || http::AsksForUpgrade(head);
+  upgrade_asked_ = http::AsksForUpgrade(head);
   request_chunked_ = head.chunked;
   request_whole_ = !head.chunked && head.content_length.value_or(0) == 0;
   parser_.Begin(AnswersOf(head.method));

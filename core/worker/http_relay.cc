@@ -48,6 +48,7 @@ void HttpConnection::Detach() {
   body_paused_ = reading_ == Reading::kBody;
 }
 
+// First, whatever the exchange has come to: the peer may be another's by the time that it would hear of it.
 void HttpConnection::ForgetPeer() {
   OnBody(nullptr);
   state().on_writable = nullptr;
@@ -91,20 +92,19 @@ void HttpConnection::Interim(const http::ResponseMessage& head) {
 }
 
 [[gnu::hot]] void HttpConnection::EndRelayed(absl::Span<const http::Field> trailers) {
+  ForgetPeer();
   if (answer_ != Answer::kStreaming) return;
   if (!trailers.empty() && chunked_ && !head_only_) {
     http::AppendLastChunk(trailers, &output_.tail());
     chunked_ = false;
     state().promised = 0;
   }
-  ForgetPeer();
   End();
 }
 
 void HttpConnection::CutRelayed() {
-  if (answer_ != Answer::kStreaming) return;
   ForgetPeer();
-  BreakOff();
+  if (answer_ == Answer::kStreaming) BreakOff();
 }
 
 void HttpConnection::BeginTunnel(const http::ResponseMessage& head) {
@@ -133,13 +133,13 @@ void HttpConnection::OnTunnelEnd() {
 }
 
 void HttpConnection::EndTunnel() {
+  ForgetPeer();
   if (reading_ != Reading::kTunnel || answer_ != Answer::kStreaming) return;
   reading_ = Reading::kIdle;
   answer_ = Answer::kDone;
   --service_.in_flight;
   // Its duration is no latency.
   scoreboard::Add(counters().requests, 1);
-  ForgetPeer();
   Schedule();
 }
 

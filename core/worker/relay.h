@@ -48,7 +48,7 @@ class RelayExchange : public app::Exchange {
   virtual void EndRelayed(absl::Span<const http::Field> trailers) = 0;
   // The response will not be completed, and the client is to see that.
   virtual void CutRelayed() = 0;
-  // The head of a 101 (or of a 2xx to CONNECT), and from here on bytes both ways, Write() for those to the client.
+  // The head of a 101, and from here on bytes both ways, Write() for those to the client.
   virtual void BeginTunnel(const http::ResponseMessage& head) = 0;
   // The server has sent its FIN: so does the client's connection, after what is queued.
   virtual void EndTunnel() = 0;

@@ -127,20 +127,6 @@ TEST_F(TunnelTest, ARefusedChangeIsAnAnswerLikeOthers) {
   EXPECT_EQ(client.Hear().body, "hello");
 }
 
-TEST_F(TunnelTest, ConnectBecomesATunnel) {
-  RaiseFront();
-  Client client = Connect();
-  ASSERT_TRUE(client.Say("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"));
-  Peer peer = server_.Accept();
-  EXPECT_THAT(peer.HearHead(), StartsWith("CONNECT a:1 HTTP/1.1\r\n"));
-  ASSERT_TRUE(peer.Say("HTTP/1.1 200 Connected\r\n\r\n"));
-  EXPECT_THAT(client.HearHead(), StartsWith("HTTP/1.1 200 Connected\r\n"));
-  ASSERT_TRUE(client.Say("up"));
-  EXPECT_EQ(peer.HearBytes(2), "up");
-  ASSERT_TRUE(peer.Say("down"));
-  EXPECT_EQ(client.HearBytes(4), "down");
-}
-
 TEST_F(TunnelTest, ATunnelTakesNoPlaceOfARequest) {
   in_flight_max_ = 1;
   RaiseFront();
