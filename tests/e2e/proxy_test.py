@@ -130,6 +130,41 @@ class Upstream:
             os.unlink(self.where)
 
 
+NODE = """
+const server = require('http').createServer((request, response) => response.end('hello'));
+server.keepAliveTimeout = 30;
+server.listen(process.argv[1]);
+"""
+
+
+class NodeServer:
+    """A Node program that somebody else runs, on a UNIX socket. It ends idle connections after 30 ms."""
+
+    def __init__(self, test):
+        self.folder = tempfile.mkdtemp(prefix="uc-proxy-")
+        test.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.path = os.path.join(self.folder, "server")
+        self.address = "unix:" + self.path
+        self.process = None
+        test.addCleanup(self.kill)
+        self.begin()
+
+    def begin(self):
+        self.process = subprocess.Popen(["node", "-e", NODE, self.path])
+        wait_until(lambda: os.path.exists(self.path), "the program listens")
+
+    def kill(self):
+        """kill -9: a socket stays at the path, and nobody listens there."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def begin_again(self):
+        os.unlink(self.path)
+        self.begin()
+
+
 class Serving(unittest.TestCase):
     def test_the_server_learns_who_asks(self):
         for unix in (False, True):
@@ -216,6 +251,26 @@ class Zero(unittest.TestCase):
                     wait_until(lambda: load.counts["ok"] > answered + 10, "requests are answered")
                     upstream.end()
                     upstream.begin()
+                load.stop()
+            self.assertEqual(load.lost, 0, load.failures)
+
+    def test_a_server_that_ends_idle_connections_costs_no_safe_request(self):
+        server = NodeServer(self)
+        with Cluster("proxy", server.address, "-i", "2") as cluster:
+            with Load(cluster, threads=8, fresh=False, pause=0.03) as load:
+                wait_until(lambda: load.counts["ok"] > 300 or load.lost > 0, "requests are answered")
+                load.stop()
+            self.assertEqual(load.lost, 0, load.failures)
+
+    def test_a_server_that_is_killed_costs_no_safe_request(self):
+        server = NodeServer(self)
+        with Cluster("proxy", server.address, "-i", "2") as cluster:
+            with Load(cluster, threads=4, fresh=False, pause=0.001) as load:
+                for _ in range(3):
+                    answered = load.counts["ok"]
+                    wait_until(lambda: load.counts["ok"] > answered + 50 or load.lost > 0, "requests are answered")
+                    server.kill()
+                    server.begin_again()
                 load.stop()
             self.assertEqual(load.lost, 0, load.failures)
 
