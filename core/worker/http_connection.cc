@@ -240,6 +240,7 @@ void HttpConnection::OnPiece(absl::string_view piece) {
   if (!Pending()) return;
   --service_.in_flight;
   answer_ = Answer::kNone;
+  state().peer = nullptr;  // it hears of it by `abort`
   if (!state().abort) return;
   const auto abort = std::exchange(state().abort, nullptr);
   Guarded([&] { abort(); });
@@ -282,6 +283,7 @@ void HttpConnection::Guarded(const Callback& callback) {
   LogWarning(absl::StrCat("the app threw while handling ", ToAbsl(state().request.method), " ",
                           ShownTarget(), ": ", ToAbsl(what)));
   if (!open()) return;
+  LeavePeer();
   if (answer_ == Answer::kHandling || answer_ == Answer::kDeferred) {
     Send({.status = 500, .body = "500 Internal Server Error\n"});
   } else if (answer_ == Answer::kStreaming) {
