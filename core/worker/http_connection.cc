@@ -64,9 +64,12 @@ bool HttpConnection::IsIdle() const {
 }
 
 [[gnu::hot]] bool HttpConnection::AcceptsBytes() {
+  // The two ways of what is passed through do not wait for each other, as they would not without us.
+  if (reading_ == Reading::kTunnel || (reading_ == Reading::kBody && HasPeer())) {
+    return !body_paused_;
+  }
   if (output_.memory_bytes() > service_.options.output_bytes_max) return false;
   if (reading_ == Reading::kBody) return !body_paused_ && !BodyWaits();
-  if (reading_ == Reading::kTunnel) return !body_paused_;
   if (Pending()) return false;
   // No request is begun behind a file, which holds a descriptor, nor without a share of the turn.
   return reading_ == Reading::kDiscard || (output_.segments() == 0 && Share() > 0);

@@ -94,6 +94,7 @@ class HttpConnection final : public Connection, public RelayExchange {
     return answer_ == Answer::kHandling || answer_ == Answer::kDeferred ||
            answer_ == Answer::kStreaming || answer_ == Answer::kBroken;
   }
+  bool HasPeer() const { return state_ != nullptr && state_->peer != nullptr; }
   bool BodyWaits() const { return state_ != nullptr && state_->claim.waiting(); }
   void ClaimBody();
   void FreeBody() {

@@ -58,8 +58,8 @@ void HttpConnection::ForgetPeer() {
 
 // The worker answers in the peer's place.
 void HttpConnection::LeavePeer() {
+  if (!HasPeer()) return;
   RelayPeer* const peer = state().peer;
-  if (peer == nullptr) return;
   ForgetPeer();
   peer->OnClientGone();
 }

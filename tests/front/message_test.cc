@@ -318,5 +318,25 @@ TEST_F(MessageTest, AServerThatDoesNotReadStopsTheClient) {
   EXPECT_EQ(peer.HearBytes(1000).size(), 1000u);
 }
 
+TEST_F(MessageTest, AnAnswerThatNobodyReadsYetDoesNotStopTheBody) {
+  RaiseFront();
+  Client client = Connect({.receive_buffer_bytes = 4096});
+  constexpr size_t kBody = 40'000'000;
+  ASSERT_TRUE(client.Say(
+      absl::StrCat("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: ", kBody, "\r\n\r\n")));
+  Peer peer = server_.Accept();
+  peer.HearHead();
+  ASSERT_TRUE(peer.Say(absl::StrCat("HTTP/1.1 200 OK\r\nContent-Length: ", kBody, "\r\n\r\n")));
+  const std::string body(kBody, 'b');
+  const size_t answered = peer.SayWhatFits(body);
+  ASSERT_LT(answered, kBody);
+  for (size_t at = 0; at < kBody; at += 100'000) {
+    ASSERT_TRUE(client.Say(std::string_view(body).substr(at, 100'000)));
+    ASSERT_EQ(peer.HearBytes(100'000).size(), 100'000u);
+  }
+  EXPECT_NE(client.HearHead(), "");
+  EXPECT_EQ(client.HearBytes(answered).size(), answered);
+}
+
 }  // namespace
 }  // namespace uc::front
