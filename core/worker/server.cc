@@ -283,7 +283,7 @@ void Server::EndStalledBodies() {
   if (service_.now_ns - full_said_ns_ < kFullSaidNs) return;
   full_said_ns_ = service_.now_ns;
   const bool by_flag = connections() >= parts_.connections_max &&
-                       parts_.connections_max < parts_.connections_possible;
+                       parts_.connections_max == parts_.options.connections_max;
   LogWarning(absl::StrCat("all places are taken (", connections(), " connections, ",
                           service_.files_open,
                           " files being sent): the longest idle connection makes way for a new "

@@ -42,6 +42,14 @@ uint32_t ConnectionsPossible() {
   return static_cast<uint32_t>(std::clamp<rlim_t>(room, 1, 1u << 24));
 }
 
+// Of those, so many are for clients: of a gateway each request takes another one.
+uint32_t ConnectionsMax(const WorkerOptions& options, const Gateway* gateway, uint32_t possible) {
+  uint32_t outgoing = gateway != nullptr ? possible / 2 : 0;
+  if (options.in_flight_max > 0) outgoing = std::min(outgoing, options.in_flight_max);
+  const uint32_t most = possible - outgoing;
+  return options.connections_max == 0 ? most : std::min(options.connections_max, most);
+}
+
 absl::StatusOr<std::vector<Fd>> TakeListeners(const std::vector<net::Address>& addresses,
                                               const net::ListenOptions& listen,
                                               std::vector<Fd> inherited, link::Channel& channel) {
@@ -170,6 +178,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   }
   const std::string ring_text = (*ring)->description();
   const uint32_t possible = ConnectionsPossible();
+  const uint32_t connections_max = ConnectionsMax(options, app->gateway, possible);
   Server server(ServerParts{.options = options,
                             .channel = channel,
                             .row = board->layout().workers[assign.row],
@@ -187,9 +196,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
                             .slot = assign.slot,
                             .generation = assign.generation,
                             .entry = assign.entry,
-                            .connections_max = options.connections_max == 0
-                                                   ? possible
-                                                   : std::min(options.connections_max, possible),
+                            .connections_max = connections_max,
                             .connections_possible = possible});
   if (absl::Status status = StartApp(server); !status.ok()) return status;
   server.Arm();
