@@ -65,8 +65,8 @@ Front::Sent Front::TrySend(worker::RelayExchange& client, int tries) {
 ServerConnection* Front::TakeKept(Wants wants) {
   while (PoolNode* const node = pool_.Take(wants, service_->now_ns)) {
     auto* const connection = static_cast<ServerConnection*>(node);
-    // The server may have ended it in this very turn.
-    if (wants == Wants::kAny || connection->IsSilent()) return connection;
+    // The server may have ended it in this very turn; and what it has sent unasked must not pass for the answer.
+    if (connection->IsSilent()) return connection;
     connection->End();
   }
   return nullptr;
