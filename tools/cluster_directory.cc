@@ -131,9 +131,9 @@ std::vector<std::string> ListClusters(const std::string& base) {
   for (const std::string& name : ListWith(base, "doors")) {
     if (std::count(names.begin(), names.end(), name) > 0) continue;
     const absl::StatusOr<TrustedFolder> cluster = folder->OpenBelow(name);
-    if (cluster.ok() && !coordinator::KeptDoors(cluster->pinned_path()).empty()) {
-      names.push_back(name);
-    }
+    if (!cluster.ok()) continue;
+    const auto doors = coordinator::KeptDoors(cluster->pinned_path());
+    if (!doors.ok() || !doors->empty()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;

@@ -177,10 +177,14 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
 absl::Status CheckUnderstood(const CoordinatorOptions& options,
                              const absl::StatusOr<scoreboard::Scoreboard>& board) {
   if (board.ok()) {
-    if (CountSurvivors(options.directory, &board->layout()) == 0) return absl::OkStatus();
+    const absl::StatusOr<size_t> left = CountSurvivors(options.directory, &board->layout());
+    if (!left.ok()) return left.status();
+    if (*left == 0) return absl::OkStatus();
     return AddressesInForce(options, board->layout().header).status();
   }
-  const size_t doors = KeptDoors(options.directory).size();
+  const absl::StatusOr<size_t> kept = CountSurvivors(options.directory, nullptr);
+  if (!kept.ok()) return kept.status();
+  const size_t doors = *kept;
   if (doors == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       doors, doors == 1 ? " worker" : " workers", " of a coordinator that died still ",

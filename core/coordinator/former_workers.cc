@@ -149,10 +149,12 @@ void FreeDeadRows(const Greeted& greeted, scoreboard::Layout& layout,
 
 }  // namespace
 
-Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
-                       absl::Duration patience) {
+absl::StatusOr<Greeted> GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
+                                       absl::Duration patience) {
+  absl::StatusOr<std::vector<Survivor>> survivors = FindSurvivors(directory, &layout);
+  if (!survivors.ok()) return survivors.status();
   std::vector<FormerWorker> found;
-  for (Survivor& survivor : FindSurvivors(directory, &layout)) {
+  for (Survivor& survivor : *survivors) {
     found.push_back(ToFormer(std::move(survivor), layout));
   }
   AwaitGreetings(found, MonotonicNow() + patience);

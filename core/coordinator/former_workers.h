@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "core/base/fd.h"
@@ -37,8 +38,8 @@ struct Greeted {
 };
 // Knocks at all doors and waits until all have told what they hold, or `patience` is over. The rows of those that
 // are dead are folded and freed, and what a dead launcher had started is ended. Only with the run directory's lock.
-Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
-                       absl::Duration patience);
+absl::StatusOr<Greeted> GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
+                                       absl::Duration patience);
 // Those in slots from `slots_max` on are strangers; what the others hold of such slots is dropped.
 void SetApart(Greeted& greeted, uint32_t slots_max);
 // They leave, at most by `patience`; then their rows are freed.

@@ -58,7 +58,7 @@ TEST_F(LegacyTest, NoiseIsNotTakenForANumberOfWorkersOrAGeneration) {
 class GreetTest : public FormerStage {
  protected:
   Greeted Greet(absl::Duration patience = absl::Seconds(10)) {
-    return GreetSurvivors(directory_, layout(), patience);
+    return *GreetSurvivors(directory_, layout(), patience);
   }
   uint32_t StateOfRow(uint32_t index) { return row(index).state.load(); }
 };
