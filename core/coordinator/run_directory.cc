@@ -25,13 +25,23 @@ absl::Status FileError(int error, const std::string& path, absl::string_view cur
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written (", cure, ")"));
 }
 
+// A file of our own: whatever has the name (a link, a FIFO that would hold us) goes.
 absl::Status WriteSmall(const std::string& path, const std::string& text) {
-  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  unlink(path.c_str());
+  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid()) return FileError(errno, path, "is the run directory writable?");
   if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return FileError(errno, path, "is the disk full?");
   }
   return absl::OkStatus();
+}
+
+bool NamesUs(const std::string& path) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  char text[16];
+  const ssize_t size = file.valid() ? read(file.get(), text, sizeof(text)) : -1;
+  return size > 0 &&
+         absl::string_view(text, static_cast<size_t>(size)) == absl::StrCat(getpid(), "\n");
 }
 
 void RemoveEntries(const std::string& path) {
@@ -130,7 +140,7 @@ RunDirectory::Look RunDirectory::Tend() {
     return lstat((path_ + name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
   };
   if (Has("lock", lock_) && Has("control", control_) && is_folder("/replies") &&
-      is_folder("/doors") && access((path_ + "/pid").c_str(), F_OK) == 0) {
+      is_folder("/doors") && NamesUs(path_ + "/pid")) {
     return Look::kWhole;
   }
   trouble_ = MakeAgain();
