@@ -262,7 +262,7 @@ absl::Status Beginning::GoOn(scoreboard::Scoreboard board, Greeted greeted,
   options_.supervisor.workers = wanted;
   board.layout().header.workers_wanted.store(wanted);
   SetApart(greeted, options_.supervisor.workers_max);
-  SendAway(greeted, board.layout(), options_.supervisor.kill_timeout);
+  SendAway(greeted, board.layout(), options_.program, options_.supervisor.kill_timeout);
   cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
                                        std::move(board), std::move(watch_), std::move(claimed));
   std::map<policy::SlotIndex, std::vector<Fd>> listeners;

@@ -61,7 +61,9 @@ absl::Status BoardMirror::Move(const std::string& path, const Processes& process
   return absl::OkStatus();
 }
 
-void BoardMirror::Heal(const Processes& processes, scoreboard::Layout& layout) {
+bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board) {
+  bool healed = board.Lengthen();
+  scoreboard::Layout& layout = board.layout();
   const bool first = header_ == nullptr;
   if (first) header_ = std::make_unique<scoreboard::Header>();
   if (first || Sound(layout.header, *header_)) {
@@ -74,14 +76,19 @@ void BoardMirror::Heal(const Processes& processes, scoreboard::Layout& layout) {
   }
   for (const auto& [generation, process] : processes) {
     scoreboard::WorkerRow& row = layout.workers[process.row];
-    if (row.generation.load() == generation && row.slot.load() == process.id.slot) continue;
-    OccupyRow(process.id, row);
+    const bool placed = row.generation.load() == generation && row.slot.load() == process.id.slot;
+    // Not entered yet: it is about to be.
+    const bool named = process.pid <= 0 || row.pid.load() == 0 || row.pid.load() == process.pid;
+    if (placed && named) continue;
+    if (!placed) OccupyRow(process.id, row);
     if (process.pid > 0) EnterProcess(process.pid, row);
+    healed = true;
   }
+  return healed;
 }
 
-void BoardMirror::Refresh(const Processes& processes, scoreboard::Scoreboard& board) {
-  Heal(processes, board.layout());
+bool BoardMirror::Refresh(const Processes& processes, scoreboard::Scoreboard& board) {
+  const bool healed = Heal(processes, board);
   for (Former& former : former_) {
     std::erase_if(former.writers, [&](policy::Generation generation) {
       const auto process = processes.find(generation);
@@ -92,6 +99,7 @@ void BoardMirror::Refresh(const Processes& processes, scoreboard::Scoreboard& bo
     });
   }
   std::erase_if(former_, [](const Former& former) { return former.writers.empty(); });
+  return healed;
 }
 
 }  // namespace uc::coordinator

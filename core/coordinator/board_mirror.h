@@ -26,15 +26,16 @@ class BoardMirror {
   absl::Status Move(const std::string& path, const Processes& processes,
                     scoreboard::Scoreboard& board);
   // Before anybody reads what workers have written: also what is the coordinator's part of the file is there again, if
-  // it was cut off (truncation.h) or overwritten. What workers have counted begins at zero then.
-  void Refresh(const Processes& processes, scoreboard::Scoreboard& board);
+  // it was cut off (truncation.h) or overwritten. What workers have counted begins at zero then. True: something was
+  // set right, and what Publish() writes has to be written again.
+  bool Refresh(const Processes& processes, scoreboard::Scoreboard& board);
 
  private:
   struct Former {
     scoreboard::Scoreboard board;
     std::set<policy::Generation> writers;
   };
-  void Heal(const Processes& processes, scoreboard::Layout& layout);
+  bool Heal(const Processes& processes, scoreboard::Scoreboard& board);
 
   std::vector<Former> former_;
   std::unique_ptr<scoreboard::Header> header_;  // as it was at the last look

@@ -160,6 +160,12 @@ Scoreboard& Scoreboard::operator=(Scoreboard&& other) noexcept {
 
 Scoreboard::~Scoreboard() { Unmap(layout_); }
 
+bool Scoreboard::Lengthen() {
+  struct stat status;
+  return fstat(fd_.get(), &status) == 0 && status.st_size < static_cast<off_t>(sizeof(Layout)) &&
+         ftruncate(fd_.get(), sizeof(Layout)) == 0;
+}
+
 uint32_t OpenConnections(const Counters& counters) {
   const auto load = [](const std::atomic<uint64_t>& counter) {
     return static_cast<int64_t>(counter.load(std::memory_order_relaxed));

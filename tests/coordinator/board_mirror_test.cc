@@ -99,9 +99,11 @@ TEST_F(BoardMirrorTest, WhatWasCutOffOrOverwrittenIsSetRightAtTheNextLook) {
   scoreboard::SetText(layout().header.command_line, sizeof(layout().header.command_line), "hello");
   Enter(1, 1, 7, getpid());
   mirror_.Refresh(processes_, *board_);
-  for (const off_t bytes : {off_t{0}, off_t{4096}}) {
+  for (const off_t bytes :
+       {off_t{0}, off_t{4096}, static_cast<off_t>(sizeof(scoreboard::Layout)) - 1}) {
     ASSERT_EQ(truncate(path().c_str(), bytes), 0);
-    mirror_.Refresh(processes_, *board_);
+    EXPECT_TRUE(mirror_.Refresh(processes_, *board_));
+    EXPECT_FALSE(mirror_.Refresh(processes_, *board_));
     const scoreboard::Scoreboard reader = Reader();
     EXPECT_EQ(reader.layout().header.workers_wanted.load(), 3u);
     EXPECT_STREQ(reader.layout().header.command_line, "hello");
