@@ -44,6 +44,20 @@ bool NamesUs(const std::string& path) {
          absl::string_view(text, static_cast<size_t>(size)) == absl::StrCat(getpid(), "\n");
 }
 
+absl::Status AlreadyRuns(const std::string& path) {
+  const std::string pid = ReadSmallFile(path + "/pid");
+  return absl::AlreadyExistsError(
+      absl::StrCat(path, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ", pid,
+                   pid.empty() ? "" : ")", "; choose another --name or stop it first"));
+}
+
+// A FIFO that has a reader: without one it cannot be opened so (fifo(7)).
+bool IsRead(const std::string& path) {
+  const Fd fifo(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  struct stat status;
+  return fifo.valid() && fstat(fifo.get(), &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
 void RemoveEntries(const std::string& path) {
   DIR* directory = opendir(path.c_str());
   if (directory == nullptr) return;
@@ -57,6 +71,12 @@ void RemoveEntries(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
+  // Its lock's file may have been removed: a coordinator that lives reads its control pipe, too.
+  const absl::Time until = MonotonicNow() + kLookPatience;
+  while (IsRead(path + "/control")) {
+    if (MonotonicNow() >= until) return AlreadyRuns(path);
+    poll(nullptr, 0, 1);
+  }
   RunDirectory taken(path);
   if (absl::Status status = taken.Lock(); !status.ok()) return status;
   return taken;
@@ -74,12 +94,7 @@ absl::Status RunDirectory::Lock() {
     poll(nullptr, 0, 1);
     locked = flock(lock.get(), LOCK_EX | LOCK_NB);
   }
-  if (locked != 0) {
-    const std::string pid = ReadSmallFile(path_ + "/pid");
-    return absl::AlreadyExistsError(
-        absl::StrCat(path_, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ",
-                     pid, pid.empty() ? "" : ")", "; choose another --name or stop it first"));
-  }
+  if (locked != 0) return AlreadyRuns(path_);
   if (!Has("lock", lock)) {
     // The former owner was just removing it.
     return absl::AlreadyExistsError(

@@ -55,6 +55,19 @@ class CleanedAway(Case):
         # Whoever died by SIGKILL in whole() took what it had accepted with it.
         self.assertLessEqual(load.lost, 4, load.failures)
 
+    def test_removed_lock_is_not_the_end_of_a_coordinator(self):
+        cluster = self.cluster()
+        for _ in range(5):  # each time within the second in which the coordinator has not looked yet
+            os.unlink(self.folder(cluster, "lock"))
+            second = Cluster("hello", base=cluster.base, wait=False)
+            self.addCleanup(second.close)
+            self.assertEqual(second.wait_exit(), 2)
+            self.assertIn("already runs", second.lines[-1])
+            wait_until(lambda: os.path.exists(self.folder(cluster, "lock")), "it is made again")
+        os.unlink(self.folder(cluster, "lock"))
+        cluster.ok("stop", cluster.name)
+        self.assertEqual(cluster.wait_exit(), 0)
+
     def test_a_scoreboard_that_is_cut_short_ends_nobody(self):
         cluster = self.cluster()
         path = self.folder(cluster, "scoreboard")
