@@ -252,6 +252,18 @@ class Background(unittest.TestCase):
         wait_until(lambda: not exists(pid), "it has ended")
         self.assertRegex(open(log).read(), r"scale 1 done: .* \(and 6 more in the last \d+ s\)")
 
+    def test_folder_that_is_removed_is_made_again(self):
+        self.start("-i", "1")
+        self.get("/a")
+        self.wait_text(" /a ", "web-out-0.log")
+        shutil.rmtree(os.path.dirname(self.file("web-out-0.log")))
+        self.assertEqual(self.cli("reloadLogs", "web").returncode, 0)
+        self.get("/b")
+        self.wait_text(" /b ", "web-out-0.log")
+        shutil.rmtree(os.path.dirname(self.file("web-out-0.log")))
+        self.get("/c")  # by itself
+        self.wait_text(" /c ", "web-out-0.log")
+
     def test_files_renamed_by_others_are_opened_again(self):
         self.start("-i", "1", "--merge-logs", "--time")
         self.get("/a")
