@@ -88,7 +88,8 @@ TEST(RotatedFileTest, RoomIsMadeForALine) {
 
 TEST(RotatedFileTest, WhatCannotBeOpenedHasNoRoom) {
   const Folder folder;
-  EXPECT_EQ(RotatedFile(folder.Path("missing/log"), 10, 1).MakeRoom(1), 0u);
+  folder.Write("file", "");
+  EXPECT_EQ(RotatedFile(folder.Path("file/log"), 10, 1).MakeRoom(1), 0u);
 }
 
 TEST(RotatedFileTest, LinkIsNotFollowedAndItsLinesAreCounted) {
