@@ -131,9 +131,9 @@ std::vector<std::string> ListClusters(const std::string& base) {
   for (const std::string& name : ListWith(base, "doors")) {
     if (std::count(names.begin(), names.end(), name) > 0) continue;
     const absl::StatusOr<TrustedFolder> cluster = folder->OpenBelow(name);
-    if (cluster.ok() && !coordinator::KeptDoors(cluster->pinned_path()).empty()) {
-      names.push_back(name);
-    }
+    if (!cluster.ok()) continue;
+    const auto doors = coordinator::KeptDoors(cluster->pinned_path());
+    if (!doors.ok() || !doors->empty()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -161,7 +161,9 @@ bool CoordinatorLives(const std::string& directory) {
 
 bool CoordinatorLives(const TrustedFolder& folder) {
   const absl::StatusOr<Fd> lock = folder.OpenFile("lock", O_RDONLY);
-  if (!lock.ok()) return false;
+  // Its file may have been removed: a coordinator that lives reads its control pipe, too (fifo(7): without a reader this
+  // fails).
+  if (!lock.ok()) return folder.OpenFifo("control", O_WRONLY).valid();
   // A shared lock for a moment: a coordinator that starts just now tries once and would be told that its
   // name is taken; nobody asks about a cluster that is only about to exist.
   if (flock(lock->get(), LOCK_SH | LOCK_NB) == 0) return false;

@@ -347,7 +347,8 @@ std::string ToTable(const std::vector<ClusterView>& views) {
   for (const ClusterView& view : views) {
     for (const SlotView& slot : view.slots) {
       if (slot.live || slot.failure.empty()) continue;
-      absl::StrAppend(&failures, view.name, " slot ", slot.slot, ": ", slot.failure, "\n");
+      absl::StrAppend(&failures, Printable(view.name), " slot ", slot.slot, ": ",
+                      Printable(slot.failure), "\n");
     }
   }
   return absl::StrCat(Aligned(clusters), "\n", Aligned(workers), failures.empty() ? "" : "\n",
@@ -400,7 +401,8 @@ std::string ToText(const ClusterView& view) {
       absl::StrAppend(&text, "; generation ", slot.stand_in, " accepts for it");
     }
     if (!slot.failure.empty()) {
-      absl::StrAppend(&text, "; last failure ", Age(slot.failed_seconds), " ago: ", slot.failure);
+      absl::StrAppend(&text, "; last failure ", Age(slot.failed_seconds),
+                      " ago: ", Printable(slot.failure));
     }
     absl::StrAppend(&text, "\n");
   }

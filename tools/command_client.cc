@@ -26,6 +26,8 @@ namespace {
 
 constexpr int kAcceptPatienceMs = 15'000;
 constexpr int kEndPatienceMs = 10'000;
+constexpr absl::Duration kControlPatience = absl::Seconds(5);
+constexpr int kControlLookMs = 20;
 constexpr int kDyingMs = 1000;  // between the end of a process's descriptors and of itself
 
 Fd OpenPidfd(pid_t pid) { return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
@@ -95,15 +97,31 @@ Fd WatchInterrupts() {
   return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
+// Whatever was removed or replaced in the cluster's folder, a coordinator that lives makes it again within a second.
+absl::StatusOr<Fd> OpenControl(const TrustedFolder& cluster) {
+  const absl::Time until = MonotonicNow() + kControlPatience;
+  for (;;) {
+    Fd control = cluster.OpenFifo("control", O_WRONLY);
+    if (control.valid()) return control;
+    const std::string what = absl::StrCat(cluster.path(), "/control: ", strerror(errno));
+    if (!CoordinatorLives(cluster)) {
+      return absl::UnavailableError(absl::StrCat(what, "; the coordinator is gone"));
+    }
+    if (MonotonicNow() >= until) {
+      return absl::UnavailableError(absl::StrCat(
+          what, "; the coordinator lives, and has not made its pipe again (see its log)"));
+    }
+    poll(nullptr, 0, kControlLookMs);
+  }
+}
+
 absl::Status WriteCommand(const TrustedFolder& cluster, const std::string& line) {
   // The coordinator may die between open and write.
   signal(SIGPIPE, SIG_IGN);
   const std::string path = cluster.path() + "/control";
-  const Fd control = cluster.OpenFifo("control", O_WRONLY);
-  if (!control.valid()) {
-    return absl::UnavailableError(
-        absl::StrCat(path, ": ", strerror(errno), "; the coordinator is gone"));
-  }
+  const absl::StatusOr<Fd> opened = OpenControl(cluster);
+  if (!opened.ok()) return opened.status();
+  const Fd& control = *opened;
   const ssize_t written = write(control.get(), line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return absl::OkStatus();
   return absl::UnavailableError(

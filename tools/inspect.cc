@@ -17,6 +17,7 @@
 #include "absl/strings/strip.h"
 #include "core/base/clock.h"
 #include "core/base/fd.h"
+#include "core/coordinator/survivors.h"
 #include "tools/cluster_directory.h"
 #include "tools/cluster_view.h"
 #include "tools/config/ecosystem.h"
@@ -114,6 +115,12 @@ int SendSignal(const std::string& text, const std::string& name, const VerbOptio
   for (const WorkerView& worker : view->workers) {
     const int pid = ProcessOf(worker);
     const Fd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    // What a worker may write is not enough to be signalled: a native one keeps its door.
+    if (process.valid() && !view->program && !coordinator::HoldsDoor(pid, worker.generation)) {
+      PrintError(absl::StrCat("sendSignal: worker ", worker.slot, " (pid ", pid,
+                              "): is not the process that keeps this worker's door"));
+      continue;
+    }
     if (process.valid() && syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) {
       ++reached;
     } else {

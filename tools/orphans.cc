@@ -38,13 +38,27 @@ const scoreboard::Layout* LayoutOf(const std::optional<scoreboard::Scoreboard>& 
   return board.has_value() ? &board->layout() : nullptr;
 }
 
+// Where nobody can look, somebody may be left.
+size_t CountSurvivors(const std::string& directory, const scoreboard::Layout* layout) {
+  return coordinator::CountSurvivors(directory, layout).value_or(1);
+}
+
+// Rows of native workers that name a program lie.
+int EndPrograms(const scoreboard::Layout& layout) {
+  return layout.header.program.load() != 0 ? coordinator::EndPrograms(layout) : 0;
+}
+
+size_t CountPrograms(const scoreboard::Layout& layout) {
+  return layout.header.program.load() != 0 ? coordinator::CountPrograms(layout) : 0;
+}
+
 // The kernel tears a worker's ring down some milliseconds after its end, and until then its door is kept.
 size_t CountAtTheEnd(const std::string& directory, const scoreboard::Layout* layout) {
   const absl::Time until = MonotonicNow() + kDyingRingPatience;
-  size_t left = coordinator::CountSurvivors(directory, layout);
+  size_t left = CountSurvivors(directory, layout);
   while (left > 0 && MonotonicNow() < until) {
     poll(nullptr, 0, kLookMs);
-    left = coordinator::CountSurvivors(directory, layout);
+    left = CountSurvivors(directory, layout);
   }
   return left;
 }
@@ -75,8 +89,8 @@ int CountOrphans(const std::string& directory) {
   const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
   if (!folder.ok()) return 0;
   const std::optional<scoreboard::Scoreboard> board = OpenBoard(*folder);
-  return static_cast<int>(coordinator::CountSurvivors(folder->pinned_path(), LayoutOf(board)) +
-                          (board.has_value() ? coordinator::CountPrograms(board->layout()) : 0));
+  return static_cast<int>(CountSurvivors(folder->pinned_path(), LayoutOf(board)) +
+                          (board.has_value() ? CountPrograms(board->layout()) : 0));
 }
 
 absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int* killed) {
@@ -91,10 +105,12 @@ absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int*
   }
   const std::optional<scoreboard::Scoreboard> board = OpenBoard(*folder);
   const std::string pinned = folder->pinned_path();
-  std::vector<coordinator::Survivor> orphans = coordinator::FindSurvivors(pinned, LayoutOf(board));
+  absl::StatusOr<std::vector<coordinator::Survivor>> orphans =
+      coordinator::FindSurvivors(pinned, LayoutOf(board));
+  if (!orphans.ok()) return orphans.status();
   const coordinator::Dismissal dismissal = coordinator::DismissAll(
-      absl::MakeSpan(orphans), how == OrphanEnd::kAsked ? kOrphanPatience : absl::ZeroDuration());
-  const int programs = board.has_value() ? coordinator::EndPrograms(board->layout()) : 0;
+      absl::MakeSpan(*orphans), how == OrphanEnd::kAsked ? kOrphanPatience : absl::ZeroDuration());
+  const int programs = board.has_value() ? EndPrograms(board->layout()) : 0;
   if (const size_t left = CountAtTheEnd(pinned, LayoutOf(board)); left > 0) {
     return absl::DeadlineExceededError(absl::StrCat(
         left, left == 1 ? " process keeps its door in " : " processes keep their doors in ",
@@ -103,7 +119,7 @@ absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int*
   }
   if (killed != nullptr) *killed = dismissal.killed;
   RemoveRemains(*folder);
-  return static_cast<int>(orphans.size()) + programs;
+  return static_cast<int>(orphans->size()) + programs;
 }
 
 }  // namespace uc::tools

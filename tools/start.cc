@@ -300,6 +300,7 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   absl::StatusOr<std::optional<Identity>> identity = FindIdentity(request.user, request.group);
   if (!identity.ok()) return identity.status();
   options.identity = *std::move(identity);
+  options.keep_environment = request.launch.keep_environment;
   for (const std::string& text : request.listen) {
     const absl::StatusOr<net::Address> address = net::Address::Parse(text);
     if (!address.ok()) return address.status();

@@ -50,7 +50,7 @@ ABSL_FLAG(std::string, interpreter_args, "", "arguments for the interpreter, bef
 ABSL_FLAG(std::string, node_args, "", "the same as --interpreter-args");
 ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
 ABSL_FLAG(uc::tools::AnyList, env, uc::tools::AnyList{}, "KEY=VALUE for the program; repeatable");
-ABSL_FLAG(bool, keep_env, false, "with --user: the program inherits all of the environment");
+ABSL_FLAG(bool, keep_env, false, "with --user: the app or program inherits all of the environment");
 ABSL_FLAG(bool, wait_ready, false,
           "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");
 ABSL_FLAG(std::string, ready, "",
@@ -80,17 +80,9 @@ namespace {
 
 // Of apps that are programs of their own.
 FlagSet ProgramFlags() {
-  return {"interpreter",
-          "interpreter_args",
-          "node_args",
-          "cwd",
-          "env",
-          "keep_env",
-          "wait_ready",
-          "ready",
-          "sockets",
-          "kill_signal",
-          "shutdown_with_message"};
+  return {"interpreter", "interpreter_args",     "node_args", "cwd",
+          "env",         "wait_ready",           "ready",     "sockets",
+          "kill_signal", "shutdown_with_message"};
 }
 
 LaunchRequest ToLaunchRequest(const FlagSet& given) {
@@ -144,6 +136,7 @@ FlagSet StartFlags() {
                    "request_timeout",
                    "user",
                    "group",
+                   "keep_env",
                    "dotfiles",
                    "run_dir"};
   flags.merge(LogFlags());

@@ -61,7 +61,10 @@ absl::Status Replace(int folder, const std::string& name, const std::string& pat
 }  // namespace
 
 absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t bytes_max) {
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Standard input is read as it was given to us: to open it anew takes rights that we may not have, and a socket cannot
+  // be opened at all.
+  const Fd file(path == "/dev/stdin" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                     : open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid() && errno == ENOENT) {
     return absl::NotFoundError(absl::StrCat(path, ": is not there"));
   }

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
@@ -124,6 +125,13 @@ bool ClearCapabilitySets() {
   return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
+bool IsForAnyUser(const std::string& variable) {
+  for (const absl::string_view name : {"PATH=", "LANG=", "LC_", "TZ=", "TERM="}) {
+    if (absl::StartsWith(variable, name)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string Identity::ToString() const {
@@ -169,6 +177,20 @@ absl::Status Become(const Identity& identity) {
   }
   UC_CHECK(root || setresuid(0, 0, 0) != 0);
   return absl::OkStatus();
+}
+
+std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std::string> inherited,
+                                       bool keep) {
+  if (!keep) {
+    std::erase_if(inherited, [](const std::string& one) { return !IsForAnyUser(one); });
+  }
+  const passwd* const account = getpwuid(identity.uid);
+  inherited.push_back(absl::StrCat("HOME=", identity.home));
+  inherited.push_back(absl::StrCat("SHELL=", account != nullptr ? account->pw_shell : "/bin/sh"));
+  for (const char* name : {"USER=", "LOGNAME="}) {
+    inherited.push_back(absl::StrCat(name, identity.user));
+  }
+  return inherited;
 }
 
 // setfsuid(2) takes CAP_DAC_OVERRIDE and its like out of the effective set and puts them back (capabilities(7)).

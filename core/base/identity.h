@@ -43,6 +43,11 @@ bool SetIds(const Identity& identity);
 // the one nor the other.
 absl::Status Become(const Identity& identity);
 
+// What this user inherits of an environment of somebody else ("KEY=VALUE" each): PATH, LANG, LC_*, TZ and TERM, or with
+// `keep` all of it; then HOME, SHELL, USER and LOGNAME as the account has them.
+std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std::string> inherited,
+                                       bool keep);
+
 // While it lives, files are opened and looked at with the rights of `identity`. One at a time, in a process with one
 // thread that may change its ids.
 class FileAccessAs {

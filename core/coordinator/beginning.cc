@@ -177,10 +177,14 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
 absl::Status CheckUnderstood(const CoordinatorOptions& options,
                              const absl::StatusOr<scoreboard::Scoreboard>& board) {
   if (board.ok()) {
-    if (CountSurvivors(options.directory, &board->layout()) == 0) return absl::OkStatus();
+    const absl::StatusOr<size_t> left = CountSurvivors(options.directory, &board->layout());
+    if (!left.ok()) return left.status();
+    if (*left == 0) return absl::OkStatus();
     return AddressesInForce(options, board->layout().header).status();
   }
-  const size_t doors = KeptDoors(options.directory).size();
+  const absl::StatusOr<size_t> kept = CountSurvivors(options.directory, nullptr);
+  if (!kept.ok()) return kept.status();
+  const size_t doors = *kept;
   if (doors == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       doors, doors == 1 ? " worker" : " workers", " of a coordinator that died still ",
@@ -258,7 +262,7 @@ absl::Status Beginning::GoOn(scoreboard::Scoreboard board, Greeted greeted,
   options_.supervisor.workers = wanted;
   board.layout().header.workers_wanted.store(wanted);
   SetApart(greeted, options_.supervisor.workers_max);
-  SendAway(greeted, board.layout(), options_.supervisor.kill_timeout);
+  SendAway(greeted, board.layout(), options_.program, options_.supervisor.kill_timeout);
   cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
                                        std::move(board), std::move(watch_), std::move(claimed));
   std::map<policy::SlotIndex, std::vector<Fd>> listeners;

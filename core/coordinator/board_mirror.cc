@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "core/base/log.h"
 
 namespace uc::coordinator {
 namespace {
@@ -26,6 +27,21 @@ void CopyWorkerPart(const scoreboard::WorkerRow& from, scoreboard::WorkerRow& to
   CopyWords(&from.heartbeat_ns, &to.heartbeat_ns, sizeof(from) - kBegin);
 }
 
+static_assert(sizeof(scoreboard::Header) % sizeof(uint64_t) == 0);
+
+// What never changes is as it was, and no text has gone that is always there.
+bool Sound(const scoreboard::Header& now, const scoreboard::Header& before) {
+  const auto kept = [](const char* text, const char* former) {
+    return text[0] != '\0' || former[0] == '\0';
+  };
+  return now.magic.load() == scoreboard::kMagic && now.version == scoreboard::kLayoutVersion &&
+         now.file_bytes == sizeof(scoreboard::Layout) && now.started_ns == before.started_ns &&
+         now.coordinator_pid.load() == before.coordinator_pid.load() &&
+         kept(now.name, before.name) && kept(now.app, before.app) && kept(now.mode, before.mode) &&
+         kept(now.balance, before.balance) && kept(now.binary, before.binary) &&
+         kept(now.command_line, before.command_line);
+}
+
 }  // namespace
 
 absl::Status BoardMirror::Move(const std::string& path, const Processes& processes,
@@ -45,7 +61,34 @@ absl::Status BoardMirror::Move(const std::string& path, const Processes& process
   return absl::OkStatus();
 }
 
-void BoardMirror::Refresh(const Processes& processes, scoreboard::Scoreboard& board) {
+bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board) {
+  bool healed = board.Lengthen();
+  scoreboard::Layout& layout = board.layout();
+  const bool first = header_ == nullptr;
+  if (first) header_ = std::make_unique<scoreboard::Header>();
+  if (first || Sound(layout.header, *header_)) {
+    CopyWords(&layout.header, header_.get(), sizeof(*header_));
+  } else {
+    CopyWords(header_.get(), &layout.header, sizeof(*header_));
+    LogWarning(
+        "the scoreboard was cut short or overwritten; it is set right again, and figures begin at "
+        "zero");
+  }
+  for (const auto& [generation, process] : processes) {
+    scoreboard::WorkerRow& row = layout.workers[process.row];
+    const bool placed = row.generation.load() == generation && row.slot.load() == process.id.slot;
+    // Not entered yet: it is about to be.
+    const bool named = process.pid <= 0 || row.pid.load() == 0 || row.pid.load() == process.pid;
+    if (placed && named) continue;
+    if (!placed) OccupyRow(process.id, row);
+    if (process.pid > 0) EnterProcess(process.pid, row);
+    healed = true;
+  }
+  return healed;
+}
+
+bool BoardMirror::Refresh(const Processes& processes, scoreboard::Scoreboard& board) {
+  const bool healed = Heal(processes, board);
   for (Former& former : former_) {
     std::erase_if(former.writers, [&](policy::Generation generation) {
       const auto process = processes.find(generation);
@@ -56,6 +99,7 @@ void BoardMirror::Refresh(const Processes& processes, scoreboard::Scoreboard& bo
     });
   }
   std::erase_if(former_, [](const Former& former) { return former.writers.empty(); });
+  return healed;
 }
 
 }  // namespace uc::coordinator

@@ -1,12 +1,15 @@
-// BoardMirror: for when the scoreboard's file was cleaned away. Its memory lives on, and the workers that are there go
-// on writing into it, but nobody who comes finds it. A new file takes its place, for readers and for the workers to
-// come; what the workers of before write is copied there at each look, until the last of them has gone.
+// BoardMirror: for when the scoreboard's file was cleaned away, cut short or overwritten.
+//
+// Cleaned away: its memory lives on, and the workers that are there go on writing into it, but nobody who comes finds
+// it. A new file takes its place, for readers and for the workers to come; what the workers of before write is copied
+// there at each look, until the last of them has gone. Cut short or overwritten: set right in place.
 //
 // Refused: linking the old file again (the kernel links no file that has lost its last name, do_linkat in fs/namei.c), a
 // second name beside it (whoever cleans, cleans both), a link to our /proc/PID/fd (gone with us, when it is needed most).
 #ifndef CORE_COORDINATOR_BOARD_MIRROR_H_
 #define CORE_COORDINATOR_BOARD_MIRROR_H_
 
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,15 +25,20 @@ class BoardMirror {
   // Puts a copy of `board` at `path`; `board` is that one afterwards. `processes`: who writes into the former.
   absl::Status Move(const std::string& path, const Processes& processes,
                     scoreboard::Scoreboard& board);
-  // Before anybody reads what workers have written. Costs nothing where nothing was moved.
-  void Refresh(const Processes& processes, scoreboard::Scoreboard& board);
+  // Before anybody reads what workers have written: also what is the coordinator's part of the file is there again, if
+  // it was cut off (truncation.h) or overwritten. What workers have counted begins at zero then. True: something was
+  // set right, and what Publish() writes has to be written again.
+  bool Refresh(const Processes& processes, scoreboard::Scoreboard& board);
 
  private:
   struct Former {
     scoreboard::Scoreboard board;
     std::set<policy::Generation> writers;
   };
+  bool Heal(const Processes& processes, scoreboard::Scoreboard& board);
+
   std::vector<Former> former_;
+  std::unique_ptr<scoreboard::Header> header_;  // as it was at the last look
 };
 
 }  // namespace uc::coordinator

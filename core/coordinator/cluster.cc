@@ -267,7 +267,7 @@ void Cluster::OnExit(absl::Time now, policy::Generation generation) {
   if (found == processes_.end()) return;
   const absl::StatusOr<ExitReport> report = Reap(found->second.pidfd);
   if (!report.ok()) return;
-  mirror_.Refresh(processes_, board_);
+  RefreshBoard(now);
   KillProgram(found->second);
   OnLinkReadable(now, generation);  // its last words come before its death
   const policy::WorkerId id = found->second.id;
@@ -299,8 +299,13 @@ void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
   Handle(now, policy::ProbeAnswered{process->second.id, answer->passed, answer->reason});
 }
 
+void Cluster::RefreshBoard(absl::Time now) {
+  if (!mirror_.Refresh(processes_, board_)) return;
+  Publish(now, supervisor_, options_.supervisor.restarts, processes_, board_.layout());
+}
+
 void Cluster::ObserveHealth(absl::Time now) {
-  mirror_.Refresh(processes_, board_);
+  RefreshBoard(now);
   for (const policy::HealthObserved& event :
        health_watch_.Look(now, processes_, board_.layout(), listeners_, spread_.counting())) {
     Handle(now, event);

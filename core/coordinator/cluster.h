@@ -98,6 +98,8 @@ class Cluster {
   UpgradeState StateForUpgrade(const Fd& lock, const Fd& control) const;
 
  private:
+  // What others read in the scoreboard is so again, whatever was done to the file.
+  void RefreshBoard(absl::Time now);
   void CarryOut(const policy::Action& action);
   void CarryOut(const policy::Spawn& spawn);
   void CarryOut(const policy::Probe& probe);

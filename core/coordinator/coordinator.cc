@@ -331,11 +331,13 @@ absl::Status Begin(const CoordinatorOptions& options, const RunDirectory& direct
                    absl::StatusOr<scoreboard::Scoreboard> board, const UpgradeState* former,
                    Beginning& beginning) {
   if (!board.ok()) return beginning.Afresh(directory);
-  Greeted greeted = GreetSurvivors(options.directory, board->layout(), kGreetingPatience);
-  if (!greeted.workers.empty()) {
-    return beginning.GoOn(*std::move(board), std::move(greeted), former);
+  absl::StatusOr<Greeted> greeted =
+      GreetSurvivors(options.directory, board->layout(), options.program, kGreetingPatience);
+  if (!greeted.ok()) return greeted.status();
+  if (!greeted->workers.empty()) {
+    return beginning.GoOn(*std::move(board), *std::move(greeted), former);
   }
-  SendAway(greeted, board->layout(), options.supervisor.kill_timeout);
+  SendAway(*greeted, board->layout(), options.program, options.supervisor.kill_timeout);
   return beginning.Afresh(directory);
 }
 

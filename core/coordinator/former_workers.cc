@@ -149,10 +149,12 @@ void FreeDeadRows(const Greeted& greeted, scoreboard::Layout& layout,
 
 }  // namespace
 
-Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
-                       absl::Duration patience) {
+absl::StatusOr<Greeted> GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
+                                       bool programs_run, absl::Duration patience) {
+  absl::StatusOr<std::vector<Survivor>> survivors = FindSurvivors(directory, &layout);
+  if (!survivors.ok()) return survivors.status();
   std::vector<FormerWorker> found;
-  for (Survivor& survivor : FindSurvivors(directory, &layout)) {
+  for (Survivor& survivor : *survivors) {
     found.push_back(ToFormer(std::move(survivor), layout));
   }
   AwaitGreetings(found, MonotonicNow() + patience);
@@ -173,7 +175,7 @@ Greeted GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
       unlink(DoorPath(directory, worker.process.generation).c_str());
     }
   }
-  if (const int programs = EndPrograms(layout); programs > 0) {
+  if (const int programs = programs_run ? EndPrograms(layout) : 0; programs > 0) {
     LogWarning(absl::StrCat("ended what ", programs,
                             programs == 1 ? " program has" : " programs have",
                             " started whose launcher is gone"));
@@ -203,7 +205,8 @@ void SetApart(Greeted& greeted, uint32_t slots_max) {
   greeted.workers = std::move(kept);
 }
 
-void SendAway(Greeted& greeted, scoreboard::Layout& layout, absl::Duration patience) {
+void SendAway(Greeted& greeted, scoreboard::Layout& layout, bool programs,
+              absl::Duration patience) {
   if (greeted.strangers.empty()) return;
   for (const Survivor& stranger : greeted.strangers) {
     LogWarning(absl::StrCat(ToText(stranger),
@@ -212,7 +215,7 @@ void SendAway(Greeted& greeted, scoreboard::Layout& layout, absl::Duration patie
   DismissAll(absl::MakeSpan(greeted.strangers), patience);
   greeted.strangers.clear();
   std::map<policy::SlotIndex, uint32_t> lost;
-  EndPrograms(layout);
+  if (programs) EndPrograms(layout);
   FreeDeadRows(greeted, layout, lost);
 }
 

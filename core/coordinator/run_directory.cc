@@ -25,13 +25,37 @@ absl::Status FileError(int error, const std::string& path, absl::string_view cur
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written (", cure, ")"));
 }
 
+// A file of our own: whatever has the name (a link, a FIFO that would hold us) goes.
 absl::Status WriteSmall(const std::string& path, const std::string& text) {
-  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  unlink(path.c_str());
+  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid()) return FileError(errno, path, "is the run directory writable?");
   if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return FileError(errno, path, "is the disk full?");
   }
   return absl::OkStatus();
+}
+
+bool NamesUs(const std::string& path) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  char text[16];
+  const ssize_t size = file.valid() ? read(file.get(), text, sizeof(text)) : -1;
+  return size > 0 &&
+         absl::string_view(text, static_cast<size_t>(size)) == absl::StrCat(getpid(), "\n");
+}
+
+absl::Status AlreadyRuns(const std::string& path) {
+  const std::string pid = ReadSmallFile(path + "/pid");
+  return absl::AlreadyExistsError(
+      absl::StrCat(path, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ", pid,
+                   pid.empty() ? "" : ")", "; choose another --name or stop it first"));
+}
+
+// A FIFO that has a reader: without one it cannot be opened so (fifo(7)).
+bool IsRead(const std::string& path) {
+  const Fd fifo(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  struct stat status;
+  return fifo.valid() && fstat(fifo.get(), &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
 void RemoveEntries(const std::string& path) {
@@ -47,6 +71,12 @@ void RemoveEntries(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
+  // Its lock's file may have been removed: a coordinator that lives reads its control pipe, too.
+  const absl::Time until = MonotonicNow() + kLookPatience;
+  while (IsRead(path + "/control")) {
+    if (MonotonicNow() >= until) return AlreadyRuns(path);
+    poll(nullptr, 0, 1);
+  }
   RunDirectory taken(path);
   if (absl::Status status = taken.Lock(); !status.ok()) return status;
   return taken;
@@ -64,12 +94,7 @@ absl::Status RunDirectory::Lock() {
     poll(nullptr, 0, 1);
     locked = flock(lock.get(), LOCK_EX | LOCK_NB);
   }
-  if (locked != 0) {
-    const std::string pid = ReadSmallFile(path_ + "/pid");
-    return absl::AlreadyExistsError(
-        absl::StrCat(path_, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ",
-                     pid, pid.empty() ? "" : ")", "; choose another --name or stop it first"));
-  }
+  if (locked != 0) return AlreadyRuns(path_);
   if (!Has("lock", lock)) {
     // The former owner was just removing it.
     return absl::AlreadyExistsError(
@@ -130,7 +155,7 @@ RunDirectory::Look RunDirectory::Tend() {
     return lstat((path_ + name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
   };
   if (Has("lock", lock_) && Has("control", control_) && is_folder("/replies") &&
-      is_folder("/doors") && access((path_ + "/pid").c_str(), F_OK) == 0) {
+      is_folder("/doors") && NamesUs(path_ + "/pid")) {
     return Look::kWhole;
   }
   trouble_ = MakeAgain();

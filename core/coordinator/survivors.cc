@@ -1,6 +1,7 @@
 #include "core/coordinator/survivors.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -12,6 +13,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -176,11 +178,16 @@ bool HoldsDoor(pid_t pid, policy::Generation generation) {
 }
 
 // Those that are kept, or those that nobody keeps any more; sorted.
-static std::vector<policy::Generation> DoorsThat(bool (*is_so)(const std::string&),
-                                                 const std::string& directory) {
+static absl::StatusOr<std::vector<policy::Generation>> DoorsThat(bool (*is_so)(const std::string&),
+                                                                 const std::string& directory) {
   std::vector<policy::Generation> chosen;
-  const std::unique_ptr<DIR, CloseDirectory> doors(opendir((directory + "/doors").c_str()));
-  if (doors == nullptr) return chosen;
+  const std::string folder = directory + "/doors";
+  const std::unique_ptr<DIR, CloseDirectory> doors(opendir(folder.c_str()));
+  if (doors == nullptr) {
+    if (errno == ENOENT) return chosen;
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat(folder, ": cannot be read, and workers may keep their doors in it"));
+  }
   while (const dirent* entry = readdir(doors.get())) {
     policy::Generation generation = 0;
     if (absl::SimpleAtoi(entry->d_name, &generation) && is_so(DoorPath(directory, generation))) {
@@ -191,22 +198,26 @@ static std::vector<policy::Generation> DoorsThat(bool (*is_so)(const std::string
   return chosen;
 }
 
-std::vector<policy::Generation> KeptDoors(const std::string& directory) {
+absl::StatusOr<std::vector<policy::Generation>> KeptDoors(const std::string& directory) {
   return DoorsThat([](const std::string& path) { return link::DoorIsKept(path); }, directory);
 }
 
 void RemoveDeadDoors(const std::string& directory) {
   const auto dead = [](const std::string& path) { return !link::DoorIsKept(path); };
-  for (const policy::Generation generation : DoorsThat(dead, directory)) {
+  const absl::StatusOr<std::vector<policy::Generation>> doors = DoorsThat(dead, directory);
+  if (!doors.ok()) return;
+  for (const policy::Generation generation : *doors) {
     unlink(DoorPath(directory, generation).c_str());
   }
 }
 
-std::vector<Survivor> FindSurvivors(const std::string& directory,
-                                    const scoreboard::Layout* layout) {
+absl::StatusOr<std::vector<Survivor>> FindSurvivors(const std::string& directory,
+                                                    const scoreboard::Layout* layout) {
+  const absl::StatusOr<std::vector<policy::Generation>> doors = KeptDoors(directory);
+  if (!doors.ok()) return doors.status();
   std::vector<Survivor> survivors;
   std::vector<bool> found(scoreboard::kWorkerRows, false);
-  for (const policy::Generation generation : KeptDoors(directory)) {
+  for (const policy::Generation generation : *doors) {
     Survivor survivor;
     survivor.generation = generation;
     survivor.door = true;
@@ -243,13 +254,15 @@ void IdentifySender(Survivor& survivor) {
   survivor.pidfd = std::move(pidfd);
 }
 
-size_t CountSurvivors(const std::string& directory, const scoreboard::Layout* layout) {
-  const std::vector<policy::Generation> doors = KeptDoors(directory);
-  size_t count = doors.size();
+absl::StatusOr<size_t> CountSurvivors(const std::string& directory,
+                                      const scoreboard::Layout* layout) {
+  const absl::StatusOr<std::vector<policy::Generation>> doors = KeptDoors(directory);
+  if (!doors.ok()) return doors.status();
+  size_t count = doors->size();
   for (uint32_t row = 0; layout != nullptr && row < scoreboard::kWorkerRows; ++row) {
     const scoreboard::WorkerRow& entry = layout->workers[row];
     if (!HasWorker(entry) ||
-        std::binary_search(doors.begin(), doors.end(), entry.generation.load())) {
+        std::binary_search(doors->begin(), doors->end(), entry.generation.load())) {
       continue;
     }
     count += ProcessOf(entry).valid();

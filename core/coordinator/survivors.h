@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -25,9 +26,11 @@
 namespace uc::coordinator {
 
 std::string DoorPath(const std::string& directory, policy::Generation generation);
-// The doors that somebody keeps, in order. Disturbs nobody.
-std::vector<policy::Generation> KeptDoors(const std::string& directory);
-// The others: their workers ended while there was no coordinator. Only with the run directory's lock.
+// The doors that are kept, in order. Disturbs nobody. Without a folder of doors there are none; one that cannot be
+// read (open descriptors used up, no right to) is an error: workers may live behind it.
+absl::StatusOr<std::vector<policy::Generation>> KeptDoors(const std::string& directory);
+// The others: their workers ended while there was no coordinator. Only with the run directory's lock. A folder that
+// cannot be read stays as it is.
 void RemoveDeadDoors(const std::string& directory);
 
 // The process has a listening socket with a door's name open: how kernels before 6.5 tell a keeper from whoever has got
@@ -45,12 +48,14 @@ struct Survivor {
 };
 
 // Everybody who is left. Knocks: what lives is linked to us from then on. `layout` may be nullptr: there are doors
-// only. Only with the run directory's lock.
-std::vector<Survivor> FindSurvivors(const std::string& directory, const scoreboard::Layout* layout);
+// only. Only with the run directory's lock. Errors as KeptDoors().
+absl::StatusOr<std::vector<Survivor>> FindSurvivors(const std::string& directory,
+                                                    const scoreboard::Layout* layout);
 // Who has sent something through its channel is known by it.
 void IdentifySender(Survivor& survivor);
-// How many are left, without a knock. `layout` may be nullptr.
-size_t CountSurvivors(const std::string& directory, const scoreboard::Layout* layout);
+// How many are left, without a knock. `layout` may be nullptr. Errors as KeptDoors().
+absl::StatusOr<size_t> CountSurvivors(const std::string& directory,
+                                      const scoreboard::Layout* layout);
 // How many programs are left whose launcher has gone.
 size_t CountPrograms(const scoreboard::Layout& layout);
 

@@ -81,19 +81,21 @@ OutputStreams WorkerOutput::Open(policy::WorkerId worker) {
 }
 
 Fd WorkerOutput::OpenStream(const std::string& path) {
-  unlink(path.c_str());
+  // It gets its name when it has a writer: without one, the log writer would wait at it for ever where we die here.
+  const std::string unnamed = directory_ + "/new";
+  unlink(unnamed.c_str());
   Fd reader;
   Fd writer;
-  if (mkfifo(path.c_str(), 0600) == 0) {
+  if (mkfifo(unnamed.c_str(), 0600) == 0) {
     // A program that runs as another user may open its own stdout again (/dev/stdout); to everybody else the folder
     // is closed.
-    chmod(path.c_str(), 0622);
-    reader.Reset(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
-    writer.Reset(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    chmod(unnamed.c_str(), 0622);
+    reader.Reset(open(unnamed.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+    writer.Reset(open(unnamed.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   }
-  if (!reader.valid() || !writer.valid()) {
+  if (!reader.valid() || !writer.valid() || rename(unnamed.c_str(), path.c_str()) != 0) {
     LogWarning(absl::StrCat(path, ": ", strerror(errno), "; this output goes into this log"));
-    unlink(path.c_str());
+    unlink(unnamed.c_str());
     return Fd();
   }
   fcntl(writer.get(), F_SETPIPE_SZ, kPipeBytes);

@@ -1,12 +1,10 @@
 #include "core/exec/environment.h"
 
-#include <pwd.h>
-
 #include <algorithm>
 #include <initializer_list>
 #include <map>
+#include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/exec/carried.h"
 #include "core/exec/preload/protocol.h"
@@ -36,13 +34,6 @@ std::string Get(const Variables& variables, const std::string& name) {
   return found == variables.end() ? "" : found->second;
 }
 
-bool IsForAnyUser(const std::string& variable) {
-  for (const absl::string_view name : {"PATH=", "LANG=", "LC_", "TZ=", "TERM="}) {
-    if (absl::StartsWith(variable, name)) return true;
-  }
-  return false;
-}
-
 // Ours is the first that the dynamic linker asks; spaces and colons both separate (ld.so(8)).
 std::string Join(std::initializer_list<std::string> libraries) {
   std::string all;
@@ -57,17 +48,7 @@ std::string Join(std::initializer_list<std::string> libraries) {
 std::vector<std::string> InheritedEnvironment(const LaunchOptions& options) {
   std::vector<std::string> inherited = OwnEnvironment();
   if (!options.identity.has_value()) return inherited;
-  if (!options.keep_environment) {
-    std::erase_if(inherited, [](const std::string& one) { return !IsForAnyUser(one); });
-  }
-  const Identity& identity = *options.identity;
-  const passwd* const account = getpwuid(identity.uid);
-  inherited.push_back(absl::StrCat("HOME=", identity.home));
-  inherited.push_back(absl::StrCat("SHELL=", account != nullptr ? account->pw_shell : "/bin/sh"));
-  for (const char* name : {"USER=", "LOGNAME="}) {
-    inherited.push_back(absl::StrCat(name, identity.user));
-  }
-  return inherited;
+  return EnvironmentAs(*options.identity, std::move(inherited), options.keep_environment);
 }
 
 std::vector<std::string> EnvironmentOf(const ProgramPlace& place) {

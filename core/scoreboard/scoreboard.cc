@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/scoreboard/truncation.h"
 
 namespace uc::scoreboard {
 namespace {
@@ -22,7 +23,14 @@ absl::StatusOr<Layout*> Map(const Fd& fd, int protection, absl::string_view path
   void* memory = mmap(nullptr, sizeof(Layout), protection, MAP_SHARED, fd.get(), 0);
   if (memory == MAP_FAILED)
     return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be mapped"));
+  GuardMapping(memory, sizeof(Layout), (protection & PROT_WRITE) != 0 ? fd.get() : -1);
   return static_cast<Layout*>(memory);
+}
+
+void Unmap(Layout* layout) {
+  if (layout == nullptr) return;
+  UnguardMapping(layout);
+  munmap(layout, sizeof(Layout));
 }
 
 absl::Status CheckFile(const Fd& fd, absl::string_view path) {
@@ -143,15 +151,19 @@ Scoreboard::Scoreboard(Scoreboard&& other) noexcept
 
 Scoreboard& Scoreboard::operator=(Scoreboard&& other) noexcept {
   if (this != &other) {
-    if (layout_ != nullptr) munmap(layout_, sizeof(Layout));
+    Unmap(layout_);
     fd_ = std::move(other.fd_);
     layout_ = std::exchange(other.layout_, nullptr);
   }
   return *this;
 }
 
-Scoreboard::~Scoreboard() {
-  if (layout_ != nullptr) munmap(layout_, sizeof(Layout));
+Scoreboard::~Scoreboard() { Unmap(layout_); }
+
+bool Scoreboard::Lengthen() {
+  struct stat status;
+  return fstat(fd_.get(), &status) == 0 && status.st_size < static_cast<off_t>(sizeof(Layout)) &&
+         ftruncate(fd_.get(), sizeof(Layout)) == 0;
 }
 
 uint32_t OpenConnections(const Counters& counters) {

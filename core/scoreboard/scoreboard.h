@@ -35,6 +35,9 @@ class Scoreboard {
   Layout& layout() { return *layout_; }
   const Layout& layout() const { return *layout_; }
   const Fd& fd() const { return fd_; }
+  // Gives a file that was cut short its length back, filled with zeros; true: it was. (Whoever meets the hole does the
+  // same: truncation.h.) The file is open for writing.
+  bool Lengthen();
 
  private:
   Scoreboard(Fd fd, Layout* layout) : fd_(std::move(fd)), layout_(layout) {}

@@ -44,18 +44,16 @@ struct Service {
   int64_t now_ns = 0;      // of this turn
   absl::string_view date;  // of this second
   bool draining = false;
-  bool moving = false;      // connections go to other workers (hand_over.h)
-  uint32_t moves_left = 0;  // so many may still begin to; UINT32_MAX: all
-  std::string scratch;      // output of one turn, lent to one connection at a time
-  // What a connection brings along when it is accepted; no longer than the call.
-  std::array<char, 16 * 1024> first_bytes;
-  RequestStates request_states{options.parser};
-  BodyMemory bodies{options.body_memory};
-  Turn turn;
-  uint32_t files_open = 0;  // that connections are sending, a descriptor each
-  http::HeadWriter heads;
+  bool moving = false;         // connections go to other workers (hand_over.h)
+  uint32_t moves_left = 0;     // so many may still begin to; UINT32_MAX: all
+  uint32_t files_open = 0;     // that connections are sending, a descriptor each
   uint32_t last_exchange = 0;  // serial number of exchanges
   uint32_t in_flight = 0;      // exchanges begun and not answered
+  Turn turn;
+  std::string scratch;  // output of one turn, lent to one connection at a time
+  RequestStates request_states{options.parser};
+  http::HeadWriter heads;
+  BodyMemory bodies{options.body_memory};
 
   // Connections that wrote, or can go on, outside of a receive; visited at the end of the turn.
   std::vector<Connection*> scheduled;
@@ -66,6 +64,9 @@ struct Service {
   // Called by a connection as its last deed: its place is free again.
   std::vector<uint32_t> departed;
   std::vector<uint32_t> outgoing_departed;  // the same of those that the worker has opened itself
+  // What a connection brings along when it is accepted; no longer than the call. Last: what stands before it is used in
+  // every turn and lies close together.
+  std::array<char, 16 * 1024> first_bytes;
 };
 
 }  // namespace uc::worker

@@ -32,17 +32,21 @@ class Turn {
 
   void Begin() {
     ++number_;
+    from_line_ = 0;
+    newcomers_wait_ = false;
+    if (lined_ == 0) {
+      share_max_ = kShareMax;
+      left_ = kBytes;
+      return;
+    }
     if (next_ == line_.size()) {
       line_.clear();
       line_.swap(waiting_);
       next_ = 0;
       // Who is far behind in a long line waits for small shares only.
-      share_max_ =
-          line_.empty() ? kShareMax : std::clamp(kBytes / line_.size(), kShareMin, kShareMax);
+      share_max_ = std::clamp(kBytes / line_.size(), kShareMin, kShareMax);
     }
-    left_ = line_.empty() ? kBytes : kBytes / 2;
-    from_line_ = 0;
-    newcomers_wait_ = false;
+    left_ = kBytes / 2;
   }
   // Tells turns apart: a share is good for one.
   uint32_t number() const { return number_; }
@@ -57,19 +61,24 @@ class Turn {
   void NewcomersWait() { newcomers_wait_ = true; }
 
   // Puts a connection into the line; once, until it comes up in Next().
-  void Line(Connection* connection) { waiting_.push_back(connection); }
-  bool line_empty() const { return next_ == line_.size() && waiting_.empty(); }
+  void Line(Connection* connection) {
+    ++lined_;
+    waiting_.push_back(connection);
+  }
+  bool line_empty() const { return lined_ == 0; }
   // After all completions of a turn: the next connection in line that goes on in this turn, or nullptr.
   Connection* Next() {
-    if (next_ == line_.size()) return nullptr;
+    if (lined_ == 0 || next_ == line_.size()) return nullptr;
     if (from_line_ == 0) left_ += kBytes / 2;
     if (from_line_ >= kFromLineMin && (left_ == 0 || newcomers_wait_)) return nullptr;
     ++from_line_;
+    --lined_;
     return line_[next_++];
   }
 
  private:
   uint32_t number_ = 0;
+  uint32_t lined_ = 0;  // in both
   size_t left_ = kBytes;
   size_t share_max_ = kShareMax;
   size_t from_line_ = 0;

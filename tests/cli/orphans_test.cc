@@ -87,6 +87,7 @@ class OrphansTest : public testing::Test {
     EXPECT_EQ(read(ends[0], &byte, 1), 0);  // closed by exec
     close(ends[0]);
     children_.push_back(child);
+    board_->layout().header.program = 1;
     board_->layout().workers[slot].program_pid = child;
     return child;
   }

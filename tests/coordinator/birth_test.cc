@@ -44,7 +44,7 @@ class BirthTest : public FormerStage {
 TEST_F(BirthTest, RowAndDoorAreThereBeforeTheProcess) {
   const auto prepared = Prepare();
   ASSERT_TRUE(prepared.ok()) << prepared.status();
-  EXPECT_THAT(KeptDoors(directory_), ElementsAre(5));
+  EXPECT_THAT(*KeptDoors(directory_), ElementsAre(5));
   EXPECT_EQ(row(0).slot.load(), 2u);
   EXPECT_EQ(row(0).generation.load(), 5u);
   EXPECT_EQ(row(0).pid.load(), 0);
@@ -74,8 +74,8 @@ TEST_F(BirthTest, CoordinatorThatDiesBeforeTheSpawnLeavesNobody) {
     auto prepared = Prepare();
     _exit(prepared.ok() ? 0 : 1);
   });
-  EXPECT_THAT(KeptDoors(directory_), IsEmpty());
-  EXPECT_EQ(CountSurvivors(directory_, &layout()), 0u);
+  EXPECT_THAT(*KeptDoors(directory_), IsEmpty());
+  EXPECT_EQ(*CountSurvivors(directory_, &layout()), 0u);
 }
 
 TEST_F(BirthTest, CoordinatorThatDiesAfterTheSpawnLeavesSomebodyWhoIsFound) {
@@ -90,8 +90,8 @@ TEST_F(BirthTest, CoordinatorThatDiesAfterTheSpawnLeavesSomebodyWhoIsFound) {
   pid_t worker = 0;
   ASSERT_EQ(read(ends[0], &worker, sizeof(worker)), static_cast<ssize_t>(sizeof(worker)));
   EXPECT_EQ(row(0).pid.load(), 0);
-  EXPECT_THAT(KeptDoors(directory_), ElementsAre(5));
-  EXPECT_EQ(CountSurvivors(directory_, &layout()), 1u);
+  EXPECT_THAT(*KeptDoors(directory_), ElementsAre(5));
+  EXPECT_EQ(*CountSurvivors(directory_, &layout()), 1u);
   kill(worker, SIGKILL);
 }
 

@@ -1,5 +1,6 @@
 #include "core/coordinator/board_mirror.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include <utility>
@@ -89,6 +90,31 @@ TEST_F(BoardMirrorTest, WhereNoneCanBeMadeTheFormerGoesOn) {
   layout().header.workers_wanted = 3;
   EXPECT_FALSE(mirror_.Move(directory_ + "/absent/scoreboard", processes_, *board_).ok());
   EXPECT_EQ(layout().header.workers_wanted.load(), 3u);
+}
+
+TEST_F(BoardMirrorTest, WhatWasCutOffOrOverwrittenIsSetRightAtTheNextLook) {
+  AddWorker(7, 1);
+  layout().header.workers_wanted = 3;
+  layout().header.started_ns = 5;
+  scoreboard::SetText(layout().header.command_line, sizeof(layout().header.command_line), "hello");
+  Enter(1, 1, 7, getpid());
+  mirror_.Refresh(processes_, *board_);
+  for (const off_t bytes :
+       {off_t{0}, off_t{4096}, static_cast<off_t>(sizeof(scoreboard::Layout)) - 1}) {
+    ASSERT_EQ(truncate(path().c_str(), bytes), 0);
+    EXPECT_TRUE(mirror_.Refresh(processes_, *board_));
+    EXPECT_FALSE(mirror_.Refresh(processes_, *board_));
+    const scoreboard::Scoreboard reader = Reader();
+    EXPECT_EQ(reader.layout().header.workers_wanted.load(), 3u);
+    EXPECT_STREQ(reader.layout().header.command_line, "hello");
+    EXPECT_EQ(reader.layout().workers[1].generation.load(), 7u);
+    EXPECT_EQ(reader.layout().workers[1].slot.load(), 1u);
+  }
+  memset(static_cast<void*>(&layout().header), 0xff, sizeof(scoreboard::Header));
+  row(1).generation = 99;
+  mirror_.Refresh(processes_, *board_);
+  EXPECT_EQ(Reader().layout().header.started_ns, 5);
+  EXPECT_EQ(Reader().layout().workers[1].generation.load(), 7u);
 }
 
 }  // namespace

@@ -156,6 +156,33 @@ TEST_F(RunDirectoryTest, EachPartIsMadeAgain) {
   EXPECT_FALSE(Exists(""));
 }
 
+TEST_F(RunDirectoryTest, PartInWhosePlaceSomethingElseLiesIsMadeAgain) {
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok());
+  const std::string ours = absl::StrCat(getpid(), "\n");
+  const auto pid_is_ours = [&] {
+    std::ifstream file(path_ + "/pid");
+    return std::string(std::istreambuf_iterator<char>(file), {}) == ours;
+  };
+  for (const char* name : {"/pid", "/control"}) {
+    SCOPED_TRACE(name);
+    const std::string path = path_ + name;
+    unlink(path.c_str());
+    Write(name);  // another text
+    EXPECT_EQ(taken->Tend(), RunDirectory::Look::kMadeAgain) << taken->trouble();
+    unlink(path.c_str());
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);  // that has no reader
+    EXPECT_EQ(taken->Tend(), RunDirectory::Look::kMadeAgain) << taken->trouble();
+    unlink(path.c_str());
+    ASSERT_EQ(symlink((base_ + "/elsewhere").c_str(), path.c_str()), 0);
+    EXPECT_EQ(taken->Tend(), RunDirectory::Look::kMadeAgain) << taken->trouble();
+    EXPECT_TRUE(pid_is_ours());
+    EXPECT_TRUE(taken->Has("control", taken->control()));
+    EXPECT_FALSE(std::filesystem::exists(base_ + "/elsewhere"));
+    EXPECT_EQ(taken->Tend(), RunDirectory::Look::kWhole);
+  }
+}
+
 TEST_F(RunDirectoryTest, DirectoryThatAnotherCoordinatorHasTakenIsLeftToIt) {
   auto taken = Begin();
   ASSERT_TRUE(taken.ok());

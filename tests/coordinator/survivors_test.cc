@@ -2,7 +2,9 @@
 #include "core/coordinator/survivors.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <utility>
 #include <vector>
@@ -20,17 +22,39 @@ constexpr absl::Duration kPatience = absl::Seconds(10);
 
 class SurvivorsTest : public FormerStage {
  protected:
-  std::vector<Survivor> Find() { return FindSurvivors(directory_, &layout()); }
+  std::vector<Survivor> Find() { return *FindSurvivors(directory_, &layout()); }
 };
 
 TEST_F(SurvivorsTest, WorkerInNoRowIsFoundByItsDoor) {
   const pid_t worker = Keeper(7);
-  EXPECT_THAT(KeptDoors(directory_), ElementsAre(7));
-  const std::vector<Survivor> found = FindSurvivors(directory_, nullptr);
+  EXPECT_THAT(*KeptDoors(directory_), ElementsAre(7));
+  const std::vector<Survivor> found = *FindSurvivors(directory_, nullptr);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].pid, worker);
   EXPECT_EQ(found[0].generation, 7u);
   EXPECT_FALSE(found[0].row.has_value());
+}
+
+// A folder that cannot be read is no folder without doors: workers that serve would be taken for gone.
+TEST_F(SurvivorsTest, DoorsThatCannotBeReadAreAnError) {
+  const pid_t worker = Keeper(7);
+  struct rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const Fd highest(dup(STDIN_FILENO));
+  const rlimit none_left = {static_cast<rlim_t>(highest.get()), before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  const auto doors = KeptDoors(directory_);
+  const auto count = CountSurvivors(directory_, nullptr);
+  const auto found = FindSurvivors(directory_, nullptr);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(doors.status().message(), testing::HasSubstr("/doors: cannot be read"));
+  EXPECT_FALSE(count.ok());
+  EXPECT_FALSE(found.ok());
+  EXPECT_EQ(Find()[0].pid, worker);
+}
+
+TEST_F(SurvivorsTest, NoFolderOfDoorsIsNoDoor) {
+  EXPECT_THAT(*KeptDoors(directory_ + "/none"), IsEmpty());
 }
 
 // It was entered, and its coordinator died before it had the number.
@@ -63,7 +87,7 @@ TEST_F(SurvivorsTest, KeeperHoldsItsDoorAndNobodyElsesDoes) {
 TEST_F(SurvivorsTest, RowThatNamesProcessOneIsNotBelieved) {
   Enter(0, 0, 7, 1);
   EXPECT_THAT(Find(), IsEmpty());
-  EXPECT_EQ(CountSurvivors(directory_, &layout()), 0u);
+  EXPECT_EQ(*CountSurvivors(directory_, &layout()), 0u);
 }
 
 TEST_F(SurvivorsTest, NumberThatSomebodyElseHasGotIsNotBelieved) {

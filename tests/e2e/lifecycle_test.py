@@ -5,6 +5,7 @@ import os
 import pty
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -167,6 +168,17 @@ class ConfigFiles(Several):
         self.assertIn("startOrRestart takes the file's", changed.stderr)
         self.ok("startOrRestart", self.config(self.APPS), "--only=a")
         self.assertEqual(self.views()["a"]["workers_wanted"], 1)
+
+    def test_config_comes_from_a_socket_that_is_standard_input(self):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(json.dumps({"script": "hello", "name": "s", "listen": "127.0.0.1:0"}).encode())
+            ours.shutdown(socket.SHUT_WR)
+            done = subprocess.run(
+                [BINARY, "start", "-", "--run-dir=" + self.base], stdin=theirs, capture_output=True, text=True, timeout=40
+            )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.ok("stop", "s")
 
     def test_json_on_stdin_and_relative_scripts(self):
         os.mkdir(self.base + "/app")

@@ -153,6 +153,32 @@ class Background(unittest.TestCase):
         paths = [line.split()[1] for line in self.text("web-out-0.log").split("\n") if line]
         self.assertEqual(paths, ["/a", "/without-scribe", "/without-coordinator", "/taken-over", "/upgraded", "/", "/reloaded"])  # "/": the probe of the reload
 
+    def test_worker_that_ends_while_there_is_no_scribe_leaves_its_words_and_no_fifo(self):
+        self.start("-i", "1")
+        self.get("/a")
+        self.wait_text(" /a ", "web-out-0.log")
+        (scribe,) = scribes(self.base)
+        output = os.path.join(self.base, "web", "output")
+        (former,) = glob.glob(output + "/0-*.out")
+        os.kill(scribe, signal.SIGSTOP)
+        self.get("/last")
+        (worker,) = self.workers()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not exists(worker) and self.workers() not in ([], [worker]), "another is born")
+        self.assertTrue(os.path.exists(former))
+        # One that was never opened by anybody: what a coordinator leaves that dies while it makes it.
+        os.mkfifo(output + "/new", 0o600)
+        os.kill(scribe, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(former), "the next scribe has read it to its end")
+        self.wait_text(" /last ", "web-out-0.log")
+        self.assertEqual(self.cli("scale", "web", "2").returncode, 0)
+        wait_until(lambda: glob.glob(output + "/1-*.out"), "a worker is born beside what was left")
+        self.assertFalse(os.path.exists(output + "/new"))
+
+    def workers(self):
+        view = json.loads(self.cli("describe", "web", "--json").stdout)
+        return [worker["pid"] for worker in view["workers"] if worker["pid"]]
+
     def test_scribe_yields_to_nobody_that_is_dead(self):
         self.start("-i", "1")
         self.get("/a")
@@ -225,6 +251,18 @@ class Background(unittest.TestCase):
         self.assertEqual(self.cli("stop", "web").returncode, 0)
         wait_until(lambda: not exists(pid), "it has ended")
         self.assertRegex(open(log).read(), r"scale 1 done: .* \(and 6 more in the last \d+ s\)")
+
+    def test_folder_that_is_removed_is_made_again(self):
+        self.start("-i", "1")
+        self.get("/a")
+        self.wait_text(" /a ", "web-out-0.log")
+        shutil.rmtree(os.path.dirname(self.file("web-out-0.log")))
+        self.assertEqual(self.cli("reloadLogs", "web").returncode, 0)
+        self.get("/b")
+        self.wait_text(" /b ", "web-out-0.log")
+        shutil.rmtree(os.path.dirname(self.file("web-out-0.log")))
+        self.get("/c")  # by itself
+        self.wait_text(" /c ", "web-out-0.log")
 
     def test_files_renamed_by_others_are_opened_again(self):
         self.start("-i", "1", "--merge-logs", "--time")

@@ -82,6 +82,17 @@ class Rights(Case):
         self.assertEqual(cluster.view()["serves_as"], "nobody (id 65534)")
         self.assertRegex(cluster.ok("describe", cluster.name), r"serves as +nobody \(id 65534\)\n")
 
+    def test_the_environment_of_root_stays_with_root(self):
+        secret = dict(os.environ, SECRET_OF_ROOT="a", LC_ALL="C.UTF-8", TZ="UTC")
+        for flags, names in (((), {"HOME", "SHELL", "USER", "LOGNAME", "PATH", "LC_ALL", "TZ"}), (("--keep-env",), {"SECRET_OF_ROOT"})):
+            with self.subTest(flags=flags):
+                cluster = self.who("-i", "1", *WHO, *flags, env=secret)
+                variables = dict(line.split("=", 1) for line in cluster.get("/environment").decode().splitlines() if "=" in line)
+                self.assertLessEqual(names, variables.keys())
+                self.assertEqual((variables["HOME"], variables["USER"]), ("/", str(USER)))
+                self.assertEqual("SECRET_OF_ROOT" in variables, "--keep-env" in flags)
+                cluster.close()
+
     def test_the_accounts_own_groups_come_with_it(self):
         account = next((one for one in pwd.getpwall() if os.getgrouplist(one.pw_name, one.pw_gid) != [one.pw_gid] and one.pw_uid), None)
         if account is None:

@@ -55,6 +55,35 @@ class CleanedAway(Case):
         # Whoever died by SIGKILL in whole() took what it had accepted with it.
         self.assertLessEqual(load.lost, 4, load.failures)
 
+    def test_removed_lock_is_not_the_end_of_a_coordinator(self):
+        cluster = self.cluster()
+        for _ in range(5):  # each time within the second in which the coordinator has not looked yet
+            os.unlink(self.folder(cluster, "lock"))
+            second = Cluster("hello", base=cluster.base, wait=False)
+            self.addCleanup(second.close)
+            self.assertEqual(second.wait_exit(), 2)
+            self.assertIn("already runs", second.lines[-1])
+            wait_until(lambda: os.path.exists(self.folder(cluster, "lock")), "it is made again")
+        os.unlink(self.folder(cluster, "lock"))
+        cluster.ok("stop", cluster.name)
+        self.assertEqual(cluster.wait_exit(), 0)
+
+    def test_a_scoreboard_that_is_cut_short_ends_nobody(self):
+        cluster = self.cluster()
+        path = self.folder(cluster, "scoreboard")
+        size = os.path.getsize(path)
+        before = cluster.pids()
+        with Load(cluster, threads=2, fresh=False) as load:
+            for left in (0, 100, 5000, size // 2):
+                with self.subTest(left=left):
+                    os.truncate(path, left)
+                    wait_until(lambda: os.path.getsize(path) == size, "it has its length again")
+                    wait_until(lambda: cluster.cli("describe", cluster.name)[0] == 0 and cluster.pids() == before, "it shows the workers again")
+            cluster.wait_log("the scoreboard was cut short or overwritten")
+            wait_until(lambda: all(worker["heartbeat_age_ms"] < 5000 for worker in cluster.workers()), "they are alive")
+        self.assertEqual(load.lost, 0, load.failures)
+        self.whole(cluster)
+
     def test_a_second_coordinator_is_refused_afterwards(self):
         cluster = self.cluster()
         shutil.rmtree(cluster.base)
@@ -126,8 +155,8 @@ class ReadOnly(Case):
             os.kill(victim, signal.SIGKILL)
         wait_until(lambda: len(cluster.pids()) == 2 and not set(victims) & set(cluster.pids()), "both are replaced")
         self.assertEqual(len([line for line in cluster.lines if "born without a door" in line]), 1, cluster.lines)
-        cluster.process.send_signal(signal.SIGHUP)  # no command gets through, signals do
         before = cluster.pids()
+        cluster.process.send_signal(signal.SIGHUP)  # no command gets through, signals do
         wait_until(lambda: len(cluster.pids()) == 2 and not set(before) & set(cluster.pids()), "a roll works")
         for name in ("", "doors", "replies"):
             os.chmod(self.folder(cluster, name), 0o700)

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -34,6 +35,13 @@ class ScoreboardTest : public testing::Test {
     unlink(path_.c_str());
     unlink((path_ + ".new").c_str());
     rmdir(directory_.c_str());
+  }
+
+  // Cuts the file short, as whoever may write it can.
+  void Cut(off_t bytes) { ASSERT_EQ(truncate(path_.c_str(), bytes), 0); }
+  off_t Size() const {
+    struct stat status;
+    return stat(path_.c_str(), &status) == 0 ? status.st_size : -1;
   }
 
   Scoreboard Create() { return Scoreboard::Create(path_).value(); }
@@ -212,6 +220,51 @@ TEST_F(TextTest, ShorterTextLeavesNothingOfTheOldOne) {
 
 TEST_F(TextTest, FieldWithoutNulIsReadToItsEnd) {
   EXPECT_EQ(GetText(field_, sizeof(field_)), "########");
+}
+
+TEST_F(ScoreboardTest, FileThatIsCutShortGetsItsLengthBackAndEndsNobody) {
+  Scoreboard coordinator = Create();
+  Scoreboard worker = Scoreboard::Attach(Fd(dup(coordinator.fd().get()))).value();
+  for (const off_t bytes : {off_t{0}, off_t{5000}, static_cast<off_t>(sizeof(Layout) / 2)}) {
+    worker.layout().workers[kWorkerRows - 1].counters.requests = 7;
+    Cut(bytes);
+    worker.layout().workers[kWorkerRows - 1].counters.requests = 8;
+    EXPECT_EQ(Size(), static_cast<off_t>(sizeof(Layout)));
+    EXPECT_EQ(coordinator.layout().workers[kWorkerRows - 1].counters.requests.load(), 8u);
+  }
+}
+
+TEST_F(ScoreboardTest, ReaderOfAFileThatIsCutShortReadsZeros) {
+  Scoreboard coordinator = Create();
+  coordinator.layout().workers[9].pid = 5;
+  const Scoreboard reader = Scoreboard::OpenReadOnly(path_).value();
+  EXPECT_EQ(reader.layout().workers[9].pid.load(), 5);
+  Cut(0);
+  EXPECT_EQ(reader.layout().workers[9].pid.load(), 0);
+  EXPECT_EQ(Size(), 0) << "a reader writes nothing";
+}
+
+// Whoever cuts it again and again costs figures, not lives.
+TEST_F(ScoreboardTest, FileThatIsCutShortForEverEndsNobody) {
+  Scoreboard coordinator = Create();
+  for (int i = 0; i < 1000; ++i) {
+    Cut(0);
+    coordinator.layout().workers[9].pid = i;
+  }
+  EXPECT_EQ(coordinator.layout().workers[9].pid.load(), 999);
+}
+
+TEST_F(ScoreboardTest, OtherFilesThatAreCutShortEndTheProcessAsEver) {
+  Scoreboard coordinator = Create();
+  const std::string other = directory_ + "/other";
+  const Fd fd(open(other.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(ftruncate(fd.get(), 4096), 0);
+  void* const memory = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  ASSERT_EQ(ftruncate(fd.get(), 0), 0);
+  EXPECT_DEATH(*static_cast<volatile char*>(memory) = 1, "");
+  munmap(memory, 4096);
+  unlink(other.c_str());
 }
 
 }  // namespace

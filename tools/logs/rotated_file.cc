@@ -87,7 +87,7 @@ absl::Status RotatedFile::Ready() {
 absl::Status RotatedFile::Open() {
   file_.Reset();
   if (!folder_.has_value()) {
-    absl::StatusOr<LogFolder> folder = LogFolder::Open(path_, LogFolder::Missing::kIsAnError);
+    absl::StatusOr<LogFolder> folder = LogFolder::Open(path_, LogFolder::Missing::kIsMade);
     if (!folder.ok()) return folder.status();
     folder_.emplace(*std::move(folder));
   }

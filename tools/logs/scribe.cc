@@ -146,7 +146,12 @@ class Scribe {
       Reading& reading = sources_[entry->d_name];
       reading.source = std::move(source);
       // Part of a line stays in its FIFO until the rest is there: only what comes new is an event (epoll(7)).
-      if (!Watch(reading.source->fd(), EPOLLIN | EPOLLET, &reading)) sources_.erase(entry->d_name);
+      if (!Watch(reading.source->fd(), EPOLLIN | EPOLLET, &reading)) {
+        sources_.erase(entry->d_name);
+        continue;
+      }
+      // Its worker may have ended while there was no log writer. (It had a writer before it had its name.)
+      reading.source->AskForEnd();
     }
     closedir(entries);
   }

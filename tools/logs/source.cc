@@ -79,11 +79,17 @@ size_t Source::Waiting() const {
   return ioctl(fd_.get(), FIONREAD, &waiting) == 0 ? static_cast<size_t>(waiting) : 0;
 }
 
+// For a moment: a writer of our own would hide the end of the worker's.
+Fd Source::OpenWriter() const {
+  return Fd(
+      open(absl::StrCat("/proc/self/fd/", fd_.get()).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+}
+
+void Source::AskForEnd() const { OpenWriter().Reset(); }
+
 bool Source::Stuck(size_t shown) const {
   if (Waiting() > shown) return true;
-  // For a moment: a writer of our own would hide the end of the worker's.
-  const Fd writer(
-      open(absl::StrCat("/proc/self/fd/", fd_.get()).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  const Fd writer = OpenWriter();
   pollfd watch = {writer.get(), POLLOUT, 0};
   return writer.valid() && poll(&watch, 1, 0) == 0;
 }

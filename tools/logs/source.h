@@ -49,12 +49,17 @@ class Source {
   // Nothing more will be shown behind `shown` bytes before some are taken: the writer waits for room, or there is more
   // than a look can show.
   bool Stuck(size_t shown) const;
+  // Polls say from now on that it has ended, if it has no writer: of one that never had any since we opened it, the
+  // kernel says nothing (pipe_poll() of Linux).
+  void AskForEnd() const;
   // The beginning of the line that comes next was written already.
   bool torn() const { return torn_; }
   void set_torn(bool torn) { torn_ = torn; }
 
  private:
   Source() = default;
+  Fd OpenWriter() const;
+
   std::string name_;
   uint32_t slot_ = 0;
   Stream stream_ = Stream::kOut;

@@ -88,7 +88,8 @@ TEST(RotatedFileTest, RoomIsMadeForALine) {
 
 TEST(RotatedFileTest, WhatCannotBeOpenedHasNoRoom) {
   const Folder folder;
-  EXPECT_EQ(RotatedFile(folder.Path("missing/log"), 10, 1).MakeRoom(1), 0u);
+  folder.Write("file", "");
+  EXPECT_EQ(RotatedFile(folder.Path("file/log"), 10, 1).MakeRoom(1), 0u);
 }
 
 TEST(RotatedFileTest, LinkIsNotFollowedAndItsLinesAreCounted) {
@@ -113,10 +114,10 @@ TEST(RotatedFileTest, FullDiskCountsLines) {
 
 TEST(RotatedFileTest, LossIsMarkedWhenTheFileCanBeWrittenAgain) {
   const Folder folder;
+  folder.Write("later", "");  // in the place of its folder
   RotatedFile file(folder.Path("later/log"), 1000, 1);
   file.Append("a\nb\n");
   EXPECT_EQ(file.lines_lost(), 2u);
-  folder.Write("later", "");
   std::filesystem::remove(folder.Path("later"));
   std::filesystem::create_directory(folder.Path("later"));
   file.Append("c\n");
