@@ -39,7 +39,7 @@ absl::string_view HostOf(absl::string_view peer) {
 
 }  // namespace
 
-void Front::Join(worker::Service& service, worker::Outgoing& outgoing) {
+void Front::Join(worker::Service& service, worker::Outgoing& outgoing, worker::GatewayLoop&) {
   service_ = &service;
   outgoing_ = &outgoing;
   if (!service.options.addresses.empty()) default_host_ = service.options.addresses[0].ToHost();

@@ -40,7 +40,8 @@ class Front final : public app::App, public worker::Gateway {
         queue_(options.waiting_max, absl::ToInt64Nanoseconds(options.wait_max)) {}
 
   // worker::Gateway
-  void Join(worker::Service& service, worker::Outgoing& outgoing) override;
+  void Join(worker::Service& service, worker::Outgoing& outgoing,
+            worker::GatewayLoop& loop) override;
 
   // app::App
   app::Options options() const override {

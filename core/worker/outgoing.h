@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "core/base/fd.h"
 #include "core/scoreboard/layout.h"
 #include "core/worker/connection.h"
@@ -48,11 +49,32 @@ class Outgoing {
   const std::unique_ptr<scoreboard::Counters> counters_;  // nobody's figures
 };
 
+// What a gateway may ask of its worker's loop.
+class GatewayLoop {
+ public:
+  // Gateway::OnReadable() follows whenever `fd` becomes readable: read until nothing is left. Once, for a descriptor
+  // that lives as long as the app; where there are several, an epoll set has one.
+  virtual void Watch(int fd) = 0;
+  // The worker listens and says READY now: once, if Gateway::ready_later().
+  virtual void BecomeReady() = 0;
+  // The worker ends with this turn, and with it what it serves. Not OK: it refuses to start (WorkerRefused).
+  virtual void Leave(const absl::Status& why) = 0;
+
+ protected:
+  ~GatewayLoop() = default;
+};
+
 // An app of ours that opens connections of its own. Not for shared objects: it sees the worker's inside.
 class Gateway {
  public:
-  // Before the app's Start hook. Both live as long as the app.
-  virtual void Join(Service& service, Outgoing& outgoing) = 0;
+  // Before the app's Start hook. All live as long as the app.
+  virtual void Join(Service& service, Outgoing& outgoing, GatewayLoop& loop) = 0;
+  virtual bool ready_later() const { return false; }
+  virtual void OnReadable() {}
+  // `within_ns`: what is left of the worker's time; 0: not known.
+  virtual void OnDrain(int64_t /*within_ns*/) {}
+  // In a drain, when all clients have gone: the worker ends when it is so. Asked at each turn.
+  virtual bool Finished() { return true; }
 
  protected:
   ~Gateway() = default;

@@ -25,6 +25,7 @@ constexpr uint32_t kSignalIndex = 1;
 constexpr uint32_t kInboxIndex = 2;
 constexpr uint32_t kHeirIndex = 3;
 constexpr uint32_t kDoorIndex = 4;
+constexpr uint32_t kGatewayIndex = 5;
 constexpr int64_t kQuickTickNs = 100'000'000;  // while a deadline or a timer is near
 // Longer than a handshake takes, one that waits for the first bytes (TCP_DEFER_ACCEPT) as well.
 constexpr int64_t kForgetPendingNs = 3'000'000'000;
@@ -91,7 +92,7 @@ Server::Server(ServerParts parts)
 }
 
 void Server::StartApp() {
-  if (parts_.gateway != nullptr) parts_.gateway->Join(service_, outgoing_);
+  if (parts_.gateway != nullptr) parts_.gateway->Join(service_, outgoing_, *this);
   parts_.app->Start(context_);
 }
 
@@ -106,7 +107,14 @@ void Server::Arm() {
   parts_.row.heartbeat_ns.store(service_.now_ns, std::memory_order_relaxed);
 }
 
-[[gnu::hot]] void Server::Run() {
+[[gnu::hot]] absl::Status Server::Run(const std::function<absl::Status()>& become_ready) {
+  bool ready = false;
+  const auto get_ready = [&] {
+    ready = true;
+    refusal_ = become_ready();
+    leave_now_ |= !refusal_.ok();
+  };
+  if (!ready_later()) get_ready();
   // Also until the kernel has let go of the listeners: a ring is torn down some time after its process has
   // ended, and whoever starts anew at once must find the address free.
   while (!leave_now_ && !Empty()) {
@@ -124,6 +132,8 @@ void Server::Arm() {
       parts_.ring->Consumed(completion);
     }
     FinishTurn();
+    if (ready_now_ && !ready) [[unlikely]]
+      get_ready();
   }
   // Told to leave at once: the app still hears of each connection's end.
   for (uint32_t index = 0; index < table_.places(); ++index) {
@@ -131,6 +141,17 @@ void Server::Arm() {
   }
   outgoing_.AbandonAll();
   RunHook("Stop", [&] { parts_.app->Stop(context_); });
+  return refusal_;
+}
+
+void Server::Watch(int fd) {
+  gateway_fd_ = fd;
+  parts_.ring->PollMultishot(fd, POLLIN, {ring::Op::kWake, 0, kGatewayIndex});
+}
+
+void Server::Leave(const absl::Status& why) {
+  refusal_ = why;
+  leave_now_ = true;
 }
 
 bool Server::Empty() {
@@ -139,7 +160,7 @@ bool Server::Empty() {
     inbox_.Shut();
     OnInbox();
   }
-  return table_.open() == 0;
+  return table_.open() == 0 && (parts_.gateway == nullptr || parts_.gateway->Finished());
 }
 
 [[gnu::hot]] void Server::ReadClock() {
@@ -199,6 +220,10 @@ void Server::OnWake(const ring::Completion& completion) {
     case kDoorIndex:
       OnDoor();
       source = coordinator_.door();
+      break;
+    case kGatewayIndex:
+      parts_.gateway->OnReadable();
+      source = gateway_fd_;
       break;
     case kInboxIndex:
       inbox_armed_ = false;
@@ -323,7 +348,7 @@ void Server::EndStalledBodies() {
 [[gnu::hot]] void Server::ArmAccepts() {
   if (acceptor_.full() && Room() > 0) acceptor_.RoomAgain();
   // Also without room: it tells that somebody waits for some.
-  if (admitted_ && !service_.draining) acceptor_.Arm();
+  if (admitted_ && !service_.draining && may_accept()) acceptor_.Arm();
   if (!inbox_armed_ && !inbox_.is_shut() && !inbox_full_) {
     inbox_armed_ = true;
     parts_.ring->PollOnce(inbox_.fd(), POLLIN, {ring::Op::kWake, 0, kInboxIndex});
@@ -488,6 +513,7 @@ void Server::BeginDrain(link::DrainKind kind, int64_t within_ns, std::vector<Fd>
   }
   service_.draining = true;
   RunHook("Drain", [&] { parts_.app->Drain(context_); });
+  if (parts_.gateway != nullptr) parts_.gateway->OnDrain(within_ns);
   if (!coordinator_.linked()) {
     // Without a coordinator the last descriptor may be ours: what is queued is lost when it closes.
     acceptor_.Sweep(Room(), [this](Fd fd, uint32_t slot) { OpenAccepted(std::move(fd), slot); });

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -50,7 +51,7 @@ struct ServerParts {
   uint32_t connections_possible = 0;  // with those of other workers: at least connections_max
 };
 
-class Server {
+class Server final : private GatewayLoop {
  public:
   explicit Server(ServerParts parts);
   Server(const Server&) = delete;
@@ -62,11 +63,19 @@ class Server {
   void Arm();
   // Before Run(): the slot's listener for the listen address at this place.
   const Fd& listener(size_t place) const { return acceptor_.listener(place); }
-  // Until the drain is complete; then the app's Stop hook.
-  void Run();
+  // Until the drain is complete; then the app's Stop hook. `become_ready` is called at once, or when a gateway says so;
+  // what fails there, or a gateway's refusal, is returned.
+  absl::Status Run(const std::function<absl::Status()>& become_ready);
 
  private:
   void Dispatch(const ring::Completion& completion);
+  // GatewayLoop
+  void Watch(int fd) override;
+  void BecomeReady() override { ready_now_ = true; }
+  void Leave(const absl::Status& why) override;
+  // What is queued at a listener that others had before is for who can serve it.
+  bool may_accept() const { return !ready_later() || ready_now_; }
+  bool ready_later() const { return parts_.gateway != nullptr && parts_.gateway->ready_later(); }
   void OnTick(const ring::Completion& completion);
   void OnWake(const ring::Completion& completion);
   void OnLink(const ring::Completion& completion);
@@ -144,7 +153,10 @@ class Server {
   int64_t full_said_ns_ = std::numeric_limits<int64_t>::min() / 2;
   int64_t forget_pending_at_ns_ = 0;
   bool leave_now_ = false;
-  int signals_ = 0;  // that asked us to leave
+  bool ready_now_ = false;  // a gateway has said so
+  absl::Status refusal_;    // of a gateway
+  int gateway_fd_ = -1;     // that it wants watched
+  int signals_ = 0;         // that asked us to leave
   std::vector<Connection*> visiting_;
   int64_t end_idle_at_ns_ = 0;
   int64_t end_linger_at_ns_ = 0;

@@ -209,16 +209,17 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   if (absl::Status status = StartApp(server); !status.ok()) return status;
   server.Arm();
   // Last: listen is what starts the traffic. (The polls that Arm() has queued are submitted later.)
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    if (absl::Status status = net::StartListening(server.listener(i), addresses[i], listen);
-        !status.ok()) {
-      return status;
+  return server.Run([&] {
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      if (absl::Status status = net::StartListening(server.listener(i), addresses[i], listen);
+          !status.ok()) {
+        return status;
+      }
     }
-  }
-  if (absl::Status status = channel.Send(link::Ready{http}); !status.ok()) return status;
-  LogInfo(absl::StrCat("serves (ring: ", ring_text, ")"));
-  server.Run();
-  return absl::OkStatus();
+    absl::Status status = channel.Send(link::Ready{http});
+    if (status.ok()) LogInfo(absl::StrCat("serves (ring: ", ring_text, ")"));
+    return status;
+  });
 }
 
 }  // namespace
