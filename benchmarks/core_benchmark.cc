@@ -106,7 +106,7 @@ void BM_ReadTotals(benchmark::State& state) {
   auto layout = std::make_unique<scoreboard::Layout>();
   for (int64_t row = 0; row < state.range(0); ++row) {
     layout->workers[row].state = static_cast<uint32_t>(scoreboard::RowState::kServing);
-    scoreboard::Add(layout->workers[row].counters.requests, 7);
+    scoreboard::Add(layout->reports.rows[row].counters.requests, 7);
   }
   for (auto _ : state) benchmark::DoNotOptimize(scoreboard::ReadTotals(*layout).requests);
 }

@@ -170,4 +170,13 @@ bool CoordinatorLives(const TrustedFolder& folder) {
   return errno == EWOULDBLOCK;
 }
 
+absl::StatusOr<scoreboard::Scoreboard> OpenScoreboard(const TrustedFolder& folder) {
+  absl::StatusOr<Fd> file = folder.OpenFile("scoreboard", O_RDONLY);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<Fd> reports = folder.OpenFile("scoreboard.reports", O_RDONLY);
+  if (!reports.ok()) return reports.status();
+  return scoreboard::Scoreboard::OpenReadOnly(*std::move(file), *std::move(reports),
+                                              folder.path() + "/scoreboard");
+}
+
 }  // namespace uc::tools

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/scoreboard/scoreboard.h"
 
 namespace uc::tools {
 
@@ -46,6 +47,9 @@ absl::StatusOr<std::string> ResolveCluster(const std::string& base, const std::s
 // True while a coordinator holds BASE/NAME's lock.
 bool CoordinatorLives(const std::string& directory);
 bool CoordinatorLives(const TrustedFolder& folder);
+
+// Of the cluster in this folder. Errors as Scoreboard::OpenReadOnly() and TrustedFolder::OpenFile().
+absl::StatusOr<scoreboard::Scoreboard> OpenScoreboard(const TrustedFolder& folder);
 
 }  // namespace uc::tools
 

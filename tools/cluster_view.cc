@@ -58,21 +58,24 @@ std::string ConditionName(uint32_t condition) {
   return "unknown";
 }
 
-WorkerView ViewWorker(const scoreboard::WorkerRow& row, uint32_t state, absl::Time now) {
+WorkerView ViewWorker(const scoreboard::Layout& layout, uint32_t index, uint32_t state,
+                      absl::Time now) {
+  const scoreboard::WorkerRow& row = layout.workers[index];
+  const scoreboard::Report& report = layout.reports.rows[index];
   WorkerView view;
   view.slot = row.slot.load(std::memory_order_relaxed);
   view.generation = row.generation.load(std::memory_order_relaxed);
   view.pid = row.pid.load(std::memory_order_relaxed);
-  view.program_pid = row.program_pid.load(std::memory_order_relaxed);
+  view.program_pid = report.program_pid.load(std::memory_order_relaxed);
   view.state = StateName(state);
   view.state_seconds = Seconds(now, row.state_since_ns.load(std::memory_order_relaxed));
   view.uptime_seconds = Seconds(now, row.started_ns.load(std::memory_order_relaxed));
-  view.heartbeat_age_ms =
-      static_cast<int64_t>(1000 * Seconds(now, row.heartbeat_ns.load(std::memory_order_relaxed)));
-  view.in_flight = row.in_flight.load(std::memory_order_relaxed);
-  view.idle = row.idle.load(std::memory_order_relaxed);
-  view.totals = scoreboard::Read(row.counters);
-  view.connections = scoreboard::OpenConnections(row.counters);
+  view.heartbeat_age_ms = static_cast<int64_t>(
+      1000 * Seconds(now, report.heartbeat_ns.load(std::memory_order_relaxed)));
+  view.in_flight = report.in_flight.load(std::memory_order_relaxed);
+  view.idle = report.idle.load(std::memory_order_relaxed);
+  view.totals = scoreboard::Read(report.counters);
+  view.connections = scoreboard::OpenConnections(report.counters);
   return view;
 }
 
@@ -266,10 +269,7 @@ ClusterView ViewStopped(const std::string& name, const std::vector<std::string>&
 absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time now) {
   const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
   if (!folder.ok()) return folder.status();
-  absl::StatusOr<Fd> file = folder->OpenFile("scoreboard", O_RDONLY);
-  if (!file.ok()) return file.status();
-  const auto board =
-      scoreboard::Scoreboard::OpenReadOnly(*std::move(file), directory + "/scoreboard");
+  const absl::StatusOr<scoreboard::Scoreboard> board = OpenScoreboard(*folder);
   if (!board.ok()) return board.status();
   const scoreboard::Layout& layout = board->layout();
   const scoreboard::Header& header = layout.header;
@@ -313,7 +313,7 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
     const uint32_t state = layout.workers[row].state.load(std::memory_order_acquire);
     // Without a number it is just being spawned.
     if (state != 0 && layout.workers[row].pid.load(std::memory_order_relaxed) > 0)
-      view.workers.push_back(ViewWorker(layout.workers[row], state, now));
+      view.workers.push_back(ViewWorker(layout, row, state, now));
   }
   std::sort(view.workers.begin(), view.workers.end(), [](const WorkerView& a, const WorkerView& b) {
     return std::pair(a.slot, a.generation) < std::pair(b.slot, b.generation);

@@ -15,6 +15,7 @@
 #include "core/base/fd.h"
 #include "core/coordinator/survivors.h"
 #include "core/scoreboard/scoreboard.h"
+#include "tools/cluster_directory.h"
 #include "tools/record.h"
 #include "tools/trusted_folder.h"
 
@@ -27,10 +28,7 @@ constexpr int kLookMs = 5;
 
 // nullopt: there is none, or none that this program can read. Then the doors are all there is.
 std::optional<scoreboard::Scoreboard> OpenBoard(const TrustedFolder& folder) {
-  absl::StatusOr<Fd> file = folder.OpenFile("scoreboard", O_RDONLY);
-  if (!file.ok()) return std::nullopt;
-  absl::StatusOr<scoreboard::Scoreboard> board =
-      scoreboard::Scoreboard::OpenReadOnly(*std::move(file), folder.path() + "/scoreboard");
+  absl::StatusOr<scoreboard::Scoreboard> board = OpenScoreboard(folder);
   return board.ok() ? std::optional<scoreboard::Scoreboard>(*std::move(board)) : std::nullopt;
 }
 
@@ -77,7 +75,8 @@ void RemoveRemains(const TrustedFolder& cluster) {
     for (const std::string& entry : folder->Names()) folder->RemoveFile(entry);
     unlinkat(cluster.fd(), name, AT_REMOVEDIR);
   }
-  for (const char* name : {"control", "pid", "scoreboard", "scoreboard.new", "lock"}) {
+  for (const char* name : {"control", "pid", "scoreboard", "scoreboard.new", "scoreboard.reports",
+                           "scoreboard.reports.new", "lock"}) {
     cluster.RemoveFile(name);
   }
   rmdir(cluster.path().c_str());  // of an empty folder only

@@ -210,7 +210,10 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.workers_given = request.workers_given;
   options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
   options.addresses = worker->addresses;
-  if (worker->identity.has_value()) options.serves_as = worker->identity->ToString();
+  if (worker->identity.has_value()) {
+    options.serves_as = worker->identity->ToString();
+    options.serves_as_id = worker->identity->uid;
+  }
   options.cpu_affinity = request.cpu_affinity;
   options.listen.backlog = worker->backlog;
   options.binary = OwnBinary();

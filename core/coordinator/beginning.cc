@@ -84,6 +84,7 @@ void FillHeader(const CoordinatorOptions& options, const std::vector<net::Addres
     header.started_ns = MonotonicNanos();
   }
   header.program.store(options.program);
+  header.program_user.store(options.serves_as_id.value_or(geteuid()));
   scoreboard::SetText(header.name, sizeof(header.name), options.name);
   scoreboard::SetText(header.app, sizeof(header.app), options.app_text);
   scoreboard::SetText(header.binary, sizeof(header.binary), options.binary);

@@ -34,7 +34,7 @@ absl::StatusOr<Preparation> Preparation::Prepare(const CoordinatorOptions& optio
   prepared.id_ = id;
   prepared.row_ = *row;
   prepared.door_path_ = DoorPath(options.directory, id.generation);
-  OccupyRow(id, layout.workers[*row]);
+  OccupyRow(id, *row, layout);
   if (absl::Status status = prepared.Assign(birth, board); !status.ok()) return status;
   return prepared;
 }
@@ -56,7 +56,7 @@ absl::Status Preparation::Assign(const Birth& birth, const scoreboard::Scoreboar
   for (const net::Address& address : birth.addresses)
     assign.addresses.push_back(address.ToString());
   // In the order of link::Assign.
-  std::vector<int> descriptors = {board.fd().get(), inbox->first.fd(), inbox->second.fd(),
+  std::vector<int> descriptors = {board.reports_fd().get(), inbox->first.fd(), inbox->second.fd(),
                                   door->get()};
   for (const int fd : birth.steering) descriptors.push_back(fd);
   assign.steering = static_cast<uint16_t>(descriptors.size() - link::kAssignDescriptors);

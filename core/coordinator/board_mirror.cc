@@ -19,13 +19,10 @@ void CopyWords(const void* from, void* to, size_t bytes) {
   }
 }
 
-static_assert(sizeof(scoreboard::Layout) % sizeof(uint64_t) == 0);
+static_assert(scoreboard::kBoardBytes % sizeof(uint64_t) == 0);
+static_assert(sizeof(scoreboard::Reports) % sizeof(uint64_t) == 0);
 
-// The worker's part begins with its heartbeat (layout.h).
-void CopyWorkerPart(const scoreboard::WorkerRow& from, scoreboard::WorkerRow& to) {
-  constexpr size_t kBegin = offsetof(scoreboard::WorkerRow, heartbeat_ns);
-  CopyWords(&from.heartbeat_ns, &to.heartbeat_ns, sizeof(from) - kBegin);
-}
+static_assert(sizeof(scoreboard::Report) % sizeof(uint64_t) == 0);
 
 static_assert(sizeof(scoreboard::Header) % sizeof(uint64_t) == 0);
 
@@ -35,7 +32,7 @@ bool Sound(const scoreboard::Header& now, const scoreboard::Header& before) {
     return text[0] != '\0' || former[0] == '\0';
   };
   return now.magic.load() == scoreboard::kMagic && now.version == scoreboard::kLayoutVersion &&
-         now.file_bytes == sizeof(scoreboard::Layout) && now.started_ns == before.started_ns &&
+         now.file_bytes == scoreboard::kBoardBytes && now.started_ns == before.started_ns &&
          now.coordinator_pid.load() == before.coordinator_pid.load() &&
          kept(now.name, before.name) && kept(now.app, before.app) && kept(now.mode, before.mode) &&
          kept(now.balance, before.balance) && kept(now.binary, before.binary) &&
@@ -49,7 +46,8 @@ absl::Status BoardMirror::Move(const std::string& path, const Processes& process
   absl::StatusOr<scoreboard::Scoreboard> fresh = scoreboard::Scoreboard::Create(path);
   if (!fresh.ok()) return fresh.status();
   Refresh(processes, board);
-  CopyWords(&board.layout(), &fresh->layout(), sizeof(scoreboard::Layout));
+  CopyWords(&board.layout(), &fresh->layout(), scoreboard::kBoardBytes);
+  CopyWords(&board.layout().reports, &fresh->layout().reports, sizeof(scoreboard::Reports));
   Former former{std::move(board), {}};
   for (const auto& [generation, process] : processes) {
     bool elsewhere = false;
@@ -64,6 +62,7 @@ absl::Status BoardMirror::Move(const std::string& path, const Processes& process
 bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board) {
   bool healed = board.Lengthen();
   scoreboard::Layout& layout = board.layout();
+  scoreboard::Stamp(layout.reports.head);
   const bool first = header_ == nullptr;
   if (first) header_ = std::make_unique<scoreboard::Header>();
   if (first || Sound(layout.header, *header_)) {
@@ -80,7 +79,7 @@ bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board
     // Not entered yet: it is about to be.
     const bool named = process.pid <= 0 || row.pid.load() == 0 || row.pid.load() == process.pid;
     if (placed && named) continue;
-    if (!placed) OccupyRow(process.id, row);
+    if (!placed) OccupyRow(process.id, process.row, layout);
     if (process.pid > 0) EnterProcess(process.pid, row);
     healed = true;
   }
@@ -94,7 +93,8 @@ bool BoardMirror::Refresh(const Processes& processes, scoreboard::Scoreboard& bo
       const auto process = processes.find(generation);
       if (process == processes.end()) return true;
       const uint32_t row = process->second.row;
-      CopyWorkerPart(former.board.layout().workers[row], board.layout().workers[row]);
+      CopyWords(&former.board.layout().reports.rows[row], &board.layout().reports.rows[row],
+                sizeof(scoreboard::Report));
       return false;
     });
   }

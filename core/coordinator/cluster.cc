@@ -259,7 +259,7 @@ void Cluster::PublishAddresses() {
 }
 
 void Cluster::KillProgram(const WorkerProcess& process) {
-  if (options_.program) EndProgramOf(board_.layout().workers[process.row]);
+  if (options_.program) EndProgramOf(board_.layout(), process.row);
 }
 
 void Cluster::OnExit(absl::Time now, policy::Generation generation) {
@@ -279,7 +279,7 @@ void Cluster::OnExit(absl::Time now, policy::Generation generation) {
     spread_.ForgetAll(id.slot);
   } else {
     spread_.Forget(id.slot,
-                   scoreboard::OpenConnections(layout.workers[found->second.row].counters));
+                   scoreboard::OpenConnections(layout.reports.rows[found->second.row].counters));
   }
   scoreboard::FoldAndFree(layout, found->second.row);
   unlink(DoorPath(options_.directory, generation).c_str());
@@ -450,8 +450,8 @@ void Cluster::CarryOut(const policy::Rebalance&) {
     if (!slot.wanted || !policy::Healthy(slot)) continue;
     const WorkerProcess* const process = Find(slot.incumbent->id);
     if (process == nullptr || !process->inbox.valid()) continue;
-    const scoreboard::WorkerRow& row = board_.layout().workers[process->row];
-    loads.push_back({process->id, scoreboard::OpenConnections(row.counters)});
+    const scoreboard::Report& report = board_.layout().reports.rows[process->row];
+    loads.push_back({process->id, scoreboard::OpenConnections(report.counters)});
   }
   std::map<policy::Generation, std::pair<link::Give, std::vector<int>>> gifts;
   std::map<policy::Generation, policy::WorkerId> givers;

@@ -87,7 +87,7 @@ class Cluster {
   ClusterLog& log() { return lines_; }
   const std::optional<policy::Finish>& finish() const { return finish_; }
 
-  const Fd& scoreboard() const { return board_.fd(); }
+  const scoreboard::Scoreboard& scoreboard() const { return board_; }
   // The run directory was cleaned away and made again: so is what is ours in it.
   absl::Status MakeAgain();
   // Opens the log file again and passes it to the workers (USR1).

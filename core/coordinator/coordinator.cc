@@ -207,7 +207,8 @@ class Coordinator {
       }
       return;
     }
-    const bool has_board = directory_.Has("scoreboard", cluster_.scoreboard());
+    const bool has_board = directory_.Has("scoreboard", cluster_.scoreboard().fd()) &&
+                           directory_.Has("scoreboard.reports", cluster_.scoreboard().reports_fd());
     if (look == RunDirectory::Look::kWhole && has_board) return;
     if (!has_board) {
       if (absl::Status status = cluster_.MakeAgain(); !status.ok()) {

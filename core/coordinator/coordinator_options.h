@@ -52,7 +52,8 @@ struct CoordinatorOptions {
   std::vector<std::string> scribe_arguments;
   bool stdout_captured = true;  // too; else it takes their stderr only
 
-  std::string serves_as;  // the user that workers become, for the log; empty: ours
+  std::string serves_as;              // the user that workers become, for the log; empty: ours
+  std::optional<uid_t> serves_as_id;  // its user id
 
   // For `list` and `describe`.
   std::string app_text;

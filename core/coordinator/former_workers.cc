@@ -141,7 +141,7 @@ void FreeDeadRows(const Greeted& greeted, scoreboard::Layout& layout,
     const scoreboard::WorkerRow& dead = layout.workers[row];
     if (dead.state.load() == 0 || alive[row]) continue;
     if (dead.slot.load() < scoreboard::kSlotsMax) {
-      lost[dead.slot.load()] += scoreboard::OpenConnections(dead.counters);
+      lost[dead.slot.load()] += scoreboard::OpenConnections(layout.reports.rows[row].counters);
     }
     scoreboard::FoldAndFree(layout, row);
   }

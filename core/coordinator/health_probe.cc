@@ -43,10 +43,10 @@ absl::Duration HealthProbe::WaitedForCpu(absl::Time now, const CpuAccount& accou
 }
 
 policy::HealthObservation HealthProbe::Observe(absl::Time now, pid_t pid,
-                                               const scoreboard::WorkerRow& row,
+                                               const scoreboard::Report& report,
                                                const policy::HealthOptions& options,
                                                const std::function<bool()>& work_waits) {
-  const int64_t heartbeat_ns = row.heartbeat_ns.load(std::memory_order_relaxed);
+  const int64_t heartbeat_ns = report.heartbeat_ns.load(std::memory_order_relaxed);
   policy::HealthObservation observation;
   if (heartbeat_ns == 0) return observation;  // not READY yet: listen_timeout watches it
   const absl::Duration age = now - MonotonicTime(heartbeat_ns);

@@ -33,7 +33,7 @@ class HealthProbe {
   explicit HealthProbe(Reader read = ReadCpuAccount) : read_(std::move(read)) {}
 
   // `work_waits` says whether connections wait for this worker; asked only in a silence.
-  policy::HealthObservation Observe(absl::Time now, pid_t pid, const scoreboard::WorkerRow& row,
+  policy::HealthObservation Observe(absl::Time now, pid_t pid, const scoreboard::Report& report,
                                     const policy::HealthOptions& options,
                                     const std::function<bool()>& work_waits);
   // At the last look it was silent while work waited for it.

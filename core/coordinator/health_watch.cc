@@ -21,9 +21,9 @@ constexpr absl::Duration kIdlePeriodMax = absl::Seconds(1);
 constexpr absl::Duration kAskAllPeriod = absl::Seconds(1);
 
 // Whose CPU time tells stuck from starved: a launcher has none to speak of, its program does.
-pid_t JudgedProcess(const WorkerProcess& process, const scoreboard::WorkerRow& row) {
-  const pid_t accepting = row.accepting_pid.load(std::memory_order_relaxed);
-  const pid_t program = row.program_pid.load(std::memory_order_relaxed);
+pid_t JudgedProcess(const WorkerProcess& process, const scoreboard::Report& report) {
+  const pid_t accepting = report.accepting_pid.load(std::memory_order_relaxed);
+  const pid_t program = report.program_pid.load(std::memory_order_relaxed);
   return accepting > 0 ? accepting : program > 0 ? program : process.pid;
 }
 
@@ -76,15 +76,15 @@ std::vector<policy::HealthObserved> HealthWatch::Look(absl::Time now, Processes&
   uint64_t traffic = 0;
   bool silence = false;
   for (auto& [generation, process] : processes) {
-    const scoreboard::WorkerRow& row = layout.workers[process.row];
-    traffic += row.counters.accepted.load(std::memory_order_relaxed) +
-               row.counters.requests.load(std::memory_order_relaxed);
+    const scoreboard::Report& report = layout.reports.rows[process.row];
+    traffic += report.counters.accepted.load(std::memory_order_relaxed) +
+               report.counters.requests.load(std::memory_order_relaxed);
     const auto work_waits = [&] {
-      return workers_ == Workers::kProgram ? row.work_waits.load(std::memory_order_relaxed) != 0
+      return workers_ == Workers::kProgram ? report.work_waits.load(std::memory_order_relaxed) != 0
                                            : waiting.At(process.id.slot);
     };
     const policy::HealthObservation observation =
-        process.health.Observe(now, JudgedProcess(process, row), row, options_, work_waits);
+        process.health.Observe(now, JudgedProcess(process, report), report, options_, work_waits);
     silence |= process.health.suspicious();
     const policy::Health health = policy::Judge(observation, options_);
     const bool changed = health != std::exchange(process.last_health, health);

@@ -21,7 +21,7 @@ namespace uc::coordinator {
 
 class HealthWatch {
  public:
-  // `program`: the workers say themselves whether work waits for them (WorkerRow::work_waits).
+  // `program`: the workers say themselves whether work waits for them (Report::work_waits).
   enum class Workers { kNative, kProgram };
   HealthWatch(const policy::HealthOptions& options, Workers workers)
       : options_(options), workers_(workers) {}

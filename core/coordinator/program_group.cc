@@ -17,7 +17,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/clock.h"
+#include "core/base/identity.h"
 #include "core/scoreboard/process_start.h"
+#include "core/scoreboard/scoreboard.h"
 
 namespace uc::coordinator {
 namespace {
@@ -29,21 +31,25 @@ struct CloseDirectory {
 };
 
 // Of the program's session, and no older than the program.
-bool MayBelongTo(const scoreboard::WorkerRow& row, const scoreboard::ProcessStat& stat) {
-  return stat.session == row.program_session.load(std::memory_order_relaxed) &&
-         stat.start >= row.program_start.load(std::memory_order_relaxed);
+bool MayBelongTo(const scoreboard::Report& report, const scoreboard::ProcessStat& stat) {
+  return stat.session == report.program_session.load(std::memory_order_relaxed) &&
+         stat.start >= report.program_start.load(std::memory_order_relaxed);
 }
 
 // The environment with which it was exec'd says that it belongs to this worker of this cluster. Where that cannot be
 // read (another user's, without CAP_SYS_PTRACE) or is not there yet (in the middle of an exec), session and age decide.
-bool BelongsTo(const scoreboard::WorkerRow& row, pid_t pid, const scoreboard::ProcessStat& stat,
-               absl::string_view cluster) {
+bool BelongsTo(const scoreboard::Layout& layout, uint32_t index, pid_t pid,
+               const scoreboard::ProcessStat& stat) {
+  const scoreboard::WorkerRow& row = layout.workers[index];
+  const scoreboard::Report& report = layout.reports.rows[index];
+  const absl::string_view cluster =
+      scoreboard::GetText(layout.header.name, sizeof(layout.header.name));
   std::ifstream file(absl::StrCat("/proc/", pid, "/environ"), std::ios::binary);
-  if (!file.is_open() && errno == EACCES) return MayBelongTo(row, stat);
+  if (!file.is_open() && errno == EACCES) return MayBelongTo(report, stat);
   std::ostringstream text;
   text << file.rdbuf();
   const std::string environment = text.str();
-  if (environment.empty()) return MayBelongTo(row, stat);
+  if (environment.empty()) return MayBelongTo(report, stat);
   int found = 0;
   for (const absl::string_view variable : absl::StrSplit(environment, '\0')) {
     found += variable == absl::StrCat("URING_CLUSTER_NAME=", cluster) ||
@@ -74,38 +80,41 @@ bool IsEmpty(pid_t group) { return kill(-group, 0) != 0 && errno == ESRCH; }
 
 }  // namespace
 
-bool ProgramGroupLives(const scoreboard::WorkerRow& row, absl::string_view cluster) {
-  const pid_t group = row.program_pid.load(std::memory_order_relaxed);
+bool ProgramGroupLives(const scoreboard::Layout& layout, uint32_t row) {
+  const scoreboard::Report& report = layout.reports.rows[row];
+  const pid_t group = report.program_pid.load(std::memory_order_relaxed);
   if (group <= 1 || group == getpgrp() || IsEmpty(group)) return false;
   if (const std::optional<scoreboard::ProcessStat> leader = scoreboard::ReadProcessStat(group);
       leader.has_value()) {
     return leader->group == group &&
-           leader->start == row.program_start.load(std::memory_order_relaxed) &&
+           leader->start == report.program_start.load(std::memory_order_relaxed) &&
            AnyMember(group, Anybody);
   }
   // A number is not given to anybody new as long as a group has it (free_pid() in kernel/pid.c).
   return AnyMember(group, [&](pid_t pid, const scoreboard::ProcessStat& stat) {
-    return BelongsTo(row, pid, stat, cluster);
+    return BelongsTo(layout, row, pid, stat);
   });
 }
 
-bool EndProgramGroup(const scoreboard::WorkerRow& row, absl::string_view cluster) {
-  return ProgramGroupLives(row, cluster) &&
-         kill(-row.program_pid.load(std::memory_order_relaxed), SIGKILL) == 0;
+bool EndProgramGroup(const scoreboard::Layout& layout, uint32_t row) {
+  const pid_t group = layout.reports.rows[row].program_pid.load(std::memory_order_relaxed);
+  return ProgramGroupLives(layout, row) &&
+         KillGroupAs(layout.header.program_user.load(), group, SIGKILL);
 }
 
-void EndProgramOf(const scoreboard::WorkerRow& row) {
-  const pid_t group = row.program_pid.load(std::memory_order_relaxed);
+void EndProgramOf(const scoreboard::Layout& layout, uint32_t row) {
+  const scoreboard::Report& report = layout.reports.rows[row];
+  const pid_t group = report.program_pid.load(std::memory_order_relaxed);
   if (group <= 1 || group == getpgrp()) return;
   const uint64_t start = scoreboard::ProcessStart(group);
-  if (start == 0 || start == row.program_start.load(std::memory_order_relaxed)) {
-    kill(-group, SIGKILL);
+  if (start == 0 || start == report.program_start.load(std::memory_order_relaxed)) {
+    KillGroupAs(layout.header.program_user.load(), group, SIGKILL);
   }
 }
 
-bool AwaitProgramGroup(const scoreboard::WorkerRow& row, absl::Duration patience) {
+bool AwaitProgramGroup(const scoreboard::Layout& layout, uint32_t row, absl::Duration patience) {
   const absl::Time until = MonotonicNow() + patience;
-  const pid_t group = row.program_pid.load(std::memory_order_relaxed);
+  const pid_t group = layout.reports.rows[row].program_pid.load(std::memory_order_relaxed);
   // Its members are nobody's we know: no descriptor tells of their end.
   while (group > 1 && !IsEmpty(group) && AnyMember(group, Anybody)) {
     if (MonotonicNow() >= until) return false;

@@ -2,27 +2,29 @@
 // launcher; what it has forked does not, and goes on serving.
 //
 // A number alone ends nobody: it must still be that group, by the start of its leader or, when the leader has gone,
-// by what the launcher gave to all of it.
+// by what the launcher gave to all of it. The number is a worker's word (scoreboard::Report), so the signal is sent as
+// the user that the program runs as: it reaches nobody that the program could not reach itself.
 #ifndef CORE_COORDINATOR_PROGRAM_GROUP_H_
 #define CORE_COORDINATOR_PROGRAM_GROUP_H_
 
-#include "absl/strings/string_view.h"
+#include <cstdint>
+
 #include "absl/time/time.h"
 #include "core/scoreboard/layout.h"
 
 namespace uc::coordinator {
 
 // Somebody of it lives.
-bool ProgramGroupLives(const scoreboard::WorkerRow& row, absl::string_view cluster);
+bool ProgramGroupLives(const scoreboard::Layout& layout, uint32_t row);
 
 // SIGKILL to all of it, by whoever sees the row's launcher end this very moment: nobody has got its number meanwhile.
-void EndProgramOf(const scoreboard::WorkerRow& row);
+void EndProgramOf(const scoreboard::Layout& layout, uint32_t row);
 
 // SIGKILL to all of it, if there is one. Call when the row's launcher has gone. True: somebody was there.
-bool EndProgramGroup(const scoreboard::WorkerRow& row, absl::string_view cluster);
+bool EndProgramGroup(const scoreboard::Layout& layout, uint32_t row);
 
 // Until all whom EndProgramGroup has reached have ended; false: not all had by then.
-bool AwaitProgramGroup(const scoreboard::WorkerRow& row, absl::Duration patience);
+bool AwaitProgramGroup(const scoreboard::Layout& layout, uint32_t row, absl::Duration patience);
 
 }  // namespace uc::coordinator
 

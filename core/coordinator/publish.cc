@@ -90,12 +90,13 @@ std::optional<uint32_t> FreeRow(const scoreboard::Layout& layout) {
   return std::nullopt;
 }
 
-void OccupyRow(policy::WorkerId id, scoreboard::WorkerRow& row) {
+void OccupyRow(policy::WorkerId id, uint32_t index, scoreboard::Layout& layout) {
+  scoreboard::WorkerRow& row = layout.workers[index];
   row.slot.store(id.slot, std::memory_order_relaxed);
   row.generation.store(id.generation, std::memory_order_relaxed);
   row.pid.store(0, std::memory_order_relaxed);
   row.process_start.store(0, std::memory_order_relaxed);
-  row.heartbeat_ns.store(0, std::memory_order_relaxed);
+  layout.reports.rows[index].heartbeat_ns.store(0, std::memory_order_relaxed);
   row.started_ns.store(MonotonicNanos(), std::memory_order_relaxed);
   row.state_since_ns.store(MonotonicNanos(), std::memory_order_relaxed);
   row.state.store(static_cast<uint32_t>(scoreboard::RowState::kStarting),

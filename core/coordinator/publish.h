@@ -22,7 +22,7 @@ void Publish(absl::Time now, const policy::Supervisor& supervisor,
 // A row that no worker has; nullopt: all are in use.
 std::optional<uint32_t> FreeRow(const scoreboard::Layout& layout);
 // Enters a worker that is about to be spawned: a take-over goes by what is written before there is a process.
-void OccupyRow(policy::WorkerId id, scoreboard::WorkerRow& row);
+void OccupyRow(policy::WorkerId id, uint32_t row, scoreboard::Layout& layout);
 // Its process is there.
 void EnterProcess(pid_t pid, scoreboard::WorkerRow& row);
 

@@ -41,7 +41,7 @@ std::string RecycleWatch::Reason(const WorkerProcess& process,
                                  const scoreboard::Layout& layout) const {
   if (options_.requests_max > 0) {
     const uint64_t requests =
-        layout.workers[process.row].counters.requests.load(std::memory_order_relaxed);
+        layout.reports.rows[process.row].counters.requests.load(std::memory_order_relaxed);
     if (requests >= options_.requests_max) {
       return absl::StrCat(requests, " requests, --max-requests=", options_.requests_max);
     }

@@ -210,7 +210,8 @@ void RunDirectory::Remove() {
     RemoveEntries(path_ + name);
     rmdir((path_ + name).c_str());
   }
-  for (const char* name : {"/control", "/pid", "/scoreboard"}) unlink((path_ + name).c_str());
+  for (const char* name : {"/control", "/pid", "/scoreboard", "/scoreboard.reports"})
+    unlink((path_ + name).c_str());
   // The lock file goes while it is still held: who opened it before sees a dead inode at worst, and
   // makes a new one on its next try. A log in the directory keeps it alive.
   unlink((path_ + "/lock").c_str());

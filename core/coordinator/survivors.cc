@@ -142,10 +142,6 @@ std::vector<Survivor*> AwaitEnds(absl::Span<Survivor> survivors, absl::Time unti
   }
 }
 
-absl::string_view NameOf(const scoreboard::Layout& layout) {
-  return scoreboard::GetText(layout.header.name, sizeof(layout.header.name));
-}
-
 }  // namespace
 
 std::string DoorPath(const std::string& directory, policy::Generation generation) {
@@ -274,8 +270,7 @@ size_t CountPrograms(const scoreboard::Layout& layout) {
   size_t count = 0;
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
     const scoreboard::WorkerRow& entry = layout.workers[row];
-    count +=
-        HasWorker(entry) && !ProcessOf(entry).valid() && ProgramGroupLives(entry, NameOf(layout));
+    count += HasWorker(entry) && !ProcessOf(entry).valid() && ProgramGroupLives(layout, row);
   }
   return count;
 }
@@ -302,14 +297,14 @@ Dismissal DismissAll(absl::Span<Survivor> survivors, absl::Duration patience) {
 }
 
 int EndPrograms(const scoreboard::Layout& layout) {
-  std::vector<const scoreboard::WorkerRow*> ended;
+  std::vector<uint32_t> ended;
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
     const scoreboard::WorkerRow& entry = layout.workers[row];
-    if (HasWorker(entry) && !ProcessOf(entry).valid() && EndProgramGroup(entry, NameOf(layout))) {
-      ended.push_back(&entry);
+    if (HasWorker(entry) && !ProcessOf(entry).valid() && EndProgramGroup(layout, row)) {
+      ended.push_back(row);
     }
   }
-  for (const scoreboard::WorkerRow* const row : ended) AwaitProgramGroup(*row, kKillPatience);
+  for (const uint32_t row : ended) AwaitProgramGroup(layout, row, kKillPatience);
   return static_cast<int>(ended.size());
 }
 

@@ -3,7 +3,8 @@
 // process exists, and so is its row.
 //
 // What a row says is believed only where the kernel agrees: who keeps the door (Channel::keeper), or the start of the
-// process. No signal goes to a number, only to descriptors of processes that are known for certain.
+// process. Workers cannot write rows (layout.h). No signal goes to a number, only to descriptors of processes that are
+// known for certain.
 #ifndef CORE_COORDINATOR_SURVIVORS_H_
 #define CORE_COORDINATOR_SURVIVORS_H_
 

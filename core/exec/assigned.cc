@@ -17,11 +17,11 @@ absl::StatusOr<Assigned> AwaitAssigned(link::Channel& channel) {
     return absl::FailedPreconditionError("the coordinator's first word is no assignment");
   }
   std::vector<Fd>& descriptors = first->descriptors;
-  absl::StatusOr<scoreboard::Scoreboard> board =
-      scoreboard::Scoreboard::Attach(std::move(descriptors[0]));
-  if (!board.ok()) return board.status();
+  absl::StatusOr<scoreboard::ReportsMapping> reports =
+      scoreboard::ReportsMapping::Attach(std::move(descriptors[0]));
+  if (!reports.ok()) return reports.status();
   Assigned assigned{.assign = assign,
-                    .board = *std::move(board),
+                    .reports = *std::move(reports),
                     .inbox = std::move(descriptors[1]),
                     .inbox_writing = std::move(descriptors[2]),
                     .door = std::move(descriptors[3]),

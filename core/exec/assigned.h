@@ -14,7 +14,7 @@ namespace uc::exec {
 
 struct Assigned {
   link::Assign assign;
-  scoreboard::Scoreboard board;
+  scoreboard::ReportsMapping reports;
   Fd inbox, inbox_writing, door;
   std::vector<Fd> steering;
   std::vector<Fd> listeners;

@@ -59,7 +59,7 @@ class Launcher {
       : options_(options),
         assigned_(std::move(assigned)),
         link_(std::move(channel), std::move(assigned_.door)),
-        row_(assigned_.board.layout().workers[assigned_.assign.row]),
+        row_(assigned_.reports.row(assigned_.assign.row)),
         readiness_(options.ready, options.listen_timeout, MonotonicNow()),
         watch_(row_, options.heartbeat_period) {}
   Launcher(const Launcher&) = delete;
@@ -121,7 +121,7 @@ class Launcher {
   const LaunchOptions& options_;
   Assigned assigned_;
   CoordinatorLink link_;
-  scoreboard::WorkerRow& row_;
+  scoreboard::Report& row_;
 
   Program program_;
   SocketWay sockets_ = SocketWay::kPreload;  // not kAuto

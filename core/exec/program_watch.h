@@ -28,7 +28,7 @@ class ProgramWatch {
   };
 
   // `row`: the slot's own; borrowed. `period`: of looks without connections, no longer than the heartbeat's.
-  ProgramWatch(scoreboard::WorkerRow& row, absl::Duration period) : row_(row), period_(period) {}
+  ProgramWatch(scoreboard::Report& row, absl::Duration period) : row_(row), period_(period) {}
 
   // There is steering that wants to know.
   void Steer(net::SlotLoad load) { load_.emplace(std::move(load)); }
@@ -48,7 +48,7 @@ class ProgramWatch {
  private:
   void Beat(absl::Time now);
 
-  scoreboard::WorkerRow& row_;
+  scoreboard::Report& row_;
   const absl::Duration period_;
   std::optional<net::SlotLoad> load_;
   QueueWatch queue_;

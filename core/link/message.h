@@ -28,8 +28,8 @@ enum class Entry : uint8_t {
   kAtOnce = 1,       // accept, then say Ready
   kOnAdmission = 2,  // say Ready, accept after Admit
 };
-// Coordinator to worker; the first message, sent before the worker runs. Descriptors: the scoreboard, the
-// worker's inbox (reading end, writing end), its door, then `steering` ones of the steering program (the state
+// Coordinator to worker; the first message, sent before the worker runs. Descriptors: the scoreboard's
+// reports, the worker's inbox (reading end, writing end), its door, then `steering` ones of the steering program (the state
 // map first), then the slot's listeners in the order of the listen addresses, or none: bind yourself.
 //
 // The inbox takes connections of other workers. The door is a listening UNIX socket where a coordinator that

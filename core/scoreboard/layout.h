@@ -1,28 +1,28 @@
-// Layout of the scoreboard: versioned shared memory, a file in the run directory. Fixed-width fields,
-// size and version first, one writer per row. Readers (`list`, `describe`, metrics) map it read-only and
-// ask nobody.
+// Layout of the scoreboard: versioned shared memory, two files in the run directory. Fixed-width fields, version first,
+// one writer per row. Readers (`list`, `describe`, metrics) map both read-only and ask nobody.
 //
-//   Header        written by the coordinator
-//   SlotRow[1024] written by the coordinator
-//   WorkerRow[2048 + 1]  identity by the coordinator while no worker has the row, counters by its worker;
-//                 the last row holds the totals of workers that are gone (written by the coordinator)
+//   scoreboard          Header, SlotRow[1024], WorkerRow[2048], Counters of the departed: written by the coordinator
+//   scoreboard.reports  ReportsHead, Report[2048]: each row by its worker while one has it
 //
-// Totals = departed row + all worker rows in use. The coordinator folds the counters of a dead worker into
-// the departed row between two increments of `fold_sequence` (odd = in progress: read again), so that
-// totals never go down and nothing is counted twice.
+// Two files, because whoever may write a mapping may write all of it: workers hold a descriptor of their reports only,
+// so that an app that was taken over cannot write the words by which a coordinator finds and signals processes.
+//
+// Totals = departed + the reports of all worker rows in use. The coordinator folds the counters of a dead worker into
+// the departed ones between two increments of `fold_sequence` (odd = in progress: read again), so that totals never go
+// down and nothing is counted twice.
 #ifndef CORE_SCOREBOARD_LAYOUT_H_
 #define CORE_SCOREBOARD_LAYOUT_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace uc::scoreboard {
 
 inline constexpr uint64_t kMagic = 0x64726f6273637275;  // "urcsbord"
-inline constexpr uint32_t kLayoutVersion = 4;
+inline constexpr uint32_t kLayoutVersion = 5;
 inline constexpr uint32_t kSlotsMax = 1024;
 inline constexpr uint32_t kWorkerRows = 2 * kSlotsMax;
-inline constexpr uint32_t kDepartedRow = kWorkerRows;
 inline constexpr uint32_t kLatencyBuckets = 256;
 
 enum class RowState : uint32_t {
@@ -50,7 +50,6 @@ struct Counters {
 };
 
 struct alignas(64) WorkerRow {
-  // The coordinator's part.
   std::atomic<uint32_t> state;  // RowState
   std::atomic<uint32_t> slot;
   std::atomic<uint32_t> generation;
@@ -59,10 +58,13 @@ struct alignas(64) WorkerRow {
       process_start;  // with `pid` it names one process (process_start.h); 0: not known
   std::atomic<int64_t> state_since_ns;  // CLOCK_MONOTONIC
   std::atomic<int64_t> started_ns;      // CLOCK_MONOTONIC, of the process
-  // The worker's part.
-  alignas(64) std::atomic<int64_t> heartbeat_ns;  // CLOCK_MONOTONIC of the last turn of its loop
-  std::atomic<uint32_t> in_flight;                // requests begun and not answered
-  std::atomic<uint32_t> idle;                     // keep-alive connections between requests
+};
+
+// What a worker says of itself, in the row of its WorkerRow.
+struct alignas(64) Report {
+  std::atomic<int64_t> heartbeat_ns;  // CLOCK_MONOTONIC of the last turn of its loop
+  std::atomic<uint32_t> in_flight;    // requests begun and not answered
+  std::atomic<uint32_t> idle;         // keep-alive connections between requests
   // Of a worker that runs a program: the process that it started, the one that accepts, and whether connections
   // wait that nobody takes.
   std::atomic<int32_t> program_pid;  // and its process group
@@ -114,20 +116,39 @@ struct Header {
   std::atomic<uint64_t> events_ignored;  // gossip of dead workers, malformed messages
   char name[kNameBytes];                 // NUL-terminated text
   char app[kTextBytes];                  // "static /srv/www"
-  char addresses[kTextBytes];         // "127.0.0.1:8080 [::1]:8080", resolved; written once bound
-  char mode[kTextBytes];              // "plain: ..." which mode is in force and why
-  char balance[kNameBytes];           // "least-connections"
-  char binary[kTextBytes];            // the path that workers are exec'd from
-  char command_line[2 * kTextBytes];  // what `start` was called with
-  char claims[kTextBytes];            // the addresses that a program has asked for (claims.h)
-  std::atomic<uint32_t> program;      // the app is a program of its own: workers count no requests
+  char addresses[kTextBytes];          // "127.0.0.1:8080 [::1]:8080", resolved; written once bound
+  char mode[kTextBytes];               // "plain: ..." which mode is in force and why
+  char balance[kNameBytes];            // "least-connections"
+  char binary[kTextBytes];             // the path that workers are exec'd from
+  char command_line[2 * kTextBytes];   // what `start` was called with
+  char claims[kTextBytes];             // the addresses that a program has asked for (claims.h)
+  std::atomic<uint32_t> program;       // the app is a program of its own: workers count no requests
+  std::atomic<uint32_t> program_user;  // the user id that it runs as
 };
 
+struct ReportsHead {
+  std::atomic<uint64_t> magic;
+  std::atomic<uint32_t> version;
+};
+
+struct Reports {
+  ReportsHead head;
+  Report rows[kWorkerRows];
+};
+
+// A multiple of every page size that Linux has.
+inline constexpr size_t kPartAlignment = 65536;
+
+// As it is mapped: the second file follows the first.
 struct Layout {
   Header header;
   SlotRow slots[kSlotsMax];
-  WorkerRow workers[kWorkerRows + 1];
+  WorkerRow workers[kWorkerRows];
+  alignas(64) Counters departed;
+  alignas(kPartAlignment) Reports reports;
 };
+
+inline constexpr size_t kBoardBytes = offsetof(Layout, reports);  // of the first file
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 

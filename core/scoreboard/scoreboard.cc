@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -19,18 +18,29 @@
 namespace uc::scoreboard {
 namespace {
 
-absl::StatusOr<Layout*> Map(const Fd& fd, int protection, absl::string_view path) {
-  void* memory = mmap(nullptr, sizeof(Layout), protection, MAP_SHARED, fd.get(), 0);
-  if (memory == MAP_FAILED)
+constexpr size_t kReportsBytes = sizeof(Reports);
+
+// One file at its place in the layout.
+absl::Status MapAt(void* place, size_t bytes, const Fd& fd, int protection,
+                   absl::string_view path) {
+  if (mmap(place, bytes, protection, MAP_SHARED | MAP_FIXED, fd.get(), 0) == MAP_FAILED) {
     return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be mapped"));
-  GuardMapping(memory, sizeof(Layout), (protection & PROT_WRITE) != 0 ? fd.get() : -1);
-  return static_cast<Layout*>(memory);
+  }
+  GuardMapping(place, bytes, (protection & PROT_WRITE) != 0 ? fd.get() : -1);
+  return absl::OkStatus();
 }
 
 void Unmap(Layout* layout) {
   if (layout == nullptr) return;
   UnguardMapping(layout);
+  UnguardMapping(&layout->reports);
   munmap(layout, sizeof(Layout));
+}
+
+absl::Status OtherVersion(absl::string_view path, uint32_t version) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, ": has scoreboard version ", version, ", this program reads version ",
+                   kLayoutVersion, "; use the uring-cluster that the cluster was started with"));
 }
 
 absl::Status CheckFile(const Fd& fd, absl::string_view path) {
@@ -42,15 +52,44 @@ absl::Status CheckFile(const Fd& fd, absl::string_view path) {
         absl::StrCat(path, ": is not a scoreboard (damaged?), or not ready yet"));
   }
   const uint32_t version = static_cast<uint32_t>(head[1]);
-  if (version != kLayoutVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": has scoreboard version ", version, ", this program reads version ",
-                     kLayoutVersion, "; use the uring-cluster that the cluster was started with"));
-  }
-  if (static_cast<uint64_t>(status.st_size) != sizeof(Layout)) {
+  if (version != kLayoutVersion) return OtherVersion(path, version);
+  if (static_cast<uint64_t>(status.st_size) != kBoardBytes) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": is cut short (damaged)"));
   }
   return absl::OkStatus();
+}
+
+bool GiveLength(const Fd& fd, size_t bytes) {
+  struct stat status;
+  return fstat(fd.get(), &status) == 0 && status.st_size < static_cast<off_t>(bytes) &&
+         ftruncate(fd.get(), static_cast<off_t>(bytes)) == 0;
+}
+
+std::string Draft(const std::string& path) { return path + ".new"; }
+
+// Reserved now: a store into a hole of a full file system would be a SIGBUS later.
+absl::StatusOr<Fd> MakeDraft(const std::string& path, size_t bytes) {
+  const std::string draft = Draft(path);
+  unlink(draft.c_str());
+  Fd fd(open(draft.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be created"));
+  if (const int error = posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)); error != 0) {
+    return absl::ErrnoToStatus(
+        error, absl::StrCat(path, ": no room for ", bytes / 1024, " KiB (is the disk full?)"));
+  }
+  return fd;
+}
+
+absl::Status Place(const std::string& path) {
+  if (rename(Draft(path).c_str(), path.c_str()) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be created"));
+}
+
+absl::StatusOr<Fd> Open(const std::string& path, int flags, absl::string_view trouble) {
+  Fd fd(open(path.c_str(), flags | O_NOFOLLOW | O_CLOEXEC));
+  if (fd.valid()) return fd;
+  if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": no cluster here"));
+  return absl::ErrnoToStatus(errno, absl::StrCat(path, ": ", trouble));
 }
 
 void AddAll(const Counters& counters, Totals* totals) {
@@ -77,82 +116,107 @@ void Move(std::atomic<uint64_t>& from, std::atomic<uint64_t>& to) {
 
 }  // namespace
 
+std::string ReportsPath(const std::string& path) { return path + ".reports"; }
+
+bool Stamp(ReportsHead& head) {
+  if (head.magic.load() == kMagic && head.version.load() == kLayoutVersion) return false;
+  head.version.store(kLayoutVersion);
+  head.magic.store(kMagic, std::memory_order_release);
+  return true;
+}
+
+absl::StatusOr<Scoreboard> Scoreboard::Map(Fd fd, Fd reports, int protection,
+                                           const std::string& path) {
+  void* const memory =
+      mmap(nullptr, sizeof(Layout), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be mapped"));
+  }
+  Scoreboard board(std::move(fd), std::move(reports), static_cast<Layout*>(memory));
+  absl::Status status = MapAt(memory, kBoardBytes, board.fd_, protection, path);
+  if (status.ok()) {
+    status = MapAt(&board.layout_->reports, kReportsBytes, board.reports_, protection, path);
+  }
+  if (!status.ok()) return status;
+  return board;
+}
+
 absl::StatusOr<Scoreboard> Scoreboard::Create(const std::string& path) {
-  const std::string draft = path + ".new";
-  unlink(draft.c_str());
-  Fd fd(open(draft.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.valid()) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be created"));
-  // Reserved now: a store into a hole of a full file system would be a SIGBUS later.
-  int error = posix_fallocate(fd.get(), 0, sizeof(Layout));
-  if (error != 0) {
-    unlink(draft.c_str());
-    return absl::ErrnoToStatus(error, absl::StrCat(path, ": no room for ", sizeof(Layout) / 1024,
-                                                   " KiB (is the disk full?)"));
-  }
-  absl::StatusOr<Layout*> layout = Map(fd, PROT_READ | PROT_WRITE, path);
-  if (!layout.ok()) {
-    unlink(draft.c_str());
-    return layout.status();
-  }
-  Scoreboard board(std::move(fd), *layout);
-  Header& header = board.layout().header;
-  header.version = kLayoutVersion;
-  header.header_bytes = sizeof(Header);
-  header.file_bytes = sizeof(Layout);
-  header.magic.store(kMagic, std::memory_order_release);
-  if (rename(draft.c_str(), path.c_str()) != 0) {
-    error = errno;
-    unlink(draft.c_str());
-    return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be created"));
+  const std::string reports_path = ReportsPath(path);
+  const auto make = [&]() -> absl::StatusOr<Scoreboard> {
+    absl::StatusOr<Fd> fd = MakeDraft(path, kBoardBytes);
+    if (!fd.ok()) return fd.status();
+    absl::StatusOr<Fd> reports = MakeDraft(reports_path, kReportsBytes);
+    if (!reports.ok()) return reports.status();
+    absl::StatusOr<Scoreboard> board =
+        Map(*std::move(fd), *std::move(reports), PROT_READ | PROT_WRITE, path);
+    if (!board.ok()) return board.status();
+    Stamp(board->layout().reports.head);
+    Header& header = board->layout().header;
+    header.version = kLayoutVersion;
+    header.header_bytes = sizeof(Header);
+    header.file_bytes = kBoardBytes;
+    header.magic.store(kMagic, std::memory_order_release);
+    // Whoever finds the first file finds the second.
+    if (absl::Status status = Place(reports_path); !status.ok()) return status;
+    if (absl::Status status = Place(path); !status.ok()) {
+      unlink(reports_path.c_str());
+      return status;
+    }
+    return board;
+  };
+  absl::StatusOr<Scoreboard> board = make();
+  if (!board.ok()) {
+    unlink(Draft(path).c_str());
+    unlink(Draft(reports_path).c_str());
   }
   return board;
 }
 
-absl::StatusOr<Scoreboard> Scoreboard::Attach(Fd fd) {
-  if (absl::Status status = CheckFile(fd, "scoreboard"); !status.ok()) return status;
-  absl::StatusOr<Layout*> layout = Map(fd, PROT_READ | PROT_WRITE, "scoreboard");
-  if (!layout.ok()) return layout.status();
-  return Scoreboard(std::move(fd), *layout);
-}
-
 absl::StatusOr<Scoreboard> Scoreboard::OpenAgain(const std::string& path) {
-  Fd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd.valid()) {
-    if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": no cluster here"));
-    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
-  }
-  if (absl::Status status = CheckFile(fd, path); !status.ok()) return status;
-  absl::StatusOr<Layout*> layout = Map(fd, PROT_READ | PROT_WRITE, path);
-  if (!layout.ok()) return layout.status();
-  std::atomic<uint32_t>& sequence = (*layout)->header.fold_sequence;
+  absl::StatusOr<Fd> fd = Open(path, O_RDWR | O_NONBLOCK, "cannot be opened");
+  if (!fd.ok()) return fd.status();
+  if (absl::Status status = CheckFile(*fd, path); !status.ok()) return status;
+  absl::StatusOr<Fd> reports = Open(ReportsPath(path), O_RDWR | O_NONBLOCK, "cannot be opened");
+  if (!reports.ok()) return reports.status();
+  GiveLength(*reports, kReportsBytes);
+  absl::StatusOr<Scoreboard> board =
+      Map(*std::move(fd), *std::move(reports), PROT_READ | PROT_WRITE, path);
+  if (!board.ok()) return board.status();
+  Stamp(board->layout().reports.head);
+  std::atomic<uint32_t>& sequence = board->layout().header.fold_sequence;
   if (sequence.load() % 2 != 0) sequence.fetch_add(1);
-  return Scoreboard(std::move(fd), *layout);
+  return board;
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(const std::string& path) {
   // O_NONBLOCK: where a FIFO lies, nobody would ever let us in.
-  Fd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid()) {
-    if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": no cluster here"));
-    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be read"));
+  absl::StatusOr<Fd> fd = Open(path, O_RDONLY | O_NONBLOCK, "cannot be read");
+  if (!fd.ok()) return fd.status();
+  absl::StatusOr<Fd> reports = Open(ReportsPath(path), O_RDONLY | O_NONBLOCK, "cannot be read");
+  // What the first one is matters more.
+  if (!reports.ok()) {
+    const absl::Status status = CheckFile(*fd, path);
+    return status.ok() ? reports.status() : status;
   }
-  return OpenReadOnly(std::move(fd), path);
+  return OpenReadOnly(*std::move(fd), *std::move(reports), path);
 }
 
-absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(Fd fd, const std::string& path) {
+absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(Fd fd, Fd reports, const std::string& path) {
   if (absl::Status status = CheckFile(fd, path); !status.ok()) return status;
-  absl::StatusOr<Layout*> layout = Map(fd, PROT_READ, path);
-  if (!layout.ok()) return layout.status();
-  return Scoreboard(std::move(fd), *layout);
+  return Map(std::move(fd), std::move(reports), PROT_READ, path);
 }
 
 Scoreboard::Scoreboard(Scoreboard&& other) noexcept
-    : fd_(std::move(other.fd_)), layout_(std::exchange(other.layout_, nullptr)) {}
+    : fd_(std::move(other.fd_)),
+      reports_(std::move(other.reports_)),
+      layout_(std::exchange(other.layout_, nullptr)) {}
 
 Scoreboard& Scoreboard::operator=(Scoreboard&& other) noexcept {
   if (this != &other) {
     Unmap(layout_);
     fd_ = std::move(other.fd_);
+    reports_ = std::move(other.reports_);
     layout_ = std::exchange(other.layout_, nullptr);
   }
   return *this;
@@ -161,9 +225,32 @@ Scoreboard& Scoreboard::operator=(Scoreboard&& other) noexcept {
 Scoreboard::~Scoreboard() { Unmap(layout_); }
 
 bool Scoreboard::Lengthen() {
-  struct stat status;
-  return fstat(fd_.get(), &status) == 0 && status.st_size < static_cast<off_t>(sizeof(Layout)) &&
-         ftruncate(fd_.get(), sizeof(Layout)) == 0;
+  const bool board = GiveLength(fd_, kBoardBytes);
+  return GiveLength(reports_, kReportsBytes) || board;
+}
+
+absl::StatusOr<ReportsMapping> ReportsMapping::Attach(Fd fd) {
+  uint64_t head[2] = {};
+  if (pread(fd.get(), head, sizeof(head), 0) != sizeof(head) || head[0] != kMagic) {
+    return absl::FailedPreconditionError("scoreboard: is not one (damaged?)");
+  }
+  const uint32_t version = static_cast<uint32_t>(head[1]);
+  if (version != kLayoutVersion) return OtherVersion("scoreboard", version);
+  GiveLength(fd, kReportsBytes);
+  void* const memory =
+      mmap(nullptr, kReportsBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  if (memory == MAP_FAILED) return absl::ErrnoToStatus(errno, "scoreboard: cannot be mapped");
+  GuardMapping(memory, kReportsBytes, fd.get());
+  return ReportsMapping(std::move(fd), static_cast<Reports*>(memory));
+}
+
+ReportsMapping::ReportsMapping(ReportsMapping&& other) noexcept
+    : fd_(std::move(other.fd_)), reports_(std::exchange(other.reports_, nullptr)) {}
+
+ReportsMapping::~ReportsMapping() {
+  if (reports_ == nullptr) return;
+  UnguardMapping(reports_);
+  munmap(reports_, kReportsBytes);
 }
 
 uint32_t OpenConnections(const Counters& counters) {
@@ -187,10 +274,10 @@ Totals ReadTotals(const Layout& layout) {
   constexpr int kTries = 1000;
   for (int tries = 0;; ++tries) {
     const uint32_t before = layout.header.fold_sequence.load(std::memory_order_acquire);
-    Totals totals = Read(layout.workers[kDepartedRow].counters);
+    Totals totals = Read(layout.departed);
     for (uint32_t row = 0; row < kWorkerRows; ++row) {
       if (layout.workers[row].state.load(std::memory_order_acquire) == 0) continue;
-      AddAll(layout.workers[row].counters, &totals);
+      AddAll(layout.reports.rows[row].counters, &totals);
     }
     std::atomic_thread_fence(std::memory_order_acquire);
     const uint32_t after = layout.header.fold_sequence.load(std::memory_order_relaxed);
@@ -203,8 +290,9 @@ void FoldAndFree(Layout& layout, uint32_t row) {
   std::atomic<uint32_t>& sequence = layout.header.fold_sequence;
   sequence.store(sequence.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_release);
-  Counters& from = layout.workers[row].counters;
-  Counters& to = layout.workers[kDepartedRow].counters;
+  Report& report = layout.reports.rows[row];
+  Counters& from = report.counters;
+  Counters& to = layout.departed;
   Move(from.accepted, to.accepted);
   Move(from.closed, to.closed);
   Move(from.taken_over, to.taken_over);
@@ -219,14 +307,14 @@ void FoldAndFree(Layout& layout, uint32_t row) {
   WorkerRow& freed = layout.workers[row];
   freed.pid.store(0, std::memory_order_relaxed);
   freed.process_start.store(0, std::memory_order_relaxed);
-  freed.heartbeat_ns.store(0, std::memory_order_relaxed);
-  freed.in_flight.store(0, std::memory_order_relaxed);
-  freed.idle.store(0, std::memory_order_relaxed);
-  freed.program_pid.store(0, std::memory_order_relaxed);
-  freed.accepting_pid.store(0, std::memory_order_relaxed);
-  freed.work_waits.store(0, std::memory_order_relaxed);
-  freed.program_start.store(0, std::memory_order_relaxed);
-  freed.program_session.store(0, std::memory_order_relaxed);
+  report.heartbeat_ns.store(0, std::memory_order_relaxed);
+  report.in_flight.store(0, std::memory_order_relaxed);
+  report.idle.store(0, std::memory_order_relaxed);
+  report.program_pid.store(0, std::memory_order_relaxed);
+  report.accepting_pid.store(0, std::memory_order_relaxed);
+  report.work_waits.store(0, std::memory_order_relaxed);
+  report.program_start.store(0, std::memory_order_relaxed);
+  report.program_session.store(0, std::memory_order_relaxed);
   freed.state.store(static_cast<uint32_t>(RowState::kFree), std::memory_order_release);
   sequence.store(sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }

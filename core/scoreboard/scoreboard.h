@@ -1,4 +1,4 @@
-// Scoreboard: the file and its mapping, for its three kinds of users.
+// Scoreboard: the file and its mappings, for its three kinds of users.
 #ifndef CORE_SCOREBOARD_SCOREBOARD_H_
 #define CORE_SCOREBOARD_SCOREBOARD_H_
 
@@ -13,20 +13,23 @@
 
 namespace uc::scoreboard {
 
+// Of the second file: `path` with an ending.
+std::string ReportsPath(const std::string& path);
+
 class Scoreboard {
  public:
-  // The coordinator's: creates `path` anew (mode 0600, written beside and renamed into place so that no
-  // reader sees half of one), full size reserved: a full disk is an error here, never a SIGBUS later.
+  // The coordinator's: creates both files anew (mode 0600, written beside and renamed into place so that no reader sees
+  // half of one), full size reserved: a full disk is an error here, never a SIGBUS later.
   static absl::StatusOr<Scoreboard> Create(const std::string& path);
-  // A coordinator's that comes after another: the file that is there, read-write. NotFound,
-  // FailedPrecondition (another version). A fold that the dead one left half done is declared over.
+  // A coordinator's that comes after another: the files that are there, read-write. NotFound (one of them is missing),
+  // FailedPrecondition (another version). Reports that were cut short get their length back, a fold that the dead one
+  // left half done is declared over.
   static absl::StatusOr<Scoreboard> OpenAgain(const std::string& path);
-  // A worker's: maps the inherited descriptor read-write. FailedPrecondition for another version.
-  static absl::StatusOr<Scoreboard> Attach(Fd fd);
-  // A reader's: NotFound (no such cluster), FailedPrecondition (another version, says which).
+  // A reader's: NotFound (no such cluster), FailedPrecondition (another version, says which). Reports that were cut short
+  // read as zeros.
   static absl::StatusOr<Scoreboard> OpenReadOnly(const std::string& path);
-  // The same of a file that is open; `path` is for what is said.
-  static absl::StatusOr<Scoreboard> OpenReadOnly(Fd fd, const std::string& path);
+  // The same of files that are open; `path` is for what is said.
+  static absl::StatusOr<Scoreboard> OpenReadOnly(Fd fd, Fd reports, const std::string& path);
 
   Scoreboard(Scoreboard&&) noexcept;
   Scoreboard& operator=(Scoreboard&&) noexcept;
@@ -35,15 +38,41 @@ class Scoreboard {
   Layout& layout() { return *layout_; }
   const Layout& layout() const { return *layout_; }
   const Fd& fd() const { return fd_; }
-  // Gives a file that was cut short its length back, filled with zeros; true: it was. (Whoever meets the hole does the
-  // same: truncation.h.) The file is open for writing.
+  // What workers are given.
+  const Fd& reports_fd() const { return reports_; }
+  // Gives files that were cut short their length back, filled with zeros; true: one was. (Whoever meets the hole does the
+  // same: truncation.h.) The files are open for writing.
   bool Lengthen();
 
  private:
-  Scoreboard(Fd fd, Layout* layout) : fd_(std::move(fd)), layout_(layout) {}
+  Scoreboard(Fd fd, Fd reports, Layout* layout)
+      : fd_(std::move(fd)), reports_(std::move(reports)), layout_(layout) {}
+  static absl::StatusOr<Scoreboard> Map(Fd fd, Fd reports, int protection, const std::string& path);
   Fd fd_;
+  Fd reports_;
   Layout* layout_ = nullptr;
 };
+
+// A worker's: the reports only.
+class ReportsMapping {
+ public:
+  // Maps the inherited descriptor read-write. FailedPrecondition for another version.
+  static absl::StatusOr<ReportsMapping> Attach(Fd fd);
+
+  ReportsMapping(ReportsMapping&&) noexcept;
+  ReportsMapping& operator=(ReportsMapping&&) = delete;
+  ~ReportsMapping();
+
+  Report& row(uint32_t row) { return reports_->rows[row]; }
+
+ private:
+  ReportsMapping(Fd fd, Reports* reports) : fd_(std::move(fd)), reports_(reports) {}
+  Fd fd_;  // gives the file its length back (truncation.h)
+  Reports* reports_;
+};
+
+// What ReportsHead has to say, written where it is not so; true: it was not.
+bool Stamp(ReportsHead& head);
 
 // Counters as plain numbers.
 struct Totals {
@@ -57,7 +86,7 @@ Totals Read(const Counters& counters);
 uint32_t OpenConnections(const Counters& counters);
 // Departed and present workers together; consistent across folds (fold_sequence).
 Totals ReadTotals(const Layout& layout);
-// By the coordinator when a worker is gone: adds its counters to the departed row, zeroes and frees the row.
+// By the coordinator when a worker is gone: adds its counters to the departed ones, zeroes and frees the row.
 void FoldAndFree(Layout& layout, uint32_t row);
 
 // One writer only: no locked instruction.

@@ -12,7 +12,7 @@
 
 namespace uc::worker {
 
-Acceptor::Acceptor(ring::Ring& ring, scoreboard::WorkerRow& row, uint32_t slot,
+Acceptor::Acceptor(ring::Ring& ring, scoreboard::Report& row, uint32_t slot,
                    std::vector<Fd> listeners)
     : ring_(ring), row_(row), slot_(slot) {
   for (Fd& listener : listeners) Add(slot, std::move(listener));

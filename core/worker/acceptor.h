@@ -18,7 +18,7 @@ namespace uc::worker {
 
 class Acceptor {
  public:
-  Acceptor(ring::Ring& ring, scoreboard::WorkerRow& row, uint32_t slot, std::vector<Fd> listeners);
+  Acceptor(ring::Ring& ring, scoreboard::Report& row, uint32_t slot, std::vector<Fd> listeners);
 
   // Takes connections from these as well, which belong to another slot; until Release.
   void Adopt(uint32_t slot, std::vector<Fd> listeners);
@@ -101,7 +101,7 @@ class Acceptor {
   }
 
   ring::Ring& ring_;
-  scoreboard::WorkerRow& row_;
+  scoreboard::Report& row_;
   const uint32_t slot_;
   std::vector<Source> sources_;
   bool blocked_ = false;

@@ -32,7 +32,7 @@ namespace uc::worker {
 struct ServerParts {
   const WorkerOptions& options;
   link::Channel& channel;
-  scoreboard::WorkerRow& row;
+  scoreboard::Report& row;
   std::unique_ptr<ring::Ring> ring;
   std::unique_ptr<app::App> app;
   Gateway* gateway = nullptr;  // the app, if it is one

@@ -39,7 +39,7 @@ struct Service {
   app::App& app;
   const app::Options app_options;
   const WorkerOptions& options;
-  scoreboard::WorkerRow& row;
+  scoreboard::Report& row;
 
   int64_t now_ns = 0;      // of this turn
   absl::string_view date;  // of this second

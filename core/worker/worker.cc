@@ -136,9 +136,9 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   if (options.cpu_affinity) {  // first, so that whatever it touches lies near its core
     if (absl::Status status = PinToCoreOf(assign.slot); !status.ok()) LogWarning(status.message());
   }
-  absl::StatusOr<scoreboard::Scoreboard> board =
-      scoreboard::Scoreboard::Attach(std::move(first.descriptors[0]));
-  if (!board.ok()) return board.status();
+  absl::StatusOr<scoreboard::ReportsMapping> reports =
+      scoreboard::ReportsMapping::Attach(std::move(first.descriptors[0]));
+  if (!reports.ok()) return reports.status();
   if (assign.row >= scoreboard::kWorkerRows) return absl::InternalError("no such scoreboard row");
   // In the order of link::Assign.
   const auto take = [&](size_t count) {
@@ -189,7 +189,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   const uint32_t connections_max = ConnectionsMax(options, app->gateway, possible);
   Server server(ServerParts{.options = options,
                             .channel = channel,
-                            .row = board->layout().workers[assign.row],
+                            .row = reports->row(assign.row),
                             .ring = *std::move(ring),
                             .app = std::move(app->app),
                             .gateway = app->gateway,

@@ -1,8 +1,10 @@
 #include "core/base/identity.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -152,6 +154,46 @@ TEST_F(IdentityOfRootTest, FilesAreLookedAtWithTheRightsOfAnother) {
     EXPECT_TRUE(opens());
   }
   unlink(path);
+}
+
+// A process alone in its group.
+class Lone {
+ public:
+  explicit Lone(uid_t user) : pid_(fork()) {
+    if (pid_ == 0) {
+      setpgid(0, 0);
+      if (setresuid(user, user, user) != 0) _exit(1);
+      for (;;) raise(SIGSTOP);
+    }
+    waitpid(pid_, nullptr, WUNTRACED);
+  }
+  ~Lone() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Lone(const Lone&) = delete;
+  Lone& operator=(const Lone&) = delete;
+  pid_t pid() const { return pid_; }
+  bool killed() const {
+    siginfo_t end = {};
+    return waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           end.si_code == CLD_KILLED;
+  }
+
+ private:
+  const pid_t pid_;
+};
+
+TEST_F(IdentityOfRootTest, SignalAsAnotherReachesNobodyElse) {
+  const Lone theirs(64010), ours(0), third(64013);
+  for (const Lone* const lone : {&ours, &third}) {
+    EXPECT_FALSE(KillGroupAs(64010, lone->pid(), SIGKILL));
+    EXPECT_EQ(errno, EPERM);
+    EXPECT_FALSE(lone->killed());
+  }
+  EXPECT_EQ(geteuid(), 0u);
+  EXPECT_TRUE(KillGroupAs(64010, theirs.pid(), SIGKILL));
+  EXPECT_TRUE(KillGroupAs(0, third.pid(), SIGKILL));
 }
 
 }  // namespace

@@ -73,10 +73,11 @@ TEST_F(ClusterViewTest, WorkersAreSortedBySlotAndGeneration) {
 
 TEST_F(ClusterViewTest, WorkerSaysItsAgesAndConnections) {
   scoreboard::WorkerRow& worker = Worker(0, 0, 1);
+  scoreboard::Report& report = board_->layout().reports.rows[0];
   worker.started_ns = 90 * kSecond;
-  worker.heartbeat_ns = 100 * kSecond - 5'000'000;
-  worker.counters.accepted = 5;
-  worker.counters.closed = 2;
+  report.heartbeat_ns = 100 * kSecond - 5'000'000;
+  report.counters.accepted = 5;
+  report.counters.closed = 2;
   const WorkerView view = View().workers.at(0);
   EXPECT_EQ(view.state, "serving");
   EXPECT_EQ(view.uptime_seconds, 10);
@@ -86,7 +87,7 @@ TEST_F(ClusterViewTest, WorkerSaysItsAgesAndConnections) {
 
 TEST_F(ClusterViewTest, ClockBehindTheRowsGivesNoNegativeAges) {
   Worker(0, 0, 1).started_ns = 200 * kSecond;
-  Worker(0, 0, 1).counters.closed = 9;
+  board_->layout().reports.rows[0].counters.closed = 9;
   EXPECT_EQ(View().workers.at(0).uptime_seconds, 0);
   EXPECT_EQ(View().workers.at(0).connections, 0u);
 }
@@ -104,10 +105,22 @@ TEST_F(ClusterViewTest, OnlyWantedSlotsAreShownWithTheirNextTry) {
 }
 
 TEST_F(ClusterViewTest, TotalsIncludeTheDeparted) {
-  Worker(0, 0, 1).counters.requests = 2;
-  board_->layout().workers[scoreboard::kDepartedRow].counters.requests = 40;
+  Worker(0, 0, 1);
+  board_->layout().reports.rows[0].counters.requests = 2;
+  board_->layout().departed.requests = 40;
   EXPECT_EQ(View().totals.requests, 42u);
   EXPECT_THAT(ToJson(View()), HasSubstr("\"requests\": 42"));
+}
+
+TEST_F(ClusterViewTest, WhatAWorkerSaysReachesNoTerminalAsItIs) {
+  scoreboard::SlotRow& slot = board_->layout().slots[2];
+  slot.wanted = 1;
+  slot.failed_ns = 1;
+  scoreboard::SetText(slot.failure, sizeof(slot.failure), "\033]0;owned\007\033[31mpassword:");
+  const std::string text = ToText(View());
+  EXPECT_THAT(text, HasSubstr("owned"));
+  EXPECT_EQ(text.find('\033'), std::string::npos);
+  EXPECT_EQ(text.find('\007'), std::string::npos);
 }
 
 TEST_F(ClusterViewTest, BytesThatAreNoUtf8DoNotSpoilTheJson) {

@@ -88,7 +88,7 @@ class OrphansTest : public testing::Test {
     close(ends[0]);
     children_.push_back(child);
     board_->layout().header.program = 1;
-    board_->layout().workers[slot].program_pid = child;
+    board_->layout().reports.rows[slot].program_pid = child;
     return child;
   }
   void Record(uint32_t slot, pid_t pid) {
@@ -204,7 +204,7 @@ TEST_F(OrphansTest, WhoeverKeepsTheDoorOfADeadWorkerIsNotSignalledAndNotForgotte
 TEST_F(OrphansTest, ProgramWhoseLauncherIsGoneIsEndedByTheStartOfItsLeader) {
   Record(0, 0x7fffffff);
   const pid_t program = Program(0, {});
-  board_->layout().workers[0].program_start = scoreboard::ProcessStart(program);
+  board_->layout().reports.rows[0].program_start = scoreboard::ProcessStart(program);
   EXPECT_EQ(CountOrphans(directory_), 1);
   EXPECT_EQ(*EndOrphans(directory_), 1);
   EXPECT_EQ(EndedBy(program), SIGKILL);
@@ -213,7 +213,7 @@ TEST_F(OrphansTest, ProgramWhoseLauncherIsGoneIsEndedByTheStartOfItsLeader) {
 TEST_F(OrphansTest, GroupThatHasGotTheProgramsNumberIsLeftAlone) {
   Record(0, 0x7fffffff);
   const pid_t program = Program(0, {});
-  board_->layout().workers[0].program_start = scoreboard::ProcessStart(program) + 1;
+  board_->layout().reports.rows[0].program_start = scoreboard::ProcessStart(program) + 1;
   EXPECT_EQ(CountOrphans(directory_), 0);
   EXPECT_EQ(*EndOrphans(directory_), 0);
   EXPECT_TRUE(Lives(program));

@@ -20,8 +20,8 @@ class BoardMirrorTest : public FormerStage {
   }
   std::string path() const { return directory_ + "/scoreboard"; }
   // As a worker that has the former one mapped.
-  scoreboard::Scoreboard Mapped() {
-    return scoreboard::Scoreboard::Attach(Fd(dup(board_->fd().get()))).value();
+  scoreboard::ReportsMapping Mapped() {
+    return scoreboard::ReportsMapping::Attach(board_->reports_fd().Duplicate()).value();
   }
   scoreboard::Scoreboard Reader() { return scoreboard::Scoreboard::OpenReadOnly(path()).value(); }
 
@@ -33,57 +33,57 @@ TEST_F(BoardMirrorTest, ReadersSeeAllThatWasAndWhatWorkersWriteLater) {
   AddWorker(7, 1);
   layout().header.workers_wanted = 3;
   Enter(1, 1, 7, getpid());
-  row(1).counters.requests = 5;
-  scoreboard::Scoreboard mapped = Mapped();
+  report(1).counters.requests = 5;
+  scoreboard::ReportsMapping mapped = Mapped();
   unlink(path().c_str());
   ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
   const scoreboard::Scoreboard reader = Reader();
   EXPECT_EQ(reader.layout().header.workers_wanted.load(), 3u);
-  EXPECT_EQ(reader.layout().workers[1].counters.requests.load(), 5u);
-  mapped.layout().workers[1].counters.requests = 6;
-  mapped.layout().workers[1].heartbeat_ns = 99;
+  EXPECT_EQ(reader.layout().reports.rows[1].counters.requests.load(), 5u);
+  mapped.row(1).counters.requests = 6;
+  mapped.row(1).heartbeat_ns = 99;
   mirror_.Refresh(processes_, *board_);
-  EXPECT_EQ(reader.layout().workers[1].counters.requests.load(), 6u);
-  EXPECT_EQ(reader.layout().workers[1].heartbeat_ns.load(), 99);
+  EXPECT_EQ(reader.layout().reports.rows[1].counters.requests.load(), 6u);
+  EXPECT_EQ(reader.layout().reports.rows[1].heartbeat_ns.load(), 99);
   EXPECT_EQ(reader.layout().workers[1].pid.load(), getpid());
 }
 
 TEST_F(BoardMirrorTest, WorkersBornLaterWriteIntoTheNewOne) {
   AddWorker(7, 1);
-  scoreboard::Scoreboard mapped = Mapped();
+  scoreboard::ReportsMapping mapped = Mapped();
   ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
   AddWorker(8, 2);
-  row(2).counters.requests = 4;
-  mapped.layout().workers[2].counters.requests = 1;
+  report(2).counters.requests = 4;
+  mapped.row(2).counters.requests = 1;
   mirror_.Refresh(processes_, *board_);
-  EXPECT_EQ(row(2).counters.requests.load(), 4u);
+  EXPECT_EQ(report(2).counters.requests.load(), 4u);
 }
 
 TEST_F(BoardMirrorTest, RowOfAWorkerThatHasGoneIsNotCopiedAnyMore) {
   AddWorker(7, 1);
-  scoreboard::Scoreboard mapped = Mapped();
+  scoreboard::ReportsMapping mapped = Mapped();
   ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
   processes_.clear();
   mirror_.Refresh(processes_, *board_);
   AddWorker(7, 1);
-  mapped.layout().workers[1].counters.requests = 9;
+  mapped.row(1).counters.requests = 9;
   mirror_.Refresh(processes_, *board_);
-  EXPECT_EQ(row(1).counters.requests.load(), 0u);
+  EXPECT_EQ(report(1).counters.requests.load(), 0u);
 }
 
 TEST_F(BoardMirrorTest, TwiceCleanedIsTwiceMoved) {
   AddWorker(7, 1);
-  scoreboard::Scoreboard first = Mapped();
+  scoreboard::ReportsMapping first = Mapped();
   ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
   AddWorker(8, 2);
-  scoreboard::Scoreboard second = Mapped();
+  scoreboard::ReportsMapping second = Mapped();
   ASSERT_TRUE(mirror_.Move(path(), processes_, *board_).ok());
-  first.layout().workers[1].counters.requests = 1;
-  second.layout().workers[2].counters.requests = 2;
+  first.row(1).counters.requests = 1;
+  second.row(2).counters.requests = 2;
   mirror_.Refresh(processes_, *board_);
   const scoreboard::Scoreboard reader = Reader();
-  EXPECT_EQ(reader.layout().workers[1].counters.requests.load(), 1u);
-  EXPECT_EQ(reader.layout().workers[2].counters.requests.load(), 2u);
+  EXPECT_EQ(reader.layout().reports.rows[1].counters.requests.load(), 1u);
+  EXPECT_EQ(reader.layout().reports.rows[2].counters.requests.load(), 2u);
 }
 
 TEST_F(BoardMirrorTest, WhereNoneCanBeMadeTheFormerGoesOn) {
@@ -100,7 +100,7 @@ TEST_F(BoardMirrorTest, WhatWasCutOffOrOverwrittenIsSetRightAtTheNextLook) {
   Enter(1, 1, 7, getpid());
   mirror_.Refresh(processes_, *board_);
   for (const off_t bytes :
-       {off_t{0}, off_t{4096}, static_cast<off_t>(sizeof(scoreboard::Layout)) - 1}) {
+       {off_t{0}, off_t{4096}, static_cast<off_t>(scoreboard::kBoardBytes) - 1}) {
     ASSERT_EQ(truncate(path().c_str(), bytes), 0);
     EXPECT_TRUE(mirror_.Refresh(processes_, *board_));
     EXPECT_FALSE(mirror_.Refresh(processes_, *board_));

@@ -46,6 +46,8 @@ class FormerStage : public testing::Test {
   scoreboard::Layout& layout() { return board_->layout(); }
   scoreboard::WorkerRow& row(uint32_t index) { return layout().workers[index]; }
 
+  scoreboard::Report& report(uint32_t index) { return layout().reports.rows[index]; }
+
   // A process that does this and then waits for signals; it is there when this returns.
   pid_t Play(absl::FunctionRef<void()> part) {
     int ends[2];

@@ -119,7 +119,7 @@ TEST_F(GreetTest, DeadRowsAreFreedWhateverTheySay) {
   Enter(1, 0xfffffff0, 8, 1);
   Enter(2, 3, 9, 0x7fffffff);
   row(3).state = 77;
-  row(2).counters.accepted = 4;
+  report(2).counters.accepted = 4;
   const Greeted greeted = Greet();
   EXPECT_TRUE(greeted.workers.empty());
   EXPECT_EQ(greeted.lost, (std::map<policy::SlotIndex, uint32_t>{{0, 0}, {3, 4}}));

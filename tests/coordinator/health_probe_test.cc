@@ -14,17 +14,17 @@ const policy::HealthOptions kOptions = {kHang, absl::Milliseconds(50)};
 class HealthProbeTest : public testing::Test {
  protected:
   policy::HealthObservation ObserveAfter(absl::Duration silence) {
-    return probe_.Observe(beat_ + silence, getpid(), row_, kOptions,
+    return probe_.Observe(beat_ + silence, getpid(), report_, kOptions,
                           [this] { return work_waits_; });
   }
   void Beat(absl::Time at) {
     beat_ = at;
-    row_.heartbeat_ns.store(absl::ToUnixNanos(at));
+    report_.heartbeat_ns.store(absl::ToUnixNanos(at));
   }
 
   absl::Time beat_ = MonotonicTime(1);
   bool work_waits_ = false;
-  scoreboard::WorkerRow row_ = {};
+  scoreboard::Report report_ = {};
   CpuAccount account_;
   HealthProbe probe_{[this](pid_t) { return std::optional<CpuAccount>(account_); }};
 };

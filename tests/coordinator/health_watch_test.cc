@@ -56,9 +56,9 @@ class HealthWatchTest : public testing::Test {
     EXPECT_TRUE(keep_.Keep(0, std::move(listeners)));
     Beat();
   }
-  scoreboard::WorkerRow& row() { return layout_->workers[0]; }
-  void Beat() { row().heartbeat_ns.store(absl::ToUnixNanos(now_)); }
-  void Answer() { row().counters.requests.fetch_add(1); }
+  scoreboard::Report& report() { return layout_->reports.rows[0]; }
+  void Beat() { report().heartbeat_ns.store(absl::ToUnixNanos(now_)); }
+  void Answer() { report().counters.requests.fetch_add(1); }
   // Until the next look is due; returns how long that was, and what the look found.
   absl::Duration Look() {
     const absl::Duration slept = watch_.due() - now_;

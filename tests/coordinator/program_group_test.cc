@@ -42,14 +42,14 @@ class ProgramGroupTest : public FormerStage {
     ASSERT_GT(read(ends[0], text, sizeof(text)), 0);
     close(ends[0]);
     children_.push_back(leader_);
-    row(0).program_pid = leader_;
-    row(0).program_start = scoreboard::ProcessStart(leader_);
+    report(0).program_pid = leader_;
+    report(0).program_start = scoreboard::ProcessStart(leader_);
   }
   void EndLeader() {
     kill(leader_, SIGKILL);
     waitpid(leader_, nullptr, 0);
   }
-  bool Lives() { return ProgramGroupLives(row(0), "web"); }
+  bool Lives() { return ProgramGroupLives(layout(), 0); }
 
   pid_t leader_ = 0;
 };
@@ -57,15 +57,15 @@ class ProgramGroupTest : public FormerStage {
 TEST_F(ProgramGroupTest, IsKnownByTheStartOfItsLeader) {
   Program({});
   EXPECT_TRUE(Lives());
-  EXPECT_TRUE(EndProgramGroup(row(0), "web"));
-  EXPECT_TRUE(AwaitProgramGroup(row(0), absl::Seconds(10)));
+  EXPECT_TRUE(EndProgramGroup(layout(), 0));
+  EXPECT_TRUE(AwaitProgramGroup(layout(), 0, absl::Seconds(10)));
   EXPECT_FALSE(Lives());
 }
 
 TEST_F(ProgramGroupTest, LeaderThatStartedAtAnotherTimeIsSomebodyElse) {
   Program({kName, kSlot, kGeneration});
-  row(0).program_start = row(0).program_start + 1;
-  EXPECT_FALSE(EndProgramGroup(row(0), "web"));
+  report(0).program_start = report(0).program_start + 1;
+  EXPECT_FALSE(EndProgramGroup(layout(), 0));
   EXPECT_EQ(kill(-leader_, 0), 0);
 }
 
@@ -73,24 +73,26 @@ TEST_F(ProgramGroupTest, WithoutALeaderItIsKnownByItsEnvironment) {
   Program({kName, kSlot, kGeneration});
   EndLeader();
   EXPECT_TRUE(Lives());
-  EXPECT_TRUE(EndProgramGroup(row(0), "web"));
-  EXPECT_TRUE(AwaitProgramGroup(row(0), absl::Seconds(10)));
+  EXPECT_TRUE(EndProgramGroup(layout(), 0));
+  EXPECT_TRUE(AwaitProgramGroup(layout(), 0, absl::Seconds(10)));
 }
 
 TEST_F(ProgramGroupTest, EnvironmentOfAnotherWorkerOrClusterIsSomebodyElse) {
   Program({kName, kSlot, "URING_CLUSTER_GENERATION=8"});
   EndLeader();
-  EXPECT_FALSE(EndProgramGroup(row(0), "web"));
+  EXPECT_FALSE(EndProgramGroup(layout(), 0));
   row(0).generation = 8;
-  EXPECT_FALSE(EndProgramGroup(row(0), "other"));
-  EXPECT_TRUE(EndProgramGroup(row(0), "web"));
+  scoreboard::SetText(layout().header.name, sizeof(layout().header.name), "other");
+  EXPECT_FALSE(EndProgramGroup(layout(), 0));
+  scoreboard::SetText(layout().header.name, sizeof(layout().header.name), "web");
+  EXPECT_TRUE(EndProgramGroup(layout(), 0));
 }
 
 TEST_F(ProgramGroupTest, SenselessNumbersEndNobody) {
   for (const pid_t group : {0, 1, -1, getpgrp(), 0x7fffffff}) {
-    row(0).program_pid = group;
-    row(0).program_start = scoreboard::ProcessStart(group);
-    EXPECT_FALSE(EndProgramGroup(row(0), "web")) << group;
+    report(0).program_pid = group;
+    report(0).program_start = scoreboard::ProcessStart(group);
+    EXPECT_FALSE(EndProgramGroup(layout(), 0)) << group;
   }
 }
 

@@ -39,7 +39,7 @@ class CleanedAway(Case):
     def test_whatever_goes_is_made_again_and_nothing_is_lost(self):
         cluster = self.cluster()
         with Load(cluster, threads=2, fresh=False) as load:
-            for name in ("doors", "replies", "control", "scoreboard", "lock", "pid", ""):
+            for name in ("doors", "replies", "control", "scoreboard", "scoreboard.reports", "lock", "pid", ""):
                 with self.subTest(name):
                     path = self.folder(cluster, name)
                     shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
@@ -81,6 +81,21 @@ class CleanedAway(Case):
                     wait_until(lambda: cluster.cli("describe", cluster.name)[0] == 0 and cluster.pids() == before, "it shows the workers again")
             cluster.wait_log("the scoreboard was cut short or overwritten")
             wait_until(lambda: all(worker["heartbeat_age_ms"] < 5000 for worker in cluster.workers()), "they are alive")
+        self.assertEqual(load.lost, 0, load.failures)
+        self.whole(cluster)
+
+    def test_reports_that_are_cut_short_end_nobody(self):
+        cluster = self.cluster()
+        path = self.folder(cluster, "scoreboard.reports")
+        size = os.path.getsize(path)
+        before = cluster.pids()
+        with Load(cluster, threads=2, fresh=False) as load:
+            for left in (0, 100, size // 2):
+                with self.subTest(left=left):
+                    os.truncate(path, left)
+                    wait_until(lambda: os.path.getsize(path) == size, "it has its length again")
+                    self.assertEqual(cluster.pids(), before)
+            wait_until(lambda: all(0 <= worker["heartbeat_age_ms"] < 5000 for worker in cluster.workers()), "they are alive")
         self.assertEqual(load.lost, 0, load.failures)
         self.whole(cluster)
 

@@ -13,7 +13,7 @@ class ProgramWatchTest : public testing::Test {
   absl::Time Heartbeat() const { return absl::FromUnixNanos(row_.heartbeat_ns.load()); }
 
   absl::Time now_ = absl::FromUnixSeconds(1'000);
-  scoreboard::WorkerRow row_ = {};
+  scoreboard::Report row_ = {};
   ProgramWatch watch_{row_, kPeriod};
   ProgramWatch::Seen seen_;
 };

@@ -10,7 +10,7 @@ namespace {
 
 TEST(LayoutTest, MagicAndVersionArePinned) {
   EXPECT_EQ(kMagic, 0x64726f6273637275u);
-  EXPECT_EQ(kLayoutVersion, 4u);
+  EXPECT_EQ(kLayoutVersion, 5u);
 }
 
 TEST(LayoutTest, HeaderBeginsWithMagicAndVersion) {
@@ -43,6 +43,7 @@ TEST(LayoutTest, HeaderTextsArePinned) {
   EXPECT_EQ(offsetof(Header, command_line), 8400u);
   EXPECT_EQ(offsetof(Header, claims), 12496u);
   EXPECT_EQ(offsetof(Header, program), 14544u);
+  EXPECT_EQ(offsetof(Header, program_user), 14548u);
   EXPECT_EQ(sizeof(Header), 14552u);
 }
 
@@ -56,15 +57,18 @@ TEST(LayoutTest, SlotRowsShareNoCacheLine) {
   EXPECT_EQ(offsetof(SlotRow, failure), 56u);
 }
 
-TEST(LayoutTest, WritersOfAWorkerRowShareNoCacheLine) {
+TEST(LayoutTest, RowsAndReportsShareNoCacheLine) {
   EXPECT_EQ(alignof(WorkerRow), 64u);
   EXPECT_EQ(offsetof(WorkerRow, state), 0u);
-  EXPECT_EQ(offsetof(WorkerRow, heartbeat_ns), 64u);
-  EXPECT_EQ(offsetof(WorkerRow, program_pid), 80u);
-  EXPECT_EQ(offsetof(WorkerRow, accepting_pid), 84u);
-  EXPECT_EQ(offsetof(WorkerRow, work_waits), 88u);
-  EXPECT_EQ(offsetof(WorkerRow, counters), 128u);
-  EXPECT_EQ(sizeof(WorkerRow), 2304u);
+  EXPECT_EQ(offsetof(WorkerRow, process_start), 16u);
+  EXPECT_EQ(sizeof(WorkerRow), 64u);
+  EXPECT_EQ(alignof(Report), 64u);
+  EXPECT_EQ(offsetof(Report, heartbeat_ns), 0u);
+  EXPECT_EQ(offsetof(Report, program_pid), 16u);
+  EXPECT_EQ(offsetof(Report, accepting_pid), 20u);
+  EXPECT_EQ(offsetof(Report, work_waits), 24u);
+  EXPECT_EQ(offsetof(Report, counters), 64u);
+  EXPECT_EQ(sizeof(Report), 2240u);
 }
 
 TEST(LayoutTest, CountersArePinned) {
@@ -76,11 +80,18 @@ TEST(LayoutTest, CountersArePinned) {
   EXPECT_EQ(sizeof(Counters), 80u + 8 * kLatencyBuckets);
 }
 
-TEST(LayoutTest, RowsFollowTheHeaderAndTheLastIsOfTheDeparted) {
+TEST(LayoutTest, RowsFollowTheHeaderAndTheDepartedTheRows) {
   EXPECT_EQ(offsetof(Layout, slots), 14592u);
   EXPECT_EQ(offsetof(Layout, workers), 14592u + 384 * kSlotsMax);
-  EXPECT_EQ(sizeof(Layout), 14592u + 384 * kSlotsMax + 2304 * (kWorkerRows + 1));
-  EXPECT_EQ(kDepartedRow, kWorkerRows);
+  EXPECT_EQ(offsetof(Layout, departed), offsetof(Layout, workers) + 64 * kWorkerRows);
+}
+
+TEST(LayoutTest, ReportsAreAFileOfTheirOwnThatAnyPageSizeCanMap) {
+  EXPECT_EQ(offsetof(Layout, reports) % 65536, 0u);
+  EXPECT_EQ(kBoardBytes, offsetof(Layout, reports));
+  EXPECT_EQ(offsetof(ReportsHead, version), 8u);
+  EXPECT_EQ(offsetof(Reports, rows), 64u);
+  EXPECT_EQ(sizeof(Reports), 64u + 2240 * kWorkerRows);
 }
 
 }  // namespace

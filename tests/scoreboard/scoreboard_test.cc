@@ -34,14 +34,20 @@ class ScoreboardTest : public testing::Test {
   ~ScoreboardTest() override {
     unlink(path_.c_str());
     unlink((path_ + ".new").c_str());
+    unlink(ReportsPath(path_).c_str());
+    unlink((ReportsPath(path_) + ".new").c_str());
     rmdir(directory_.c_str());
   }
 
-  // Cuts the file short, as whoever may write it can.
-  void Cut(off_t bytes) { ASSERT_EQ(truncate(path_.c_str(), bytes), 0); }
-  off_t Size() const {
+  // Cuts a file short, as whoever may write it can.
+  void Cut(const std::string& path, off_t bytes) { ASSERT_EQ(truncate(path.c_str(), bytes), 0); }
+  off_t Size(const std::string& path) const {
     struct stat status;
-    return stat(path_.c_str(), &status) == 0 ? status.st_size : -1;
+    return stat(path.c_str(), &status) == 0 ? status.st_size : -1;
+  }
+  std::string reports_path() const { return ReportsPath(path_); }
+  ReportsMapping Attach(const Scoreboard& board) {
+    return ReportsMapping::Attach(board.reports_fd().Duplicate()).value();
   }
 
   Scoreboard Create() { return Scoreboard::Create(path_).value(); }
@@ -50,16 +56,13 @@ class ScoreboardTest : public testing::Test {
     ASSERT_EQ(write(file.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
   bool Exists(const std::string& path) const { return access(path.c_str(), F_OK) == 0; }
-  Fd OpenFile() const { return Fd(open(path_.c_str(), O_RDWR | O_CLOEXEC)); }
 
-  // Refused for readers with a text that names the file, and for workers too.
+  // Refused for readers, and for a coordinator that goes on, with a text that names the file.
   void ExpectRefused(const std::string& because) {
     const absl::Status reader = Scoreboard::OpenReadOnly(path_).status();
     EXPECT_EQ(reader.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(reader.message()), AllOf(HasSubstr(path_), HasSubstr(because)));
-    const absl::Status worker = Scoreboard::Attach(OpenFile()).status();
-    EXPECT_EQ(worker.code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_THAT(std::string(worker.message()), HasSubstr(because));
+    EXPECT_EQ(Scoreboard::OpenAgain(path_).status(), reader);
   }
 
   std::string directory_;
@@ -78,10 +81,12 @@ TEST_F(ScoreboardTest, ReaderSeesWhatTheCoordinatorWrites) {
 
 TEST_F(ScoreboardTest, CoordinatorSeesWhatAWorkerCounts) {
   const Scoreboard board = Create();
-  auto worker = Scoreboard::Attach(board.fd().Duplicate());
-  ASSERT_TRUE(worker.ok()) << worker.status();
-  Add(worker->layout().workers[kWorkerRows - 1].counters.requests, 3);
-  EXPECT_EQ(board.layout().workers[kWorkerRows - 1].counters.requests, 3u);
+  ReportsMapping worker = Attach(board);
+  Add(worker.row(kWorkerRows - 1).counters.requests, 3);
+  EXPECT_EQ(board.layout().reports.rows[kWorkerRows - 1].counters.requests, 3u);
+  EXPECT_EQ(
+      Scoreboard::OpenReadOnly(path_)->layout().reports.rows[kWorkerRows - 1].counters.requests,
+      3u);
 }
 
 TEST_F(ScoreboardTest, NewOneIsZeroAndSaysWhatItIs) {
@@ -90,18 +95,39 @@ TEST_F(ScoreboardTest, NewOneIsZeroAndSaysWhatItIs) {
   EXPECT_EQ(header.magic, kMagic);
   EXPECT_EQ(header.version, kLayoutVersion);
   EXPECT_EQ(header.header_bytes, sizeof(Header));
-  EXPECT_EQ(header.file_bytes, sizeof(Layout));
+  EXPECT_EQ(header.file_bytes, kBoardBytes);
   EXPECT_EQ(ReadTotals(board.layout()).accepted, 0u);
 }
 
-TEST_F(ScoreboardTest, FileIsPrivateReservedAndHasNoDraftLeft) {
+TEST_F(ScoreboardTest, FilesArePrivateReservedAndHaveNoDraftLeft) {
   const Scoreboard board = Create();
-  struct stat status;
-  ASSERT_EQ(stat(path_.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 07777, 0600u);
-  EXPECT_EQ(static_cast<size_t>(status.st_size), sizeof(Layout));
-  EXPECT_GE(static_cast<size_t>(status.st_blocks) * 512, sizeof(Layout));
-  EXPECT_FALSE(Exists(path_ + ".new"));
+  for (const auto& [path, bytes] :
+       {std::pair{path_, kBoardBytes}, std::pair{reports_path(), sizeof(Reports)}}) {
+    struct stat status;
+    ASSERT_EQ(stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0600u);
+    EXPECT_EQ(static_cast<size_t>(status.st_size), bytes);
+    EXPECT_GE(static_cast<size_t>(status.st_blocks) * 512, bytes);
+    EXPECT_FALSE(Exists(path + ".new"));
+  }
+}
+
+// What workers get reaches their reports, and nothing that a coordinator signals by.
+TEST_F(ScoreboardTest, WorkersFileHasNothingOfTheCoordinators) {
+  Scoreboard board = Create();
+  board.layout().workers[9].pid = 5;
+  struct stat ours, theirs;
+  ASSERT_EQ(fstat(board.fd().get(), &ours), 0);
+  ASSERT_EQ(fstat(board.reports_fd().get(), &theirs), 0);
+  EXPECT_NE(ours.st_ino, theirs.st_ino);
+  const std::string noise(sizeof(Reports), 'x');
+  ASSERT_EQ(pwrite(board.reports_fd().get(), noise.data(), noise.size(), 0),
+            static_cast<ssize_t>(noise.size()));
+  EXPECT_EQ(board.layout().workers[9].pid, 5);
+  EXPECT_EQ(board.layout().header.version, kLayoutVersion);
+  EXPECT_TRUE(Scoreboard::OpenReadOnly(path_).ok()) << "whatever a worker does to its file";
+  EXPECT_TRUE(Scoreboard::OpenAgain(path_).ok());
+  Attach(board);
 }
 
 TEST_F(ScoreboardTest, CreateReplacesTheOldOneUnderItsReaders) {
@@ -140,7 +166,7 @@ TEST_F(ScoreboardTest, EmptyFileIsRefused) {
 TEST_F(ScoreboardTest, ForeignFilesAreRefused) {
   WriteFile("#!/bin/sh\n");
   ExpectRefused("is not a scoreboard");
-  WriteFile(std::string(sizeof(Layout), 'x'));
+  WriteFile(std::string(kBoardBytes, 'x'));
   ExpectRefused("is not a scoreboard");
 }
 
@@ -152,7 +178,7 @@ TEST_F(ScoreboardTest, DirectoryIsRefused) {
 
 TEST_F(ScoreboardTest, TruncatedFileIsRefused) {
   Create();
-  for (const off_t size : {off_t{sizeof(Layout)} - 1, off_t{sizeof(Header)}, off_t{16}}) {
+  for (const off_t size : {off_t{kBoardBytes} - 1, off_t{sizeof(Header)}, off_t{16}}) {
     ASSERT_EQ(truncate(path_.c_str(), size), 0);
     ExpectRefused("is cut short");
   }
@@ -163,6 +189,31 @@ TEST_F(ScoreboardTest, TruncatedFileIsRefused) {
 TEST_F(ScoreboardTest, OtherVersionIsRefusedByItsNumber) {
   Create().layout().header.version = kLayoutVersion + 1;
   ExpectRefused(absl::StrCat("version ", kLayoutVersion + 1));
+}
+
+TEST_F(ScoreboardTest, WorkerOfAnotherVersionIsRefusedByItsNumber) {
+  Scoreboard board = Create();
+  board.layout().reports.head.version = kLayoutVersion + 1;
+  const absl::Status status = ReportsMapping::Attach(board.reports_fd().Duplicate()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(absl::StrCat("version ", kLayoutVersion + 1)));
+}
+
+TEST_F(ScoreboardTest, WithoutItsReportsItIsNotThere) {
+  Create();
+  unlink(reports_path().c_str());
+  EXPECT_EQ(Scoreboard::OpenReadOnly(path_).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Scoreboard::OpenAgain(path_).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ScoreboardTest, ReportsThatWereCutShortCostFiguresOnly) {
+  Create().layout().workers[9].pid = 5;
+  Cut(reports_path(), 0);
+  EXPECT_EQ(Scoreboard::OpenReadOnly(path_)->layout().reports.rows[9].idle, 0u);
+  EXPECT_EQ(Size(reports_path()), 0) << "a reader writes nothing";
+  EXPECT_EQ(Scoreboard::OpenAgain(path_)->layout().workers[9].pid, 5);
+  EXPECT_EQ(Size(reports_path()), static_cast<off_t>(sizeof(Reports)));
 }
 
 TEST_F(ScoreboardTest, NoRoomIsAnErrorAtCreateAndLeavesNoFile) {
@@ -179,6 +230,8 @@ TEST_F(ScoreboardTest, NoRoomIsAnErrorAtCreateAndLeavesNoFile) {
   EXPECT_EQ(status, 0);
   EXPECT_FALSE(Exists(path_));
   EXPECT_FALSE(Exists(path_ + ".new"));
+  EXPECT_FALSE(Exists(reports_path()));
+  EXPECT_FALSE(Exists(reports_path() + ".new"));
 }
 
 TEST_F(ScoreboardTest, NoFolderIsAnErrorThatNamesThePath) {
@@ -222,15 +275,25 @@ TEST_F(TextTest, FieldWithoutNulIsReadToItsEnd) {
   EXPECT_EQ(GetText(field_, sizeof(field_)), "########");
 }
 
+TEST_F(ScoreboardTest, ReportsThatAreCutShortGetTheirLengthBackAndEndNobody) {
+  Scoreboard coordinator = Create();
+  ReportsMapping worker = Attach(coordinator);
+  for (const off_t bytes : {off_t{0}, off_t{5000}, static_cast<off_t>(sizeof(Reports) / 2)}) {
+    worker.row(kWorkerRows - 1).counters.requests = 7;
+    Cut(reports_path(), bytes);
+    worker.row(kWorkerRows - 1).counters.requests = 8;
+    EXPECT_EQ(Size(reports_path()), static_cast<off_t>(sizeof(Reports)));
+    EXPECT_EQ(coordinator.layout().reports.rows[kWorkerRows - 1].counters.requests.load(), 8u);
+  }
+}
+
 TEST_F(ScoreboardTest, FileThatIsCutShortGetsItsLengthBackAndEndsNobody) {
   Scoreboard coordinator = Create();
-  Scoreboard worker = Scoreboard::Attach(Fd(dup(coordinator.fd().get()))).value();
-  for (const off_t bytes : {off_t{0}, off_t{5000}, static_cast<off_t>(sizeof(Layout) / 2)}) {
-    worker.layout().workers[kWorkerRows - 1].counters.requests = 7;
-    Cut(bytes);
-    worker.layout().workers[kWorkerRows - 1].counters.requests = 8;
-    EXPECT_EQ(Size(), static_cast<off_t>(sizeof(Layout)));
-    EXPECT_EQ(coordinator.layout().workers[kWorkerRows - 1].counters.requests.load(), 8u);
+  for (const off_t bytes : {off_t{0}, off_t{5000}, static_cast<off_t>(kBoardBytes / 2)}) {
+    Cut(path_, bytes);
+    coordinator.layout().workers[kWorkerRows - 1].pid = 8;
+    EXPECT_EQ(Size(path_), static_cast<off_t>(kBoardBytes));
+    EXPECT_EQ(coordinator.layout().workers[kWorkerRows - 1].pid.load(), 8);
   }
 }
 
@@ -239,19 +302,22 @@ TEST_F(ScoreboardTest, ReaderOfAFileThatIsCutShortReadsZeros) {
   coordinator.layout().workers[9].pid = 5;
   const Scoreboard reader = Scoreboard::OpenReadOnly(path_).value();
   EXPECT_EQ(reader.layout().workers[9].pid.load(), 5);
-  Cut(0);
+  Cut(path_, 0);
   EXPECT_EQ(reader.layout().workers[9].pid.load(), 0);
-  EXPECT_EQ(Size(), 0) << "a reader writes nothing";
+  EXPECT_EQ(Size(path_), 0) << "a reader writes nothing";
 }
 
 // Whoever cuts it again and again costs figures, not lives.
 TEST_F(ScoreboardTest, FileThatIsCutShortForEverEndsNobody) {
   Scoreboard coordinator = Create();
   for (int i = 0; i < 1000; ++i) {
-    Cut(0);
+    Cut(path_, 0);
+    Cut(reports_path(), 0);
     coordinator.layout().workers[9].pid = i;
+    coordinator.layout().reports.rows[9].idle = static_cast<uint32_t>(i);
   }
   EXPECT_EQ(coordinator.layout().workers[9].pid.load(), 999);
+  EXPECT_EQ(coordinator.layout().reports.rows[9].idle.load(), 999u);
 }
 
 TEST_F(ScoreboardTest, OtherFilesThatAreCutShortEndTheProcessAsEver) {

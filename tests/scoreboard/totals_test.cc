@@ -14,7 +14,7 @@ class TotalsTest : public testing::Test {
   void Serve(uint32_t row) {
     layout_->workers[row].state.store(static_cast<uint32_t>(RowState::kServing));
   }
-  Counters& CountersOf(uint32_t row) { return layout_->workers[row].counters; }
+  Counters& CountersOf(uint32_t row) { return layout_->reports.rows[row].counters; }
 
   std::unique_ptr<Layout> layout_ = std::make_unique<Layout>();
 };
@@ -24,7 +24,7 @@ TEST_F(TotalsTest, AddUpAllRowsInUseAndTheDeparted) {
     Serve(row);
     Add(CountersOf(row).requests, 10);
   }
-  Add(CountersOf(kDepartedRow).requests, 100);
+  Add(layout_->departed.requests, 100);
   EXPECT_EQ(ReadTotals(*layout_).requests, 130u);
 }
 
@@ -59,18 +59,19 @@ TEST_F(TotalsTest, FoldKeepsEveryCounter) {
 
 TEST_F(TotalsTest, FoldFreesAndZeroesTheRow) {
   WorkerRow& row = layout_->workers[1];
+  Report& report = layout_->reports.rows[1];
   Serve(1);
   row.pid = 99;
-  row.heartbeat_ns = 1;
-  row.in_flight = 2;
-  row.idle = 3;
-  Add(row.counters.requests, 5);
+  report.heartbeat_ns = 1;
+  report.in_flight = 2;
+  report.idle = 3;
+  Add(report.counters.requests, 5);
   FoldAndFree(*layout_, 1);
   EXPECT_EQ(row.state, static_cast<uint32_t>(RowState::kFree));
   EXPECT_EQ(row.pid, 0);
-  EXPECT_EQ(row.heartbeat_ns, 0);
-  EXPECT_EQ(row.in_flight + row.idle, 0u);
-  EXPECT_EQ(Read(row.counters).requests, 0u);
+  EXPECT_EQ(report.heartbeat_ns, 0);
+  EXPECT_EQ(report.in_flight + report.idle, 0u);
+  EXPECT_EQ(Read(report.counters).requests, 0u);
 }
 
 TEST_F(TotalsTest, SecondFoldCountsNothingTwice) {
@@ -84,7 +85,7 @@ TEST_F(TotalsTest, SecondFoldCountsNothingTwice) {
 
 TEST_F(TotalsTest, FoldThatNeverEndedDoesNotHangReaders) {
   layout_->header.fold_sequence = 1;
-  Add(CountersOf(kDepartedRow).requests, 5);
+  Add(layout_->departed.requests, 5);
   EXPECT_EQ(ReadTotals(*layout_).requests, 5u);
 }
 

@@ -35,7 +35,7 @@ class ConnectionTableTest : public testing::Test {
   Deadlines deadlines_{{}};
   Quiet app_;
   WorkerOptions options_;
-  scoreboard::WorkerRow row_ = {};
+  scoreboard::Report row_ = {};
   Service service_{*ring_, deadlines_, app_, app_.options(), options_, row_};
   ConnectionTable table_;
   std::vector<Fd> peers_;

@@ -101,7 +101,8 @@ link::Message Stage::Cast(const AppFactory& make_app) {
   auto inbox = link::Channel::Pair().value();
   inbox_ = inbox.second.Replace(Fd());
   const Fd door = link::MakeDoor(folder_ + "/door").value();
-  std::vector<int> descriptors = {board_.fd().get(), inbox.first.fd(), inbox_.get(), door.get()};
+  std::vector<int> descriptors = {board_.reports_fd().get(), inbox.first.fd(), inbox_.get(),
+                                  door.get()};
   for (const Fd& listener : inherited_) descriptors.push_back(listener.get());
   const link::Assign assign = {
       .slot = 2, .generation = 7, .row = kRow, .entry = entry_, .addresses = assigned_addresses_};

@@ -56,7 +56,7 @@ class Stage : public testing::Test {
   const net::Address& address() const { return *address_; }
   Client Connect(Client::Sockets sockets = {}) { return Client(address(), sockets); }
   scoreboard::Totals Totals() const;
-  const scoreboard::WorkerRow& row() const { return board_.layout().workers[kRow]; }
+  const scoreboard::Report& row() const { return board_.layout().reports.rows[kRow]; }
   // Waits until `counter` of the worker has reached `value`.
   bool Reaches(const std::atomic<uint64_t>& counter, uint64_t value) const;
   bool ReachesInFlight(uint32_t requests) const;
