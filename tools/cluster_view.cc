@@ -277,7 +277,8 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
     return std::string(scoreboard::GetText(field, size));
   };
   ClusterView view;
-  view.program = header.program.load(std::memory_order_relaxed) != 0;
+  view.program = header.program.load(std::memory_order_relaxed) ==
+                 static_cast<uint32_t>(scoreboard::AppKind::kProgram);
   view.name = text(header.name, sizeof(header.name));
   view.app = text(header.app, sizeof(header.app));
   view.mode = text(header.mode, sizeof(header.mode));

@@ -19,6 +19,7 @@ struct LaunchRequest {
   std::string directory;
   std::vector<std::string> environment;
   bool keep_environment = false;
+  bool front = false;  // its worker has the clients, and it has a private listener
   bool wait_ready = false;
   std::string ready;  // "listen", "message", "start"; empty: listen, or message with wait_ready
   std::string sockets = "auto";

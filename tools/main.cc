@@ -15,6 +15,7 @@
 #include "core/base/log.h"
 #include "core/exec/carried.h"
 #include "core/exec/launcher.h"
+#include "core/front/program_front.h"
 #include "core/front/proxy.h"
 #include "core/link/channel.h"
 #include "core/worker/worker.h"
@@ -170,7 +171,12 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
   if (IsProgram(*request)) {
     const absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(*request);
     if (!launch.ok()) return Refuse(launch.status());
-    return exec::RunLauncher(*launch, link::Channel(Fd(link::kWorkerLinkFd)));
+    link::Channel channel(Fd(link::kWorkerLinkFd));
+    if (!request->launch.front) return exec::RunLauncher(*launch, std::move(channel));
+    absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);
+    if (!options.ok()) return Refuse(options.status());
+    options->identity.reset();  // the program's
+    return front::RunProgramFront(*options, *launch, std::move(channel));
   }
   exec::TakeCarriedEnvironment();  // the app is in this process
   const absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);

@@ -147,14 +147,26 @@ absl::Status CheckNativeApp(const StartRequest& request, const std::optional<Ide
                       absl::StrCat(status.message(), ", looked at as ", identity->ToString()));
 }
 
+absl::Status CheckFront(const exec::LaunchOptions& launch) {
+  if (launch.addresses.empty()) {
+    return absl::InvalidArgumentError(
+        "--front needs --listen: where clients connect; the program's own listener is private");
+  }
+  if (launch.ready == exec::ReadyWhen::kStarted) {
+    return absl::InvalidArgumentError(
+        "--front and --ready=start: a front has to know that its program listens");
+  }
+  return exec::CheckLaunch(launch);
+}
+
 absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identity>& identity) {
   if (request.dotfiles && request.app != "static") {
     return absl::InvalidArgumentError(
         absl::StrCat("--dotfiles is for static, and the app is ", request.app));
   }
-  if (request.in_flight_max != 0 && !front::IsProxy(request.app)) {
+  if (request.in_flight_max != 0 && !front::IsProxy(request.app) && !request.launch.front) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--max-in-flight is for proxy, and the app is ", request.app));
+        absl::StrCat("--max-in-flight is for proxy and --front, and the app is ", request.app));
   }
   if (!IsProgram(request)) {
     if (request.launch.given.empty()) return CheckNativeApp(request, identity);
@@ -163,6 +175,7 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
   }
   const absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(request);
   if (!launch.ok()) return launch.status();
+  if (request.launch.front) return CheckFront(*launch);
   if (request.probe_given && request.probe != "off") {
     return absl::InvalidArgumentError(
         "--probe is for native apps: a program's successor shares its listener with the worker "
@@ -199,7 +212,8 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.supervisor.roll_width = static_cast<uint32_t>(request.roll_width);
   options.supervisor.soak = request.soak;
   options.program = IsProgram(request);
-  options.supervisor.rebalancing = request.rebalance && !options.program;
+  options.front = options.program && request.launch.front;
+  options.supervisor.rebalancing = request.rebalance && !options.launches();
   const absl::StatusOr<coordinator::ModeRequest> mode = ToModeRequest(request);
   if (!mode.ok()) return mode.status();
   options.mode = *mode;
@@ -322,7 +336,9 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   options.header_timeout = request.header_timeout;
   options.body_timeout = request.body_timeout;
   options.idle_timeout = request.idle_timeout;
-  options.request_timeout = request.request_timeout;
+  // A program may take as long as it likes, unless the operator says otherwise.
+  const bool unlimited = request.launch.front && !request.request_timeout_given;
+  options.request_timeout = unlimited ? kDurationMax : request.request_timeout;
   options.in_flight_max = static_cast<uint32_t>(request.in_flight_max);
   options.connections_max = static_cast<uint32_t>(request.connections_max);
   options.body_memory = static_cast<size_t>(request.body_memory);

@@ -50,6 +50,9 @@ ABSL_FLAG(std::string, interpreter_args, "", "arguments for the interpreter, bef
 ABSL_FLAG(std::string, node_args, "", "the same as --interpreter-args");
 ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
 ABSL_FLAG(uc::tools::AnyList, env, uc::tools::AnyList{}, "KEY=VALUE for the program; repeatable");
+ABSL_FLAG(bool, front, false,
+          "a program behind its worker: the worker has the clients, the program's listener is "
+          "private; needs --listen");
 ABSL_FLAG(bool, keep_env, false, "with --user: the app or program inherits all of the environment");
 ABSL_FLAG(bool, wait_ready, false,
           "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");
@@ -80,9 +83,17 @@ namespace {
 
 // Of apps that are programs of their own.
 FlagSet ProgramFlags() {
-  return {"interpreter", "interpreter_args",     "node_args", "cwd",
-          "env",         "wait_ready",           "ready",     "sockets",
-          "kill_signal", "shutdown_with_message"};
+  return {"interpreter",
+          "interpreter_args",
+          "node_args",
+          "cwd",
+          "env",
+          "front",
+          "wait_ready",
+          "ready",
+          "sockets",
+          "kill_signal",
+          "shutdown_with_message"};
 }
 
 LaunchRequest ToLaunchRequest(const FlagSet& given) {
@@ -93,6 +104,7 @@ LaunchRequest ToLaunchRequest(const FlagSet& given) {
   launch.directory = absl::GetFlag(FLAGS_cwd);
   launch.environment = absl::GetFlag(FLAGS_env).values;
   launch.keep_environment = absl::GetFlag(FLAGS_keep_env);
+  launch.front = absl::GetFlag(FLAGS_front);
   launch.wait_ready = absl::GetFlag(FLAGS_wait_ready);
   launch.ready = absl::GetFlag(FLAGS_ready);
   launch.sockets = absl::GetFlag(FLAGS_sockets);
@@ -181,6 +193,7 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_di
   request.log_file = absl::GetFlag(FLAGS_log_file);
   request.logs = ReadLogFlags();
   request.backlog = absl::GetFlag(FLAGS_backlog);
+  request.request_timeout_given = walk.given.count("request_timeout") > 0;
   request.in_flight_max = absl::GetFlag(FLAGS_max_in_flight);
   request.connections_max = absl::GetFlag(FLAGS_max_connections);
   request.body_memory = absl::GetFlag(FLAGS_body_memory).value;

@@ -75,6 +75,11 @@ std::vector<net::Address> JoinAll(std::vector<net::Address> all,
   return all;
 }
 
+scoreboard::AppKind KindOf(const CoordinatorOptions& options) {
+  if (options.front) return scoreboard::AppKind::kBehindFronts;
+  return options.program ? scoreboard::AppKind::kProgram : scoreboard::AppKind::kNative;
+}
+
 void FillHeader(const CoordinatorOptions& options, const std::vector<net::Address>& addresses,
                 const Mode& mode, scoreboard::Scoreboard& board) {
   scoreboard::Header& header = board.layout().header;
@@ -83,7 +88,7 @@ void FillHeader(const CoordinatorOptions& options, const std::vector<net::Addres
     header.started_unix_ns = absl::GetCurrentTimeNanos();
     header.started_ns = MonotonicNanos();
   }
-  header.program.store(options.program);
+  header.program.store(static_cast<uint32_t>(KindOf(options)));
   header.program_user.store(options.serves_as_id.value_or(geteuid()));
   scoreboard::SetText(header.name, sizeof(header.name), options.name);
   scoreboard::SetText(header.app, sizeof(header.app), options.app_text);
@@ -164,7 +169,7 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
   };
   // A program's own come behind those of --listen.
   const size_t count = options.addresses.size();
-  if ((options.program ? addresses.size() >= count : addresses.size() == count) &&
+  if ((options.launches() ? addresses.size() >= count : addresses.size() == count) &&
       std::equal(options.addresses.begin(), options.addresses.end(), addresses.begin(), fits)) {
     addresses.resize(count);
     return addresses;
@@ -196,7 +201,7 @@ absl::Status CheckUnderstood(const CoordinatorOptions& options,
 }
 
 absl::Status Beginning::Afresh(const RunDirectory& directory) {
-  if (!options_.program) {
+  if (!options_.launches()) {
     absl::Status status = CheckLockedMemory(options_.supervisor.workers);
     if (!status.ok()) return status;
   }

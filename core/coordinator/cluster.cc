@@ -73,12 +73,13 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       log_(options.log_file, options.log_limits),
       claims_(std::move(claims)),
       listeners_(addresses_.size(),
-                 options.program ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
+                 options.launches() ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
       spread_(std::move(mode), options.cpu_affinity ? Spread::Cores::kPinned : Spread::Cores::kAny,
               listeners_),
-      rings_(options.program ? RingAllotment::Workers::kProgram : RingAllotment::Workers::kNative),
-      health_watch_(options.health, options.program ? HealthWatch::Workers::kProgram
-                                                    : HealthWatch::Workers::kNative),
+      rings_(options.launches() ? RingAllotment::Workers::kProgram
+                                : RingAllotment::Workers::kNative),
+      health_watch_(options.health, options.launches() ? HealthWatch::Workers::kProgram
+                                                       : HealthWatch::Workers::kNative),
       recycle_watch_(options.recycle) {
   recycle_watch_.Begin(MonotonicNow());
 }
@@ -213,7 +214,7 @@ void Cluster::KeepListeners(absl::Time now, const WorkerProcess& process, policy
 }
 
 void Cluster::AnswerClaim(const WorkerProcess& process, const link::Claim& claim) {
-  if (!options_.program) {
+  if (!options_.launches()) {
     scoreboard::Add(board_.layout().header.events_ignored, 1);
     return;
   }

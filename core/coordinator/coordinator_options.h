@@ -23,6 +23,9 @@
 namespace uc::coordinator {
 
 struct CoordinatorOptions {
+  // Workers that have no ring, and bind what their program asks for.
+  bool launches() const { return program && !front; }
+
   policy::SupervisorOptions supervisor;
   // A worker whose heartbeat is older than hang_timeout, and that is not starved of CPU, is stuck.
   policy::HealthOptions health;
@@ -44,6 +47,8 @@ struct CoordinatorOptions {
   std::vector<std::string> worker_arguments;  // argv of a worker, argv[0] included
 
   bool program = false;  // the app is a program of its own: its workers are launchers
+  bool front =
+      false;  // a program behind each worker: workers have rings, and listeners that are fixed
 
   std::vector<std::string> own_arguments;  // argv that started us, for an upgrade
   bool workers_given = false;              // the number of workers was asked for, not derived

@@ -21,7 +21,9 @@ constexpr absl::Duration kIdlePeriodMax = absl::Seconds(1);
 constexpr absl::Duration kAskAllPeriod = absl::Seconds(1);
 
 // Whose CPU time tells stuck from starved: a launcher has none to speak of, its program does.
-pid_t JudgedProcess(const WorkerProcess& process, const scoreboard::Report& report) {
+pid_t JudgedProcess(HealthWatch::Workers workers, const WorkerProcess& process,
+                    const scoreboard::Report& report) {
+  if (workers == HealthWatch::Workers::kNative) return process.pid;
   const pid_t accepting = report.accepting_pid.load(std::memory_order_relaxed);
   const pid_t program = report.program_pid.load(std::memory_order_relaxed);
   return accepting > 0 ? accepting : program > 0 ? program : process.pid;
@@ -83,8 +85,8 @@ std::vector<policy::HealthObserved> HealthWatch::Look(absl::Time now, Processes&
       return workers_ == Workers::kProgram ? report.work_waits.load(std::memory_order_relaxed) != 0
                                            : waiting.At(process.id.slot);
     };
-    const policy::HealthObservation observation =
-        process.health.Observe(now, JudgedProcess(process, report), report, options_, work_waits);
+    const policy::HealthObservation observation = process.health.Observe(
+        now, JudgedProcess(workers_, process, report), report, options_, work_waits);
     silence |= process.health.suspicious();
     const policy::Health health = policy::Judge(observation, options_);
     const bool changed = health != std::exchange(process.last_health, health);

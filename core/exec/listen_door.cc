@@ -189,6 +189,9 @@ bool ListenDoor::Hear(Asker& asker) {
                        std::move(descriptor));
   } else if (packet.say == Say::kListening) {
     return BeginListening(asker, AddressOf(packet));
+  } else if (packet.say == Say::kSiteListens) {
+    if (events_.site_listens) events_.site_listens(AddressOf(packet));
+    LeaveAlone(asker.id);
   } else if (packet.say == Say::kBusy) {
     const uint32_t open = std::min(packet.open, kOpenOfOneMax);
     asker.tally = Tally{open, std::min(packet.number, open)};

@@ -42,6 +42,8 @@ class ListenDoor {
     std::function<void(AskerId, const Wish&)> may_bind;
     std::function<void(AskerId, const Wish&, Fd own)> may_listen;
     std::function<void(AskerId, const net::Address&)> listening;
+    // Of a program behind a front: listen() on what TakeThis() has given for this address.
+    std::function<void(const net::Address&)> site_listens = {};
   };
 
   static constexpr size_t kStrangersMax = 64;    // that have not shown the secret yet

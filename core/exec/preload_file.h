@@ -15,12 +15,18 @@
 
 namespace uc::exec {
 
+enum class PreloadLibrary {
+  kDirect,  // of a program that accepts from its slot's listener itself
+  kSite,    // of one behind a front
+};
+
 // The library's bytes.
-absl::string_view PreloadImage();
+absl::string_view PreloadImage(PreloadLibrary library = PreloadLibrary::kDirect);
 
 // Its path in the first of `folders` where it can be mapped executable; written if it is not there yet, in a folder
 // of our own, and never removed: others may run with it. FailedPrecondition: nowhere.
-absl::StatusOr<std::string> PlacePreload(const std::vector<std::string>& folders = SharedPlaces());
+absl::StatusOr<std::string> PlacePreload(const std::vector<std::string>& folders = SharedPlaces(),
+                                         PreloadLibrary library = PreloadLibrary::kDirect);
 
 }  // namespace uc::exec
 

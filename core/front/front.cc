@@ -39,10 +39,16 @@ absl::string_view HostOf(absl::string_view peer) {
 
 }  // namespace
 
-void Front::Join(worker::Service& service, worker::Outgoing& outgoing, worker::GatewayLoop&) {
+void Front::Join(worker::Service& service, worker::Outgoing& outgoing, worker::GatewayLoop& loop) {
   service_ = &service;
   outgoing_ = &outgoing;
-  if (!service.options.addresses.empty()) default_host_ = service.options.addresses[0].ToHost();
+  const std::vector<net::Address> addresses = loop.addresses();
+  if (!addresses.empty()) default_host_ = addresses[0].ToHost();
+}
+
+void Front::ServeBy(const Endpoint& server) {
+  server_ = server;
+  ServeWaitingSoon();
 }
 
 // The exchanges of a gateway are those of our own HttpConnection.
@@ -73,7 +79,8 @@ ServerConnection* Front::TakeKept(Wants wants) {
 }
 
 ServerConnection* Front::Connect() {
-  absl::StatusOr<Fd> fd = options_.server.Connect();
+  if (!server_.has_value()) return nullptr;
+  absl::StatusOr<Fd> fd = server_->Connect();
   if (!fd.ok()) {
     OnBadAnswer(fd.status().message());
     return nullptr;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -27,9 +28,9 @@ namespace uc::front {
 class ServerConnection;
 
 struct FrontOptions {
-  Endpoint server;
-  size_t in_flight_max = 0;   // requests that the server has at one time; 0: no bound
-  size_t waiting_max = 1024;  // requests that wait
+  std::optional<Endpoint> server;  // nullopt: there is none until ServeBy()
+  size_t in_flight_max = 0;        // requests that the server has at one time; 0: no bound
+  size_t waiting_max = 1024;       // requests that wait
   absl::Duration wait_max = absl::Seconds(5);
 };
 
@@ -37,6 +38,7 @@ class Front final : public app::App, public worker::Gateway {
  public:
   explicit Front(const FrontOptions& options)
       : options_(options),
+        server_(options.server),
         queue_(options.waiting_max, absl::ToInt64Nanoseconds(options.wait_max)) {}
 
   // worker::Gateway
@@ -51,6 +53,9 @@ class Front final : public app::App, public worker::Gateway {
   }
   void Start(app::Context& context) override { context_ = &context; }
   void Handle(app::Exchange& exchange) override;
+
+  // Requests go there from now on, those that wait first.
+  void ServeBy(const Endpoint& server);
 
   // --- What a ServerConnection says ---
   void AppendRequest(const worker::RelayExchange& client, std::string* out) const;
@@ -84,6 +89,7 @@ class Front final : public app::App, public worker::Gateway {
   void Tick();
 
   const FrontOptions options_;
+  std::optional<Endpoint> server_;
   worker::Service* service_ = nullptr;
   worker::Outgoing* outgoing_ = nullptr;
   app::Context* context_ = nullptr;

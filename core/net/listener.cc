@@ -137,7 +137,7 @@ absl::Status ProbeFree(const Address& address, const ListenOptions& options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Address> LocalAddress(const Fd& socket) { return NameOf(socket.get(), getsockname); }
+absl::StatusOr<Address> LocalAddress(int fd) { return NameOf(fd, getsockname); }
 absl::StatusOr<Address> PeerAddress(int fd) { return NameOf(fd, getpeername); }
 
 }  // namespace uc::net

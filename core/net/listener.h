@@ -36,7 +36,8 @@ absl::Status StartListening(const Fd& socket, const Address& address, const List
 absl::Status ProbeFree(const Address& address, const ListenOptions& options = {});
 
 // What the socket is really bound to (resolves port 0).
-absl::StatusOr<Address> LocalAddress(const Fd& socket);
+absl::StatusOr<Address> LocalAddress(int fd);
+inline absl::StatusOr<Address> LocalAddress(const Fd& socket) { return LocalAddress(socket.get()); }
 absl::StatusOr<Address> PeerAddress(int fd);
 
 }  // namespace uc::net

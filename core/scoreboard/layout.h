@@ -98,6 +98,13 @@ struct alignas(64) SlotRow {
 inline constexpr uint32_t kNameBytes = 64;
 inline constexpr uint32_t kTextBytes = 2048;
 
+enum class AppKind : uint32_t {
+  kNative = 0,
+  kProgram =
+      1,  // a program of its own, which serves its clients itself: nobody counts its requests
+  kBehindFronts = 2,  // a program behind each worker
+};
+
 struct Header {
   std::atomic<uint64_t> magic;  // stored last, when all else is set
   uint32_t version;
@@ -122,7 +129,7 @@ struct Header {
   char binary[kTextBytes];             // the path that workers are exec'd from
   char command_line[2 * kTextBytes];   // what `start` was called with
   char claims[kTextBytes];             // the addresses that a program has asked for (claims.h)
-  std::atomic<uint32_t> program;       // the app is a program of its own: workers count no requests
+  std::atomic<uint32_t> program;       // AppKind
   std::atomic<uint32_t> program_user;  // the user id that it runs as
 };
 

@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "core/base/fd.h"
+#include "core/net/address.h"
 #include "core/scoreboard/layout.h"
 #include "core/worker/connection.h"
 #include "core/worker/connection_table.h"
@@ -55,6 +57,8 @@ class GatewayLoop {
   // Gateway::OnReadable() follows whenever `fd` becomes readable: read until nothing is left. Once, for a descriptor
   // that lives as long as the app; where there are several, an epoll set has one.
   virtual void Watch(int fd) = 0;
+  // The addresses of the slot's listeners, ports resolved.
+  virtual std::vector<net::Address> addresses() const = 0;
   // The worker listens and says READY now: once, if Gateway::ready_later().
   virtual void BecomeReady() = 0;
   // The worker ends with this turn, and with it what it serves. Not OK: it refuses to start (WorkerRefused).

@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/net/listener.h"
 #include "core/scoreboard/scoreboard.h"
 #include "core/worker/http_connection.h"
 #include "core/worker/tcp_connection.h"
@@ -142,6 +143,15 @@ void Server::Arm() {
   outgoing_.AbandonAll();
   RunHook("Stop", [&] { parts_.app->Stop(context_); });
   return refusal_;
+}
+
+std::vector<net::Address> Server::addresses() const {
+  std::vector<net::Address> all;
+  for (const int listener : acceptor_.listeners(parts_.slot)) {
+    const absl::StatusOr<net::Address> address = net::LocalAddress(listener);
+    if (address.ok()) all.push_back(*address);
+  }
+  return all;
 }
 
 void Server::Watch(int fd) {

@@ -70,6 +70,7 @@ class Server final : private GatewayLoop {
  private:
   void Dispatch(const ring::Completion& completion);
   // GatewayLoop
+  std::vector<net::Address> addresses() const override;
   void Watch(int fd) override;
   void BecomeReady() override { ready_now_ = true; }
   void Leave(const absl::Status& why) override;

@@ -1,0 +1,23 @@
+// A front with a program of its own behind it: the worker of a slot whose app is a program.
+//
+//   READY    the program listens at the site, and has said so where that is asked for; then the worker listens
+//   drain    clients are served, or move to other workers; when they have gone the program is asked to leave, or when
+//            most of the time is over
+//   its end  the worker ends alike
+#ifndef CORE_FRONT_PROGRAM_FRONT_H_
+#define CORE_FRONT_PROGRAM_FRONT_H_
+
+#include "core/exec/launch_options.h"
+#include "core/link/channel.h"
+#include "core/worker/worker_options.h"
+
+namespace uc::front {
+
+// In the worker. `worker`: what its clients are served by; its identity is not the program's. Returns the exit code, or
+// does not return: it ends by the signal that the program ended by.
+int RunProgramFront(const worker::WorkerOptions& worker, const exec::LaunchOptions& program,
+                    link::Channel channel);
+
+}  // namespace uc::front
+
+#endif  // CORE_FRONT_PROGRAM_FRONT_H_

@@ -1,0 +1,168 @@
+"""--front: the worker has the clients, and a program of any language stands behind it, with a private listener."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from cluster import Cluster, exists, read_response, wait_until
+from load import Load
+from program import NODE_HTTP, Program, program_pids
+
+NODE_TELLS = """
+const http = require('http');
+const server = http.createServer((request, response) => {
+  const told = {headers: request.headers, local: request.socket.localPort, family: request.socket.remoteFamily,
+                remote: request.socket.remoteAddress, address: server.address(), pid: process.pid};
+  const wait = Number(new URL(request.url, 'http://a').searchParams.get('wait') || 0);
+  setTimeout(() => response.end(JSON.stringify(told)), wait);
+});
+server.on('upgrade', (request, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: echo\\r\\nConnection: Upgrade\\r\\n\\r\\n');
+  socket.pipe(socket);
+});
+server.listen(%s);
+"""
+
+PYTHON = """
+import http.server, os, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        body = ('%%s %%d' %% (self.client_address[0], os.getpid())).encode()
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(('', %s), Answer)
+server.serve_forever()
+"""
+
+SLOW = """
+const http = require('http');
+http.createServer((request, response) => {
+  response.writeHead(200, {'content-type': 'text/event-stream'});
+  let left = 8;
+  const timer = setInterval(() => {
+    response.write('data: x\\n\\n');
+    if (--left === 0) { clearInterval(timer); response.end(); }
+  }, 400);
+}).listen(3000);
+"""
+
+
+def front(program, *words, **options):
+    return Cluster(program.path, "--front", *words, **{"listen": "127.0.0.1:0", **options})
+
+
+class Front(unittest.TestCase):
+    def node(self, where="3000"):
+        return Program(self, "app.js", NODE_TELLS % where)
+
+    def test_requests_reach_the_program_and_say_where_they_come_from(self):
+        with front(self.node(), "-i", "2") as cluster:
+            told = json.loads(cluster.get("/"))
+            self.assertEqual(told["headers"]["x-forwarded-for"], "127.0.0.1")
+            self.assertEqual(told["headers"]["host"], "127.0.0.1:%d" % cluster.port)
+            self.assertIn(told["pid"], program_pids(cluster))
+            pids = {json.loads(cluster.get("/"))["pid"] for _ in range(40)}
+            self.assertEqual(sorted(pids), program_pids(cluster))
+
+    def test_the_private_listener_looks_like_the_one_that_the_program_asked_for(self):
+        with front(self.node("3999"), "-i", "1") as cluster:
+            told = json.loads(cluster.get("/"))
+            self.assertEqual(told["address"], {"address": "::", "family": "IPv6", "port": 3999})
+            self.assertEqual((told["local"], told["family"], told["remote"]), (3999, "IPv6", "::1"))
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", 3999), 5)
+
+    def test_any_address_of_the_program_is_the_site(self):
+        for where in ("0, '127.0.0.1'", "process.env.PORT", "8000, '127.0.0.1'", "0"):
+            with self.subTest(where), front(self.node(where), "-i", "1") as cluster:
+                self.assertIn("pid", json.loads(cluster.get("/")))
+
+    def test_the_debugger_keeps_its_own_port(self):
+        with front(self.node(), "-i", "1", "--node-args=--inspect=127.0.0.1:9229") as cluster:
+            self.assertIn("pid", json.loads(cluster.get("/")))
+            with socket.create_connection(("127.0.0.1", 9229), 5) as debugger:
+                debugger.sendall(b"GET /json/version HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.assertIn(b"Protocol-Version", b"".join(read_response(debugger)))
+
+    def test_a_tunnel_goes_through(self):
+        with front(self.node(), "-i", "1") as cluster, cluster.connect() as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+            head, _, _ = read_response(client)
+            self.assertTrue(head.startswith(b"HTTP/1.1 101"), head)
+            client.sendall(b"hello")
+            self.assertEqual(client.recv(100), b"hello")
+
+    def test_python_as_well(self):
+        with front(Program(self, "app.py", PYTHON % "8000"), "-i", "2") as cluster:
+            self.assertEqual(cluster.get("/").split()[0], b"127.0.0.1")
+
+    def test_nothing_is_lost_in_rolls_and_scaling(self):
+        for fresh in (True, False):
+            with self.subTest(fresh=fresh), front(self.node(), "-i", "2") as cluster:
+                with Load(cluster, threads=4, fresh=fresh) as load:
+                    for verb in (("reload",), ("scale", "3"), ("scale", "1"), ("reload",), ("scale", "2")):
+                        cluster.ok(verb[0], cluster.name, *verb[1:])
+                self.assertEqual(load.lost, 0, load.failures[:5])
+                self.assertGreater(load.counts["ok"], 100)
+
+    def test_a_response_with_pauses_is_not_cut_by_a_reload(self):
+        with front(Program(self, "app.js", SLOW), "-i", "1") as cluster, cluster.connect(30) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            self.assertTrue(client.recv(10))
+            cluster.ok("reload", cluster.name)
+            data = b""
+            while piece := client.recv(65536):
+                data += piece
+            self.assertEqual(data.count(b"data: x"), 8)
+
+    def test_a_broken_new_version_changes_nothing(self):
+        broken = {
+            "syntax error": "this is no program",
+            "exits": "process.exit(3)",
+            "never listens": "setInterval(() => {}, 1000)",
+            "answers 500": "require('http').createServer((q, s) => { s.statusCode = 500; s.end(); }).listen(3000)",
+        }
+        app = self.node()
+        with front(app, "-i", "2", "--listen-timeout=4s", "--probe=/") as cluster:
+            before = program_pids(cluster)
+            with Load(cluster, threads=2) as load:
+                for what, text in broken.items():
+                    with self.subTest(what):
+                        app.deploy(text)
+                        self.assertEqual(cluster.cli("reload", cluster.name)[0], 1)
+            self.assertEqual(load.lost, 0, load.failures[:5])
+            self.assertEqual(program_pids(cluster), before)
+
+    def test_a_program_that_dies_is_replaced(self):
+        with front(self.node(), "-i", "2") as cluster:
+            before = program_pids(cluster)
+            os.kill(before[0], signal.SIGKILL)
+            wait_until(lambda: len(program_pids(cluster)) == 2 and before[0] not in program_pids(cluster), "it is replaced")
+            self.assertIn("pid", json.loads(cluster.get("/")))
+
+    def test_everything_ends_with_the_cluster(self):
+        with front(self.node(), "-i", "2") as cluster:
+            pids = program_pids(cluster)
+            cluster.ok("stop", cluster.name)
+            self.assertEqual(cluster.wait_exit(), 0)
+            self.assertFalse([pid for pid in pids if exists(pid)])
+
+    def test_a_program_that_never_listens_says_why(self):
+        app = Program(self, "app.js", "setInterval(() => {}, 1000)")
+        with front(app, "-i", "1", "--listen-timeout=2s", wait=False) as cluster:
+            cluster.wait_log("the program has not listened within --listen-timeout=2s")
+
+    def test_it_needs_an_address(self):
+        with Cluster(self.node().path, "--front", listen=None, wait=False) as cluster:
+            self.assertEqual(cluster.wait_exit(), 2)
+            self.assertIn("--front needs --listen", cluster.lines[-1])
