@@ -387,7 +387,7 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
           .Run();
   beginning.cluster().output().End();
   directory->Remove();
-  return Ending{finish.exit_code, finish.text};
+  return Ending{finish.exit_code, finish.text, finish.asked};
 }
 
 absl::Status RehearseUpgrade(const CoordinatorOptions& options) {
