@@ -20,8 +20,8 @@ namespace uc::coordinator {
 class Reply {
  public:
   // Opens the FIFO that the asker made and reads from, with a descriptor of the reserve if there is no other. An empty
-  // Reply when nobody reads there, or when the path is no FIFO: its lines go nowhere. Empty also
-  // when the command was withdrawn. Never blocks.
+  // Reply when nobody reads there, when the command was withdrawn, or when the path is no FIFO: its lines go nowhere.
+  // Never blocks.
   static Reply Open(const std::string& path, DescriptorReserve& reserve);
   // One that was opened before this program took over.
   static Reply Continue(Fd fd) { return Reply(std::move(fd)); }
