@@ -163,14 +163,15 @@ class Walk {
   }
 
   absl::Status Unknown(const std::string& name) const {
-    // A flag of another verb is no slip of the fingers.
-    if (absl::FindCommandLineFlag(name) != nullptr && EverAllowed(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(Dashed(name), " is not a flag of '", verb_, "'"));
-    }
     const std::string nearest = Nearest(name, allowed_);
     const std::string hint =
         nearest.empty() ? "" : absl::StrCat("; did you mean ", Dashed(nearest), "?");
+    if (absl::FindCommandLineFlag(name) != nullptr && EverAllowed(name)) {
+      // No slip of the fingers, unless one is the beginning of the other: --worker for --workers.
+      const bool close = absl::StartsWith(nearest, name) || absl::StartsWith(name, nearest);
+      return absl::InvalidArgumentError(
+          absl::StrCat(Dashed(name), " is not a flag of '", verb_, "'", close ? hint : ""));
+    }
     return absl::InvalidArgumentError(
         absl::StrCat("unknown flag ", Dashed(name), hint,
                      verb_ == "start" ? " (arguments for the app itself go behind --)" : ""));

@@ -192,6 +192,9 @@ TEST_F(FlagWalkTest, FlagOfAnotherVerbIsSaidToBeOne) {
 TEST_F(FlagWalkTest, FlagOfAnotherVerbIsNotGuessedAt) {
   allowed_.insert("try_othes");
   EXPECT_EQ(Refusal({"--try-other=1"}), "--try-other is not a flag of 'list'");
+  allowed_.insert("try_others");
+  EXPECT_EQ(Refusal({"--try-other=1"}),
+            "--try-other is not a flag of 'list'; did you mean --try-others?");
 }
 
 // --- Where the verb is ---
