@@ -53,7 +53,7 @@ TEST_F(ScaleTest, PresentCountIsDoneAtOnce) {
 TEST_F(ScaleTest, NobodyScalesToNothing) {
   Boot(2);
   Give("scale 0");
-  EXPECT_EQ(LastAnswer(), "refused: scale 0: at least 1 must stay; to end the cluster use stop");
+  EXPECT_EQ(LastAnswer(), "refused: at least 1 must stay; to end the cluster use stop");
   Give("scale -2");
   EXPECT_EQ(LastAnswer(),
             "refused: at least 1 of the 2 workers must stay; to end the "
