@@ -139,17 +139,56 @@ std::vector<std::string> ListClusters(const std::string& base) {
   return names;
 }
 
+std::vector<std::string> ListRefused(const std::string& base) {
+  std::vector<std::string> names;
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::Open(base);
+  if (!folder.ok()) return names;
+  for (const std::string& name : folder->Names()) {
+    struct stat status;
+    if (!CheckClusterName(name).ok() ||
+        fstatat(folder->fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISDIR(status.st_mode)) {
+      continue;
+    }
+    if (absl::IsPermissionDenied(folder->OpenBelow(name).status())) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::Status NoCluster(const std::string& base, const std::string& name,
+                       const std::vector<std::string>& known) {
+  if (CheckClusterName(name).ok()) {
+    const absl::Status status = TrustedFolder::OpenCluster(absl::StrCat(base, "/", name)).status();
+    if (absl::IsPermissionDenied(status)) return status;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no cluster '", absl::string_view(name).substr(0, kNameBytesMax), "' in ", base,
+                   known.empty() ? "" : absl::StrCat("; there is ", absl::StrJoin(known, ", "))));
+}
+
 absl::StatusOr<std::string> ResolveCluster(const std::string& base, const std::string& name) {
   if (absl::Status status = CheckReadable(base); !status.ok()) return status;
   const std::vector<std::string> names = ListClusters(base);
   if (!name.empty()) {
     if (std::find(names.begin(), names.end(), name) != names.end()) return name;
-    return absl::NotFoundError(absl::StrCat(
-        "no cluster '", absl::string_view(name).substr(0, kNameBytesMax), "' in ", base,
-        names.empty() ? "" : absl::StrCat("; there is ", absl::StrJoin(names, ", "))));
+    const std::vector<std::string> recorded = ListWith(base, "record");
+    if (std::find(recorded.begin(), recorded.end(), name) == recorded.end() ||
+        !TrustedFolder::OpenCluster(absl::StrCat(base, "/", name)).ok()) {
+      return NoCluster(base, name, names);
+    }
+    return absl::NotFoundError(absl::StrCat("cluster ", name, " is stopped; 'uring-cluster start ",
+                                            name, "' starts it again"));
   }
   if (names.size() == 1) return names[0];
-  if (names.empty()) return absl::NotFoundError(absl::StrCat("no cluster in ", base));
+  if (names.empty()) {
+    const std::vector<std::string> recorded = ListWith(base, "record");
+    return absl::NotFoundError(recorded.empty()
+                                   ? absl::StrCat("no cluster in ", base)
+                                   : absl::StrCat("no cluster runs in ", base,
+                                                  "; 'uring-cluster start' starts ",
+                                                  absl::StrJoin(recorded, ", "), " again"));
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("which cluster? there is ", absl::StrJoin(names, ", ")));
 }

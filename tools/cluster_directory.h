@@ -41,7 +41,16 @@ std::vector<std::string> ListWith(const std::string& base, const std::string& fi
 // Names of what looks like a cluster below BASE, sorted.
 std::vector<std::string> ListClusters(const std::string& base);
 
-// The name that is meant: `name`, or the only one there is. NotFound lists those that exist.
+// Names of the folders below BASE that have a cluster's name and are not to be trusted, sorted: whether a cluster lives
+// there cannot be known.
+std::vector<std::string> ListRefused(const std::string& base);
+
+// Why there is no cluster of this name: PermissionDenied if its folder is not to be trusted, else NotFound, which lists
+// those that are known.
+absl::Status NoCluster(const std::string& base, const std::string& name,
+                       const std::vector<std::string>& known);
+// The name of a cluster that runs: `name`, or the only one there is. NotFound says that it is stopped, or lists those
+// that exist.
 absl::StatusOr<std::string> ResolveCluster(const std::string& base, const std::string& name);
 
 // True while a coordinator holds BASE/NAME's lock.

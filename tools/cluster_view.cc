@@ -14,6 +14,7 @@
 #include "core/base/fd.h"
 #include "core/scoreboard/histogram.h"
 #include "tools/cluster_directory.h"
+#include "tools/flag_walk.h"
 #include "tools/printable.h"
 #include "tools/process_user.h"
 #include "tools/trusted_folder.h"
@@ -259,10 +260,9 @@ ClusterView ViewStopped(const std::string& name, const std::vector<std::string>&
   view.name = name;
   view.stopped = true;
   view.command_line = absl::StrCat("start ", absl::StrJoin(words, " "));
-  // Where the app begins among the flags, only `start` knows.
-  const auto app = std::find_if(words.begin(), words.end(),
-                                [](const std::string& word) { return word[0] != '-'; });
-  if (app != words.end()) view.app = *app;
+  // The first word that is neither a flag nor the value of one.
+  const size_t app = VerbAt(words);
+  if (app < words.size()) view.app = words[app];
   return view;
 }
 

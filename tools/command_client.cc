@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -65,6 +66,10 @@ class ReplyPipe {
     if (folder_.has_value()) folder_->RemoveFile(ticket_);
   }
   const std::string& ticket() const { return ticket_; }
+
+  // The command that is to be answered here is not carried out any more (core/coordinator/reply.h). False: it was taken.
+  bool Withdraw() { return flock(fd_.get(), LOCK_EX | LOCK_NB) == 0; }
+
   int fd() const { return fd_.get(); }
 
   // Appends what is there. The first bytes prove that the coordinator has opened its end: our own writer
@@ -181,11 +186,17 @@ absl::StatusOr<Answer> SendCommand(const std::string& directory, const std::stri
     const int ready = gone ? 0 : poll(watched, 3, accepted ? -1 : kAcceptPatienceMs);
     if (ready < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "poll");
     if (ready == 0 && !gone) {
+      // Else it is taken in this very moment.
+      accepted = !reply->Withdraw();
+      if (accepted) continue;
       return absl::DeadlineExceededError(
-          "the coordinator has not taken the command (is it stopped, or out of file descriptors?)");
+          "the coordinator has not taken the command (is it stopped, or out of file descriptors?); "
+          "it is withdrawn and will not be carried out");
     }
     if (!gone && watched[2].revents != 0) {
-      return absl::CancelledError("interrupted; the command itself goes on");
+      return absl::CancelledError(!accepted && reply->Withdraw()
+                                      ? "interrupted; the command is withdrawn"
+                                      : "interrupted; the command itself goes on");
     }
     // What was said before the end is still in the pipe: read it first.
     const bool open = reply->Read(&text);

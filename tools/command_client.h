@@ -16,8 +16,9 @@ struct Answer {
 };
 
 // Waits as long as the coordinator lives. `progress` gets each line on the way. Unavailable: there is no
-// coordinator, it does not read its control pipe, or it died meanwhile. Cancelled: SIGINT or SIGTERM
-// came; the command goes on. Blocks both signals and ignores SIGPIPE from then on: the caller exits next.
+// coordinator, it does not read its control pipe, or it died meanwhile. DeadlineExceeded: it has not taken the command,
+// which is withdrawn. Cancelled: SIGINT or SIGTERM came; the command goes on if it was taken, and is withdrawn if not.
+// Blocks both signals and ignores SIGPIPE from then on: the caller exits next.
 absl::StatusOr<Answer> SendCommand(const std::string& directory, const std::string& command,
                                    const std::function<void(absl::string_view)>& progress);
 

@@ -167,8 +167,10 @@ class Walk {
     const std::string hint =
         nearest.empty() ? "" : absl::StrCat("; did you mean ", Dashed(nearest), "?");
     if (absl::FindCommandLineFlag(name) != nullptr && EverAllowed(name)) {
+      // No slip of the fingers, unless one is the beginning of the other: --worker for --workers.
+      const bool close = absl::StartsWith(nearest, name) || absl::StartsWith(name, nearest);
       return absl::InvalidArgumentError(
-          absl::StrCat(Dashed(name), " is not a flag of '", verb_, "'", hint));
+          absl::StrCat(Dashed(name), " is not a flag of '", verb_, "'", close ? hint : ""));
     }
     return absl::InvalidArgumentError(
         absl::StrCat("unknown flag ", Dashed(name), hint,
@@ -258,6 +260,21 @@ bool AbslParseFlag(absl::string_view text, AnyList* flag, std::string*) {
 
 std::string AbslUnparseFlag(const AnyList& flag) {
   return absl::StrJoin(flag.values, absl::string_view(&AnyList::kBetween, 1));
+}
+
+size_t VerbAt(const std::vector<std::string>& arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    absl::string_view text = arguments[i];
+    if (text == "--") break;
+    if (text.size() < 2 || text[0] != '-' || IsNegative(text)) return i;
+    absl::ConsumePrefix(&text, "-");
+    absl::ConsumePrefix(&text, "-");
+    if (absl::StrContains(text, '=')) continue;
+    const std::string name = absl::StrReplaceAll(text, {{"-", "_"}});
+    const absl::CommandLineFlag* const flag = absl::FindCommandLineFlag(name);
+    if (name == "flagfile" || (flag != nullptr && !flag->IsOfType<bool>())) ++i;
+  }
+  return arguments.size();
 }
 
 absl::StatusOr<WalkResult> WalkFlags(absl::string_view verb,

@@ -57,6 +57,10 @@ absl::StatusOr<WalkResult> WalkFlags(absl::string_view verb,
                                      const std::vector<std::string>& arguments,
                                      const FlagSet& allowed, const FlagSet& repeatable);
 
+// Where the first word is that is neither a flag nor the value of one: the verb. The number of arguments: there is none.
+// A flag that is not known is taken for a switch; the verb refuses it.
+size_t VerbAt(const std::vector<std::string>& arguments);
+
 }  // namespace uc::tools
 
 #endif  // TOOLS_FLAG_WALK_H_

@@ -103,6 +103,9 @@ absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request)
   const absl::StatusOr<int> signal = ToSignal(launch.kill_signal);
   if (!signal.ok()) return signal.status();
   options.kill_signal = *signal;
+  absl::StatusOr<std::vector<int>> done_codes = DoneCodes(request.restarts);
+  if (!done_codes.ok()) return done_codes.status();
+  options.done_codes = *std::move(done_codes);
   options.listen_timeout = request.listen_timeout;
   options.kill_timeout = request.kill_timeout;
   options.shutdown_with_message = launch.shutdown_with_message;

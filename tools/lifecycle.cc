@@ -69,38 +69,30 @@ std::vector<std::string> ListLogsOnly(const std::string& base) {
   return logs;
 }
 
-absl::StatusOr<std::vector<std::string>> ResolveNames(const std::string& verb,
-                                                      const std::vector<std::string>& names,
+// The clusters that are meant. A name that was given is meant, whether there is such a cluster or not.
+absl::StatusOr<std::vector<std::string>> ResolveNames(const std::vector<std::string>& names,
                                                       const std::string& base) {
   if (absl::Status status = CheckReadable(base); !status.ok()) return status;
+  const std::vector<std::string> known = ListKnown(base);
+  if (names.size() == 1 && names[0] == kAll) return known;
+  if (!names.empty()) return names;
+  // Stopped ones are in nobody's way.
+  const std::vector<std::string> running = ListClusters(base);
+  if (running.size() == 1) return running;
+  if (running.empty() && known.size() == 1) return known;
+  if (known.empty()) return absl::NotFoundError(absl::StrCat("no cluster in ", base));
+  return absl::InvalidArgumentError(
+      absl::StrCat("which cluster? there is ", absl::StrJoin(known, ", "), " (or 'all')"));
+}
+
+absl::Status CheckKnown(const std::string& verb, const std::string& name, const std::string& base) {
   std::vector<std::string> known = ListKnown(base);
-  if (verb == "delete" && !names.empty()) {
-    for (std::string& name : ListLogsOnly(base)) known.push_back(std::move(name));
+  if (verb == "delete") {
+    for (std::string& one : ListLogsOnly(base)) known.push_back(std::move(one));
     std::sort(known.begin(), known.end());
   }
-  const auto list = [&] {
-    return known.empty() ? "" : absl::StrCat("; there is ", absl::StrJoin(known, ", "));
-  };
-  if (names.size() == 1 && names[0] == kAll) return known;
-  if (names.empty()) {
-    // Stopped ones are in nobody's way.
-    const std::vector<std::string> running = ListClusters(base);
-    if (running.size() == 1) return running;
-    if (running.empty() && known.size() == 1) return known;
-    if (known.empty()) return absl::NotFoundError(absl::StrCat("no cluster in ", base));
-    return absl::InvalidArgumentError(
-        absl::StrCat("which cluster? there is ", absl::StrJoin(known, ", "), " (or 'all')"));
-  }
-  for (const std::string& name : names) {
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    if (CheckClusterName(name).ok()) {
-      const absl::Status status = TrustedFolder::OpenCluster(DirectoryOf(base, name)).status();
-      if (absl::IsPermissionDenied(status)) return status;
-    }
-    return absl::NotFoundError(
-        absl::StrCat("no cluster '", name.substr(0, 63), "' in ", base, list()));
-  }
-  return names;
+  if (std::find(known.begin(), known.end(), name) != known.end()) return absl::OkStatus();
+  return NoCluster(base, name, known);
 }
 
 // A path may hold bytes that are no UTF-8: they must not make the answer fail.
@@ -108,12 +100,11 @@ void PrintJson(const Json& json) {
   std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
-void Say(const std::string& verb, const std::string& name, absl::string_view text,
-         const VerbOptions& options) {
+void Say(const std::string& name, absl::string_view text, const VerbOptions& options) {
   if (options.json) {
-    PrintJson({{"command", verb}, {"name", name}, {"outcome", "done"}, {"text", text}});
+    PrintJson({{"command", options.typed}, {"name", name}, {"outcome", "done"}, {"text", text}});
   } else {
-    std::printf("%s: %s: %s\n", verb.c_str(), name.c_str(), std::string(text).c_str());
+    std::printf("%s: %s: %s\n", options.typed.c_str(), name.c_str(), std::string(text).c_str());
   }
 }
 
@@ -130,6 +121,18 @@ void Forget(const std::string& base, const std::string& name) {
   rmdir(directory.c_str());  // of an empty folder only
 }
 
+// One of several whose answers are the elements of one JSON array.
+int RefuseOne(const absl::Status& status, const std::string& name, bool several,
+              const VerbOptions& options) {
+  if (several) {
+    PrintJson({{"command", options.typed},
+               {"name", name},
+               {"outcome", "refused"},
+               {"text", std::string(status.message())}});
+  }
+  return Refuse(status);
+}
+
 int RunOnOne(const std::string& verb, const std::string& name, const VerbOptions& options) {
   const std::vector<std::string> stopped = ListStopped(options.base_directory);
   bool is_stopped = std::find(stopped.begin(), stopped.end(), name) != stopped.end();
@@ -143,12 +146,12 @@ int RunOnOne(const std::string& verb, const std::string& name, const VerbOptions
     return exit_code;
   }
   if (verb == "stop") {
-    Say(verb, name, "is stopped already", options);
+    Say(name, "is stopped already", options);
     return kExitDone;
   }
   if (verb == "delete") {
     Forget(options.base_directory, name);
-    Say(verb, name, "forgotten", options);
+    Say(name, "forgotten", options);
     return kExitDone;
   }
   if (options.acting == Acting::kAsOwner) {
@@ -164,7 +167,7 @@ int RunOnMany(const std::string& verb, const std::vector<std::string>& names,
   // `kill` is PM2's word for the end of everything.
   const std::string what = verb == "kill" ? "stop" : verb;
   const absl::StatusOr<std::vector<std::string>> resolved =
-      ResolveNames(what, verb == "kill" && names.empty() ? std::vector<std::string>{kAll} : names,
+      ResolveNames(verb == "kill" && names.empty() ? std::vector<std::string>{kAll} : names,
                    options.base_directory);
   if (!resolved.ok()) return Refuse(resolved.status());
   std::vector<std::string> chosen = *resolved;
@@ -173,22 +176,25 @@ int RunOnMany(const std::string& verb, const std::vector<std::string>& names,
     chosen = ListClusters(options.base_directory);
   }
   if (chosen.empty()) {
-    std::printf(options.json ? "[]\n" : "%s: nothing to do\n", what.c_str());
+    std::printf(options.json ? "[]\n" : "%s: nothing to do\n", options.typed.c_str());
     return kExitDone;
   }
   int worst = kExitDone;
   std::vector<std::string> failed;
   const bool several = options.json && chosen.size() > 1;
-  for (const std::string& name : chosen) {
-    if (several) std::fputs(name == chosen.front() ? "[" : ",", stdout);
-    const int exit_code = RunOnOne(what, name, options);
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    const std::string& name = chosen[i];
+    if (several) std::fputs(i == 0 ? "[" : ",", stdout);
+    const absl::Status known = CheckKnown(what, name, options.base_directory);
+    const int exit_code =
+        known.ok() ? RunOnOne(what, name, options) : RefuseOne(known, name, several, options);
     worst = std::max(worst, exit_code);
     if (exit_code != kExitDone) failed.push_back(name);
     if (exit_code == kExitInterrupted) break;
   }
   if (several) std::fputs("]\n", stdout);
   if (chosen.size() > 1 && !failed.empty()) {
-    PrintError(absl::StrCat(what, ": ", failed.size(), " of ", chosen.size(),
+    PrintError(absl::StrCat(options.typed, ": ", failed.size(), " of ", chosen.size(),
                             " failed: ", absl::StrJoin(failed, ", ")));
   }
   return worst;
@@ -217,9 +223,16 @@ int Save(const VerbOptions& options) {
   const std::string& base = options.base_directory;
   Json dump = Json::array();
   std::vector<std::string> names;
+  int exit_code = kExitDone;
   for (const std::string& name : ListClusters(base)) {
     absl::StatusOr<ClusterRecord> record = ReadRecord(DirectoryOf(base, name));
     const absl::StatusOr<ClusterView> view = ViewCluster(DirectoryOf(base, name), MonotonicNow());
+    for (const absl::Status& status : {record.status(), view.status()}) {
+      if (!absl::IsPermissionDenied(status)) continue;
+      PrintError(absl::StrCat("save: ", status.message()));
+      exit_code = kExitOperator;
+      break;
+    }
     if (!record.ok() || !view.ok() || !record->background) continue;
     record->words = WithWorkers(record->words, view->workers_wanted);
     absl::StatusOr<Json> json = ParseJson(ToJson(*record), JsonComments::kRefused);
@@ -244,7 +257,7 @@ int Save(const VerbOptions& options) {
   } else {
     std::printf("save: %s in %s\n", absl::StrJoin(names, ", ").c_str(), Printable(path).c_str());
   }
-  return kExitDone;
+  return exit_code;
 }
 
 int Resurrect(const VerbOptions& options) {
@@ -265,7 +278,7 @@ int Resurrect(const VerbOptions& options) {
       return Refuse(
           absl::InvalidArgumentError(absl::StrCat(path, ": an entry ", record.status().message())));
     if (CoordinatorLives(DirectoryOf(options.base_directory, record->name))) {
-      Say("resurrect", record->name, "runs already", options);
+      Say(record->name, "runs already", options);
     } else {
       records.push_back(*std::move(record));
     }
@@ -351,7 +364,9 @@ bool IsLifecycleVerb(const std::string& verb) {
 }
 
 int RunLifecycleVerb(const std::string& verb, const std::vector<std::string>& names,
-                     const VerbOptions& options) {
+                     const VerbOptions& given) {
+  VerbOptions options = given;
+  options.typed = verb;
   if (verb == "save" || verb == "dump") return Save(options);
   if (verb == "resurrect") return Resurrect(options);
   if (verb == "cleardump") return ClearDump(options);

@@ -79,7 +79,7 @@ constexpr char kUsage[] = R"(usage: uring-cluster VERB [flags] [arguments]
   version, help
 
 NAME may be left out when there is one cluster; stop, restart, reload and delete also take several names, or
-all. Flags may stand anywhere before --.
+all. Flags may stand anywhere before --, also before VERB.
 )";
 
 std::optional<WhenRunning> ConfigVerb(const std::string& verb) {
@@ -246,16 +246,23 @@ int Main(std::vector<std::string> arguments) {
     std::fputs(kUsage, stderr);
     return kExitOperator;
   }
-  const std::string verb = arguments[0];
-  arguments.erase(arguments.begin());
-  if (verb == "help" || verb == "--help" || verb == "-h") {
+  const size_t at = VerbAt(arguments);
+  const bool given = at < arguments.size();
+  const std::string verb = given ? arguments[at] : "";
+  const std::set<std::string> words(arguments.begin(), arguments.end());
+  if (verb == "help" || (!given && (words.count("--help") > 0 || words.count("-h") > 0))) {
     std::fputs(kUsage, stdout);
     return 0;
   }
-  if (verb == "version" || verb == "--version" || verb == "-v") {
+  if (verb == "version" || arguments[0] == "--version" || arguments[0] == "-v") {
     std::printf("uring-cluster %s\n", kVersion);
     return 0;
   }
+  if (!given) {
+    return Refuse(absl::InvalidArgumentError(
+        "there are flags, and no command; 'uring-cluster help' lists them all"));
+  }
+  arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(at));
   if (verb == "start" || verb == "worker" || verb == "scribe") return StartOrWork(verb, arguments);
   if (IsVerb(verb) || IsLifecycleVerb(verb) || IsInspectVerb(verb) ||
       ConfigVerb(verb).has_value() || verb == "logs" || verb == "flush" || verb == "monit" ||

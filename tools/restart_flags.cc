@@ -140,6 +140,20 @@ RestartRequest ReadRestartFlags() {
   return request;
 }
 
+absl::StatusOr<std::vector<int>> DoneCodes(const RestartRequest& request) {
+  std::vector<int> codes;
+  for (const std::string& text : request.stop_exit_codes) {
+    int code = 0;
+    if (!absl::SimpleAtoi(text, &code) || code < 0 || code > 255) {
+      return Wrong("--stop-exit-codes",
+                   absl::StrCat("=", text.substr(0, 40), ": exit codes are numbers from 0 to 255"));
+    }
+    codes.push_back(code);
+  }
+  if (!request.autorestart) codes.push_back(0);
+  return codes;
+}
+
 absl::StatusOr<RestartPlan> PlanRestarts(const RestartRequest& request, const WatchedApp& app) {
   if (absl::Status status = CheckRanges(request); !status.ok()) return status;
   RestartPlan plan;
@@ -149,14 +163,9 @@ absl::StatusOr<RestartPlan> PlanRestarts(const RestartRequest& request, const Wa
   plan.restarts.backoff_max = std::max(plan.restarts.backoff_max, request.backoff_first);
   plan.restarts.restarts_max = static_cast<int>(request.restarts_max);
   plan.restarts.autorestart = request.autorestart;
-  for (const std::string& text : request.stop_exit_codes) {
-    int code = 0;
-    if (!absl::SimpleAtoi(text, &code) || code < 0 || code > 255) {
-      return Wrong("--stop-exit-codes",
-                   absl::StrCat("=", text.substr(0, 40), ": exit codes are numbers from 0 to 255"));
-    }
-    plan.restarts.stop_exit_codes.push_back(code);
-  }
+  absl::StatusOr<std::vector<int>> done_codes = DoneCodes(request);
+  if (!done_codes.ok()) return done_codes.status();
+  plan.restarts.stop_exit_codes = *std::move(done_codes);
   plan.recycle.memory_max = static_cast<uint64_t>(request.memory_max);
   plan.recycle.requests_max = static_cast<uint64_t>(request.requests_max);
   if (!request.cron.empty()) {

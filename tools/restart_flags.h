@@ -45,6 +45,9 @@ struct WatchedApp {
   std::string path;       // as it was given
   std::string directory;  // that a relative path of a program is relative to (--cwd); empty: here
 };
+// Exit codes by which a worker has ended as it may: those of --stop-exit-codes, and 0 with --no-autorestart.
+// InvalidArgument: that is no exit code.
+absl::StatusOr<std::vector<int>> DoneCodes(const RestartRequest& request);
 // InvalidArgument names the flag that is wrong.
 absl::StatusOr<RestartPlan> PlanRestarts(const RestartRequest& request, const WatchedApp& app);
 

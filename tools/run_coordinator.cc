@@ -61,7 +61,7 @@ class Verdict {
   Fd fd_;
 };
 
-int AwaitVerdict(const Fd& fd) {
+int AwaitVerdict(const Fd& fd, const std::string& log_file) {
   std::string text;
   char buffer[512];
   for (ssize_t size; (size = read(fd.get(), buffer, sizeof(buffer))) != 0;) {
@@ -71,7 +71,8 @@ int AwaitVerdict(const Fd& fd) {
   int exit_code = kExitFailed;
   const size_t space = text.find(' ');
   if (space == std::string::npos || !absl::SimpleAtoi(text.substr(0, space), &exit_code)) {
-    PrintError("the coordinator ended before the cluster was ready; its log says why");
+    PrintError(absl::StrCat("the coordinator ended before the cluster was ready; its log, ",
+                            log_file, ", says why"));
     return kExitFailed;
   }
   const std::string what = text.substr(space + 1);
@@ -125,6 +126,12 @@ std::string LastWords(const ClusterRecord& record, uint32_t slot) {
   return absl::StrCat("; what it said is in ", path);
 }
 
+// Of a start that failed: what the first worker said, or what became of it.
+std::string WhereToLook(const ClusterRecord& record) {
+  const std::string words = LastWords(record, 0);
+  return words.empty() ? absl::StrCat("; the log is ", record.log_file) : words;
+}
+
 // A start that is over, told to who waits for it.
 void Tell(const coordinator::StartReport& report, const ClusterRecord& record,
           Incomplete incomplete, Verdict& verdict) {
@@ -146,9 +153,18 @@ int Run(coordinator::CoordinatorOptions options, const ClusterRecord& record, In
   const absl::StatusOr<coordinator::Ending> ending = coordinator::RunCoordinator(options);
   writer.End();
   const int exit_code = ending.ok() ? ending->exit_code : kExitOperator;
-  if (exit_code == kExitDone) return exit_code;
+  if (exit_code == kExitDone) {
+    if (!ending->asked) LogInfo(ending->text);
+    // Heard by nobody where the start had ended before.
+    if (verdict != nullptr && ending->asked) {
+      verdict->Say(kExitFailed, "the cluster was stopped before it was ready");
+    } else if (verdict != nullptr) {
+      verdict->Say(exit_code, ending->text);
+    }
+    return exit_code;
+  }
   const std::string text =
-      ending.ok() ? absl::StrCat(ending->text, verdict != nullptr ? LastWords(record, 0) : "")
+      ending.ok() ? absl::StrCat(ending->text, verdict != nullptr ? WhereToLook(record) : "")
                   : std::string(ending.status().message());
   if (verdict != nullptr) verdict->Say(exit_code, text);
   PrintError(text);
@@ -185,7 +201,7 @@ int RunBehind(const coordinator::CoordinatorOptions& options, const ClusterRecor
   }
   if (child > 0) {
     verdict = Verdict(Fd());
-    return AwaitVerdict(reader);
+    return AwaitVerdict(reader, options.log_file);
   }
   reader.Reset();
   if (absl::Status status = Detach(options); !status.ok()) {

@@ -356,6 +356,11 @@ int RunStart(const StartRequest& request) {
     PrintError(options.status().message());
     return kExitOperator;
   }
+  // A coordinator that has the name from before goes on with it.
+  if (options->name == "all" && !coordinator::IsRehearsal() && !coordinator::IsUpgraded()) {
+    PrintError("--name=all: 'all' means every cluster to stop, restart and others; choose another");
+    return kExitOperator;
+  }
   const absl::StatusOr<std::string> directory =
       PrepareClusterDirectory(request.base_directory, options->name);
   if (!directory.ok()) {

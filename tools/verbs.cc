@@ -78,10 +78,12 @@ absl::Status NotShown(const std::string& directory, const std::string& name,
       ": 'uring-cluster stop ", name, "' ends ", orphans == 1 ? "it" : "them"));
 }
 
-// A scoreboard that cannot be read costs its own line, not the other clusters'.
+// A scoreboard that cannot be read costs its own line, not the other clusters'. What is refused for its owner or its mode
+// is the operator's to mend, here as for every verb.
 int List(const std::vector<std::string>& names, const VerbOptions& options,
          const std::vector<ClusterView>& stopped) {
   std::vector<ClusterView> views = stopped;
+  int exit_code = kExitDone;
   for (const std::string& name : names) {
     absl::StatusOr<ClusterView> view =
         ViewCluster(absl::StrCat(options.base_directory, "/", name), MonotonicNow());
@@ -90,6 +92,7 @@ int List(const std::vector<std::string>& names, const VerbOptions& options,
     } else {
       PrintError(
           NotShown(absl::StrCat(options.base_directory, "/", name), name, view.status()).message());
+      if (absl::IsPermissionDenied(view.status())) exit_code = kExitOperator;
     }
   }
   if (options.json) {
@@ -99,7 +102,7 @@ int List(const std::vector<std::string>& names, const VerbOptions& options,
   } else if (!views.empty()) {
     std::fputs(ToTable(views).c_str(), stdout);
   }
-  return kExitDone;
+  return exit_code;
 }
 
 int Show(const ClusterView& view, const VerbOptions& options) {
@@ -140,6 +143,12 @@ absl::StatusOr<std::string> CommandText(const std::string& verb, const std::stri
   return verb;
 }
 
+// A command with the word that was typed for it in front: "stop now" for `delete --now` is "delete now".
+std::string AsTyped(const std::string& command, const std::string& verb,
+                    const VerbOptions& options) {
+  return absl::StrCat(options.typed, command.substr(verb.size()));
+}
+
 int Conclude(const std::string& command, const Answer& answer, const VerbOptions& options) {
   if (options.json) {
     const nlohmann::ordered_json json = {
@@ -165,21 +174,21 @@ int GiveUp(const std::string& command, absl::string_view text, const VerbOptions
 
 // The coordinator is gone. `stop` can still be done: it ends the workers that are left.
 int WithoutCoordinator(const std::string& name, const std::string& directory,
-                       const std::string& verb, const std::string& command, absl::string_view why,
+                       const std::string& verb, const std::string& shown, absl::string_view why,
                        const VerbOptions& options) {
   if (verb == "stop") {
     int killed = 0;
     const absl::StatusOr<int> ended =
         EndOrphans(directory, options.now ? OrphanEnd::kAtOnce : OrphanEnd::kAsked, &killed);
-    if (!ended.ok()) return GiveUp(command, ended.status().message(), options);
+    if (!ended.ok()) return GiveUp(shown, ended.status().message(), options);
     const std::string text = absl::StrCat(
         "the coordinator was gone; ended ", *ended, *ended == 1 ? " worker" : " workers",
         killed == 0 ? "" : absl::StrCat(", ", killed, " of them by SIGKILL"));
-    return Conclude(command, {"done", text}, options);
+    return Conclude(shown, {"done", text}, options);
   }
   const int orphans = CountOrphans(directory);
   return GiveUp(
-      command,
+      shown,
       absl::StrCat(
           "cluster ", name, ": ", why, "; ", orphans, " of its workers still serve; ",
           orphans == 0 ? "" : "'uring-cluster start' with the same flags takes them over, ",
@@ -189,15 +198,20 @@ int WithoutCoordinator(const std::string& name, const std::string& directory,
 
 int Command(const std::string& name, const std::string& directory, const std::string& verb,
             const std::string& command, const VerbOptions& options) {
+  const std::string shown = AsTyped(command, verb, options);
   const absl::StatusOr<Answer> answer =
       SendCommand(directory, command, [&](absl::string_view line) {
         if (!options.json) std::fprintf(stderr, "%s\n", Printable(line).c_str());
       });
-  if (answer.ok()) return Conclude(command, *answer, options);
-  if (absl::IsUnavailable(answer.status()) && !CoordinatorLives(directory)) {
-    return WithoutCoordinator(name, directory, verb, command, answer.status().message(), options);
+  if (answer.ok()) return Conclude(shown, *answer, options);
+  if (absl::IsPermissionDenied(answer.status())) {
+    if (!options.json) return Fail(answer.status());
+    return Conclude(shown, {"refused", std::string(answer.status().message())}, options);
   }
-  const int exit_code = GiveUp(command, answer.status().message(), options);
+  if (absl::IsUnavailable(answer.status()) && !CoordinatorLives(directory)) {
+    return WithoutCoordinator(name, directory, verb, shown, answer.status().message(), options);
+  }
+  const int exit_code = GiveUp(shown, answer.status().message(), options);
   return absl::IsCancelled(answer.status()) ? kExitInterrupted : exit_code;
 }
 
@@ -229,7 +243,9 @@ absl::Status CheckArguments(const std::string& verb, const std::vector<std::stri
 bool IsVerb(const std::string& verb) { return Verbs().count(verb) > 0; }
 
 int RunVerb(const std::string& word, const std::vector<std::string>& positionals,
-            const VerbOptions& options) {
+            const VerbOptions& given) {
+  VerbOptions options = given;
+  if (options.typed.empty()) options.typed = word;
   const std::string verb = Verbs().at(word);
   if (absl::Status status = CheckArguments(verb, positionals, options); !status.ok()) {
     return Fail(status);
@@ -238,26 +254,30 @@ int RunVerb(const std::string& word, const std::vector<std::string>& positionals
     if (absl::Status status = CheckReadable(options.base_directory); !status.ok()) {
       return Fail(status);
     }
-    return List(ListClusters(options.base_directory), options, ViewAllStopped(options));
+    std::vector<std::string> names = ListClusters(options.base_directory);
+    for (const std::string& name : ListRefused(options.base_directory)) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    return List(names, options, ViewAllStopped(options));
   }
-  std::string given;
+  std::string wanted;  // the name
   std::string count;
   if (verb == "scale") {
     count = positionals.back();
-    if (positionals.size() == 2) given = positionals.front();
+    if (positionals.size() == 2) wanted = positionals.front();
   } else if (!positionals.empty()) {
-    given = positionals.front();
+    wanted = positionals.front();
   }
   const absl::StatusOr<std::string> command = CommandText(verb, count, options);
   if (!command.ok()) return Fail(command.status());
   if (verb == "list" || verb == "describe") {
     const std::vector<ClusterView> stopped = ViewAllStopped(options);
     const auto found = std::find_if(stopped.begin(), stopped.end(),
-                                    [&](const ClusterView& view) { return view.name == given; });
+                                    [&](const ClusterView& view) { return view.name == wanted; });
     if (found != stopped.end())
       return verb == "list" ? List({}, options, {*found}) : Show(*found, options);
   }
-  const absl::StatusOr<std::string> name = ResolveCluster(options.base_directory, given);
+  const absl::StatusOr<std::string> name = ResolveCluster(options.base_directory, wanted);
   if (!name.ok()) return Fail(name.status());
   const std::string directory = absl::StrCat(options.base_directory, "/", *name);
   if (verb == "list") return List({*name}, options, {});

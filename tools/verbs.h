@@ -13,6 +13,7 @@ namespace uc::tools {
 struct VerbOptions {
   std::string base_directory;
   Acting acting = Acting::kAsOurselves;  // in base_directory
+  std::string typed;                     // the verb as it was typed: answers begin with it
   bool json = false;
   int64_t worker = -1;  // restart: this slot only
   bool graceful = false;

@@ -194,7 +194,6 @@ std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std
   return inherited;
 }
 
-// setfsuid(2) takes CAP_DAC_OVERRIDE and its like out of the effective set and puts them back (capabilities(7)).
 bool KillGroupAs(uid_t user, pid_t group, int signal_number) {
   // The effective id alone decides (kill(2)); with the real and the saved one ours, `user` may not signal or trace us
   // meanwhile. Raw system calls: there is one thread.
@@ -208,6 +207,7 @@ bool KillGroupAs(uid_t user, pid_t group, int signal_number) {
   return sent;
 }
 
+// setfsuid(2) takes CAP_DAC_OVERRIDE and its like out of the effective set and puts them back (capabilities(7)).
 FileAccessAs::FileAccessAs(const Identity& identity) : groups_(OwnGroups()) {
   UC_CHECK(setgroups(identity.groups.size(), identity.groups.data()) == 0);
   setfsgid(identity.gid);

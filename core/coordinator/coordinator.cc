@@ -280,8 +280,12 @@ class Coordinator {
       std::string ticket;
       const absl::StatusOr<policy::CommandLine> command = policy::ParseCommandLine(line, &ticket);
       Reply reply = ticket.empty() ? Reply() : Reply::Open(directory_.reply_path(ticket), reserve_);
-      if (!ticket.empty() && !reply.open())
-        Complain(now, "nobody can be answered at a given ticket");
+      // A later surprise would be worse than a command that has to be given again.
+      if (!ticket.empty() && !reply.open()) {
+        Complain(now, absl::StrCat(command.ok() ? policy::ToString(command->command) : "a command",
+                                   " is not carried out: nobody waits for its answer any more"));
+        continue;
+      }
       reply.Accepted();
       if (!command.ok()) {
         reply.End(policy::Outcome::kRefused, command.status().message());
@@ -388,7 +392,7 @@ absl::StatusOr<Ending> RunCoordinator(const CoordinatorOptions& options) {
           .Run();
   beginning.cluster().output().End();
   directory->Remove();
-  return Ending{finish.exit_code, finish.text};
+  return Ending{finish.exit_code, finish.text, finish.asked};
 }
 
 absl::Status RehearseUpgrade(const CoordinatorOptions& options) {

@@ -15,7 +15,8 @@ namespace uc::coordinator {
 
 struct Ending {
   int exit_code = 0;
-  std::string text;  // why, when exit_code is not 0
+  std::string text;    // why
+  bool asked = false;  // by a stop
 };
 
 // Runs the cluster until it is stopped. Where workers of a coordinator that has gone still serve, it goes on with

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,8 @@ Reply Reply::Open(const std::string& path, DescriptorReserve& reserve) {
   }
   struct stat status;
   if (!fd.valid() || fstat(fd.get(), &status) != 0 || !S_ISFIFO(status.st_mode)) return Reply();
+  // From here on the asker cannot withdraw its command; or it has done so already.
+  if (flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) return Reply();
   return Reply(std::move(fd));
 }
 

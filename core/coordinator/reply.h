@@ -1,4 +1,9 @@
 // Reply: the way back to whoever gave a command through the control pipe with a ticket.
+//
+// Who gave it may withdraw it until it is taken. A lock on the FIFO decides (flock(2)): the coordinator takes a shared one
+// when it takes the command and keeps it with the Reply; who withdraws takes an exclusive one first. So no command is
+// carried out of which its asker has been told that it will not be. Refused: the end of the reader as the sign alone; it
+// may come between our open(2) and our first line.
 #ifndef CORE_COORDINATOR_REPLY_H_
 #define CORE_COORDINATOR_REPLY_H_
 
@@ -15,7 +20,8 @@ namespace uc::coordinator {
 class Reply {
  public:
   // Opens the FIFO that the asker made and reads from, with a descriptor of the reserve if there is no other. An empty
-  // Reply when nobody reads there, or when the path is no FIFO: its lines go nowhere. Never blocks.
+  // Reply when nobody reads there, when the command was withdrawn, or when the path is no FIFO: its lines go nowhere.
+  // Never blocks.
   static Reply Open(const std::string& path, DescriptorReserve& reserve);
   // One that was opened before this program took over.
   static Reply Continue(Fd fd) { return Reply(std::move(fd)); }

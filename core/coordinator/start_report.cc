@@ -14,7 +14,14 @@ StartReport ToReport(const std::string& name, const policy::StartEnded& ended,
                           });
   const char* const noun = ended.wanted == 1 ? " worker" : " workers";
   if (ended.failures.empty()) {
-    return {true, absl::StrCat("cluster ", name, " is ready: ", ended.wanted, noun, " on ", where),
+    const uint32_t done = ended.wanted - ended.serving;
+    return {true,
+            absl::StrCat(
+                "cluster ", name, " is ready: ", ended.wanted, noun, " on ", where,
+                done == 0 ? ""
+                : done == 1
+                    ? "; 1 of them has ended as it may, and stays down"
+                    : absl::StrCat("; ", done, " of them have ended as they may, and stay down")),
             0};
   }
   return {false, absl::StrCat("cluster ", name, " is incomplete: ", ended.serving, " of ",

@@ -1,5 +1,13 @@
 #include "core/exec/launch_options.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
@@ -12,6 +20,16 @@ absl::Status CheckLaunch(const LaunchOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("--shutdown-with-message is for Node programs, and ", options.program.path,
                      " is run by ", program->argv[0]));
+  }
+  if (!options.identity.has_value()) return absl::OkStatus();
+  // As whoever will run it: what root may read says nothing about that.
+  const FileAccessAs as(*options.identity);
+  for (const auto& [path, how] :
+       {std::pair(program->argv[0], X_OK), std::pair(program->script, R_OK)}) {
+    if (path.empty() || faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0) continue;
+    return absl::PermissionDeniedError(
+        absl::StrCat(path, ": cannot be ", how == R_OK ? "read: " : "executed: ", strerror(errno),
+                     ", looked at as ", options.identity->ToString()));
   }
   return absl::OkStatus();
 }

@@ -45,6 +45,8 @@ struct LaunchOptions {
   bool cpu_affinity = false;  // it and its program: pinned to their slot's core
   bool shutdown_with_message = false;
   int kill_signal = SIGINT;  // as PM2 does
+  // Exit codes by which it has ended as it may, ready or not.
+  std::vector<int> done_codes;
 };
 
 // In the coordinator, before it spawns: everything about the program that can be known without running it.

@@ -79,13 +79,18 @@ class Launcher {
     child_->KillGroup();
     row_.program_pid.store(0, std::memory_order_relaxed);
     watch_.Count(door_->Total());
-    if (readiness_.reached() || drain_.begun()) return *ended_;
+    if (readiness_.reached() || drain_.begun() || EndedAsItMay()) return *ended_;
     return absl::FailedPreconditionError(absl::StrCat(
         readiness_.refusal().empty()
             ? absl::StrCat("the program ", WIFEXITED(*ended_) ? "" : "was ", EndText(*ended_),
                            " before it ", readiness_.Awaited())
             : readiness_.refusal(),
         listeners_->refusal().empty() ? "" : absl::StrCat(": ", listeners_->refusal())));
+  }
+  bool EndedAsItMay() const {
+    const std::vector<int>& codes = options_.done_codes;
+    return readiness_.refusal().empty() && WIFEXITED(*ended_) &&
+           std::find(codes.begin(), codes.end(), WEXITSTATUS(*ended_)) != codes.end();
   }
   // It ended by what we asked it to leave with.
   bool LeftAsAsked() const {

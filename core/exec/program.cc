@@ -155,6 +155,8 @@ absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
                        "or --interpreter=)"));
     }
     program.argv.push_back(*found);
+    const Fd text(open(found->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!ScriptInterpreter(text).empty()) program.script = *found;
   } else {
     struct stat file;
     if (stat(path.c_str(), &file) != 0) {
@@ -173,6 +175,7 @@ absl::StatusOr<Program> FindProgram(const ProgramOptions& options) {
     program.argv.insert(program.argv.end(), options.interpreter_arguments.begin(),
                         options.interpreter_arguments.end());
     program.argv.push_back(path);
+    program.script = path;
     program.node = BaseName(interpreter) == "node" || BaseName(interpreter) == "nodejs";
   }
   program.argv.insert(program.argv.end(), options.arguments.begin(), options.arguments.end());

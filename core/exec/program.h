@@ -24,6 +24,7 @@ struct ProgramOptions {
 
 struct Program {
   std::vector<std::string> argv;  // argv[0]: a path
+  std::string script;             // what an interpreter reads; empty: there is none
   bool node = false;              // speaks Node's IPC channel
   bool bypasses_libc = false;     // no preload library reaches its sockets (BypassesLibc)
 };

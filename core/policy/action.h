@@ -112,6 +112,7 @@ struct Report {
 struct Finish {
   int exit_code = 0;
   std::string text;
+  bool asked = false;  // by a stop
 };
 
 using Action =

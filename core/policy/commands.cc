@@ -40,7 +40,7 @@ void Supervisor::State::Begin(CommandId id, const ReopenLogs&) {
 void Supervisor::State::Begin(CommandId id, const UpgradeSelf&) {
   const bool rolls = roll.has_value() && !roll->recycling.has_value();
   if (rolls || !queued_reloads.empty() || scaling.has_value() || !restarts.empty()) {
-    Refuse(id, "upgrade: another command is under way; wait for its end");
+    Refuse(id, "another command is under way; wait for its end");
     return;
   }
   AbandonRecycling();
@@ -101,12 +101,11 @@ void Supervisor::State::Begin(CommandId id, const Scale& scale) {
     const std::string present = scale.kind == Scale::Kind::kAbsolute
                                     ? ""
                                     : absl::StrCat(" of the ", Counted(wanted, "worker"));
-    Refuse(id,
-           absl::StrCat(asked, ": at least 1", present, " must stay; to end the cluster use stop"));
+    Refuse(id, absl::StrCat("at least 1", present, " must stay; to end the cluster use stop"));
     return;
   }
   if (target > static_cast<int64_t>(options.workers_max)) {
-    Refuse(id, absl::StrCat(asked, ": this cluster has at most ", options.workers_max, " workers",
+    Refuse(id, absl::StrCat("this cluster has at most ", options.workers_max, " workers",
                             options.workers_max < kWorkersMax ? " in its mode" : ""));
     return;
   }
@@ -162,7 +161,7 @@ void Supervisor::State::Wake(Slot& slot) {
 void Supervisor::State::Begin(CommandId id, const Restart& restart) {
   if (restart.slot.has_value() && *restart.slot >= wanted) {
     Refuse(id, absl::StrCat(
-                   ToString(restart), ": no such slot; there ",
+                   "no such slot; there ",
                    wanted == 1 ? "is only slot 0" : absl::StrCat("are slots 0 to ", wanted - 1)));
     return;
   }
@@ -170,8 +169,7 @@ void Supervisor::State::Begin(CommandId id, const Restart& restart) {
     AbandonRecycling();
   }
   if ((roll.has_value() && !roll->recycling.has_value()) || !queued_reloads.empty()) {
-    Refuse(id, absl::StrCat(ToString(restart),
-                            ": a roll is under way and renews every worker; wait for its end"));
+    Refuse(id, "a roll is under way and renews every worker; wait for its end");
     return;
   }
   ledger.Open(id);

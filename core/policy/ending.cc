@@ -69,7 +69,8 @@ void Supervisor::State::FinishIfGone() {
                     Shown(options.kill_timeout));
   }
   for (const CommandId id : ending->stops) ledger.Answer(id, Outcome::kDone, text);
-  actions.push_back(Finish{ending->exit_code, ending->text.empty() ? text : ending->text});
+  actions.push_back(
+      Finish{ending->exit_code, ending->text.empty() ? text : ending->text, ending->text.empty()});
   finished = true;
 }
 

@@ -58,7 +58,11 @@ void Supervisor::State::Settle() {
     return;
   }
   if (!ever_ready && AllStopped()) {
-    GiveUp(0, "every worker has ended with an exit code of --stop-exit-codes before it was ready");
+    GiveUp(0, options.restarts.autorestart
+                  ? "every worker has ended with an exit code of --stop-exit-codes before it was "
+                    "ready, and so has the cluster"
+                  : "every worker has ended well before it was ready, and so has the cluster "
+                    "(--no-autorestart)");
     FinishIfGone();
     return;
   }

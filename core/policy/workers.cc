@@ -138,8 +138,9 @@ void Supervisor::State::Departed(Slot& slot, Seat seat, const Worker& worker,
 
 void Supervisor::State::StayDown(Slot& slot, const Worker& worker, const std::string& reason) {
   slot.stopped_by = worker.id.generation;
-  const std::string text = absl::StrCat(reason, "; it stays down until restart, reload or scale (",
-                                        worker.done ? "--stop-exit-codes" : "--noautorestart", ")");
+  const std::string text =
+      absl::StrCat(reason, "; it stays down until restart, reload or scale (",
+                   options.restarts.autorestart ? "--stop-exit-codes" : "--no-autorestart", ")");
   Say(worker.done ? Report::Level::kInfo : Report::Level::kWarning,
       absl::StrCat(Name(worker.id), ": ", text));
   TellWaiting(slot, absl::StrCat("slot ", slot.index, ": ", text));

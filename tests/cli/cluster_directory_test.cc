@@ -150,6 +150,27 @@ TEST_F(ClusterDirectoryTest, UnknownNameIsToldWhichThereAre) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("there is web"));
 }
 
+TEST_F(ClusterDirectoryTest, StoppedOneIsSaidToBeStopped) {
+  Make("web");
+  ASSERT_TRUE(PrepareClusterDirectory(base_, "api").ok());
+  std::ofstream(base_ + "/api/record") << "{}";
+  const absl::Status status = ResolveCluster(base_, "api").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(status.message(), "cluster api is stopped; 'uring-cluster start api' starts it again");
+}
+
+TEST_F(ClusterDirectoryTest, FolderThatIsNotTrustedIsNamedInsteadOfAMissingCluster) {
+  Make("web");
+  ASSERT_TRUE(PrepareClusterDirectory(base_, "api").ok());
+  std::ofstream(base_ + "/file") << "no folder";
+  EXPECT_THAT(ListRefused(base_), IsEmpty());
+  for (const char* name : {"web", "api"}) chmod((base_ + "/" + name).c_str(), 0770);
+  EXPECT_THAT(ListRefused(base_), ElementsAre("api", "web"));
+  const absl::Status status = ResolveCluster(base_, "api").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(base_ + "/api: others may write there"));
+}
+
 TEST_F(ClusterDirectoryTest, EnvironmentNamesTheBase) {
   setenv("URING_CLUSTER_RUN_DIR", "/somewhere", 1);
   EXPECT_EQ(DefaultBaseDirectory(), "/somewhere");

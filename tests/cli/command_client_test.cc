@@ -204,9 +204,26 @@ TEST_F(CommandClientTest, StopReturnsOnlyWhenTheCoordinatorHasEnded) {
   EXPECT_TRUE(CoordinatorHasEnded());
 }
 
+TEST_F(CommandClientTest, CommandThatWasTakenGoesOnWhenTheWaitingIsInterrupted) {
+  StartCoordinator([](Asked& asked) {
+    asked.Open();
+    if (flock(asked.reply, LOCK_SH | LOCK_NB) != 0) _exit(5);
+    kill(getppid(), SIGTERM);
+  });
+  const absl::Status status = Send("reload").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(status.message(), "interrupted; the command itself goes on");
+  sigset_t terminations = {};
+  sigaddset(&terminations, SIGTERM);
+  const timespec now = {};
+  EXPECT_EQ(sigtimedwait(&terminations, nullptr, &now), SIGTERM);
+}
+
 TEST_F(CommandClientTest, InterruptEndsTheWaitingAndLeavesNoReply) {
   StartCoordinator([](Asked&) { kill(getppid(), SIGTERM); });
-  EXPECT_EQ(Send("reload").status().code(), absl::StatusCode::kCancelled);
+  const absl::Status status = Send("reload").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(status.message(), "interrupted; the command is withdrawn");
   EXPECT_TRUE(std::filesystem::is_empty(directory_ + "/replies"));
   EXPECT_FALSE(CoordinatorHasEnded());
   sigset_t terminations = {};

@@ -189,6 +189,35 @@ TEST_F(FlagWalkTest, FlagOfAnotherVerbIsSaidToBeOne) {
   EXPECT_EQ(Refusal({"--try-other=1"}), "--try-other is not a flag of 'list'");
 }
 
+TEST_F(FlagWalkTest, FlagOfAnotherVerbIsNotGuessedAt) {
+  allowed_.insert("try_othes");
+  EXPECT_EQ(Refusal({"--try-other=1"}), "--try-other is not a flag of 'list'");
+  allowed_.insert("try_others");
+  EXPECT_EQ(Refusal({"--try-other=1"}),
+            "--try-other is not a flag of 'list'; did you mean --try-others?");
+}
+
+// --- Where the verb is ---
+
+TEST_F(FlagWalkTest, VerbIsTheFirstWordThatIsNoFlagAndNoValue) {
+  EXPECT_EQ(VerbAt({"list", "--try-text", "x"}), 0u);
+  EXPECT_EQ(VerbAt({"--try-text=x", "list"}), 1u);
+  EXPECT_EQ(VerbAt({"--try-text", "x", "list"}), 2u);
+  EXPECT_EQ(VerbAt({"--try_text", "x", "--try-color", "list"}), 3u);
+  EXPECT_EQ(VerbAt({"--no-try-color", "--notry-color", "list"}), 2u);
+  EXPECT_EQ(VerbAt({"-i", "2", "-i4", "--i=3", "start"}), 4u);
+  EXPECT_EQ(VerbAt({"--flagfile", "x", "--flagfile=y", "start"}), 3u);
+  EXPECT_EQ(VerbAt({"--unknown", "list"}), 1u);
+  EXPECT_EQ(VerbAt({"-1"}), 0u);
+}
+
+TEST_F(FlagWalkTest, FlagsWithoutAVerbHaveNone) {
+  EXPECT_EQ(VerbAt({}), 0u);
+  EXPECT_EQ(VerbAt({"--try-text", "list"}), 2u);
+  EXPECT_EQ(VerbAt({"--try-text"}), 1u);
+  EXPECT_EQ(VerbAt({"--try-color", "--", "list"}), 3u);
+}
+
 TEST_F(FlagWalkTest, HugeUnknownFlagIsShownCut) {
   EXPECT_LT(Refusal({"--" + std::string(5000, 'z')}).size(), 300u);
   EXPECT_LT(Refusal({"--try-count=" + std::string(5000, 'z')}).size(), 300u);

@@ -1,6 +1,7 @@
 #include "core/coordinator/reply.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,6 +74,22 @@ TEST_F(ReplyTest, OrdinaryFileIsNotWrittenTo) {
 TEST_F(ReplyTest, SymlinkIsNotFollowed) {
   EXPECT_EQ(symlink("/dev/null", path_.c_str()), 0);
   Reply::Open(path_, reserve_).End(policy::Outcome::kDone, "nothing");
+}
+
+// --- Withdrawn commands ---
+
+TEST_F(ReplyTest, WithdrawnCommandHasNoReply) {
+  Ask();
+  ASSERT_EQ(flock(reader_.get(), LOCK_EX | LOCK_NB), 0);
+  EXPECT_FALSE(Reply::Open(path_, reserve_).open());
+}
+
+TEST_F(ReplyTest, TakenCommandCannotBeWithdrawnUntilItHasEnded) {
+  Ask();
+  Reply reply = Reply::Open(path_, reserve_);
+  EXPECT_NE(flock(reader_.get(), LOCK_EX | LOCK_NB), 0);
+  reply.End(policy::Outcome::kDone, "2 workers");
+  EXPECT_EQ(flock(reader_.get(), LOCK_EX | LOCK_NB), 0);
 }
 
 // --- Descriptors are short ---

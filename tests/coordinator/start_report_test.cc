@@ -21,7 +21,14 @@ TEST(StartReportTest, IncompleteOneSaysWhoServesAndWhyOthersDoNot) {
 }
 
 TEST(StartReportTest, WorkersThatEndedAsTheyMayAreNoFailure) {
-  EXPECT_EQ(ToReport("job", {0, 1, ""}, {}).line, "cluster job is ready: 1 worker on no address");
+  EXPECT_TRUE(ToReport("job", {0, 1, ""}, {}).whole);
+  EXPECT_EQ(
+      ToReport("job", {0, 1, ""}, {}).line,
+      "cluster job is ready: 1 worker on no address; 1 of them has ended as it may, and stays "
+      "down");
+  EXPECT_EQ(ToReport("job", {1, 3, ""}, {}).line,
+            "cluster job is ready: 3 workers on no address; 2 of them have ended as they may, and "
+            "stay down");
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ class BadStart(unittest.TestCase):
                      preexec_fn=lambda: __import__("resource").setrlimit(7, (20, 20)))
 
     def test_unknown_command_and_cluster(self):
-        for arguments in (["frobnicate"], ["reload", "nosuch"], ["scale", "nosuch", "3"], ["stop", "a", "b"]):
+        for arguments in (["frobnicate"], ["reload", "nosuch"], ["scale", "nosuch", "3"], ["stop", "a"]):
             with tempfile.TemporaryDirectory() as base:
                 flags = [] if arguments[0] == "frobnicate" else ["--run-dir=" + base]
                 done = subprocess.run([BINARY, *arguments, *flags], capture_output=True, text=True)

@@ -129,7 +129,7 @@ class Lifecycle(Several):
         for words, expected in {
             ("strat",): "did you mean start?",
             ("stop", "z"): "no cluster 'z'",
-            ("delete", "a", "z"): "no cluster 'z'",
+            ("delete", "z"): "no cluster 'z'",
             ("start", "a"): "cluster a runs already",
             ("sendSignal", "FOO", "a"): "'FOO' is no signal",
             ("id", "a", "b"): "id takes one name",

@@ -53,10 +53,10 @@ TEST_F(ScaleTest, PresentCountIsDoneAtOnce) {
 TEST_F(ScaleTest, NobodyScalesToNothing) {
   Boot(2);
   Give("scale 0");
-  EXPECT_EQ(LastAnswer(), "refused: scale 0: at least 1 must stay; to end the cluster use stop");
+  EXPECT_EQ(LastAnswer(), "refused: at least 1 must stay; to end the cluster use stop");
   Give("scale -2");
   EXPECT_EQ(LastAnswer(),
-            "refused: scale -2: at least 1 of the 2 workers must stay; to end the "
+            "refused: at least 1 of the 2 workers must stay; to end the "
             "cluster use stop");
   EXPECT_EQ(supervisor_->workers_wanted(), 2u);
 }
@@ -64,7 +64,7 @@ TEST_F(ScaleTest, NobodyScalesToNothing) {
 TEST_F(ScaleTest, NobodyScalesBeyondTheLimit) {
   Boot(2);
   Give("scale 1025");
-  EXPECT_EQ(LastAnswer(), "refused: scale 1025: this cluster has at most 1024 workers");
+  EXPECT_EQ(LastAnswer(), "refused: this cluster has at most 1024 workers");
   Give("scale +1023");
   EXPECT_THAT(LastAnswer(), HasSubstr("refused"));
   EXPECT_THAT(Asked(), IsEmpty());
@@ -74,7 +74,7 @@ TEST_F(ScaleTest, NobodyScalesBeyondWhatTheModeCanSteer) {
   options_.workers_max = 64;
   Boot(2);
   Give("scale 65");
-  EXPECT_EQ(LastAnswer(), "refused: scale 65: this cluster has at most 64 workers in its mode");
+  EXPECT_EQ(LastAnswer(), "refused: this cluster has at most 64 workers in its mode");
   Give("scale 64");
   EXPECT_EQ(LastAnswer(), "");
 }

@@ -105,6 +105,8 @@ TEST_F(StayDownTest, ClusterWhoseWorkersAreAllDoneBeforeTheyServeEndsWell) {
   Exits({1, 2}, 0);
   ASSERT_TRUE(finish().has_value());
   EXPECT_EQ(finish()->exit_code, 0);
+  EXPECT_FALSE(finish()->asked);
+  EXPECT_THAT(finish()->text, HasSubstr("an exit code of --stop-exit-codes before it was ready"));
 }
 
 TEST_F(StayDownTest, ClusterWhoseWorkersAreAllDoneWaitsForOrders) {
@@ -116,7 +118,8 @@ TEST_F(StayDownTest, ClusterWhoseWorkersAreAllDoneWaitsForOrders) {
   EXPECT_THAT(Asked(), ElementsAre("spawn 0/2"));
   Give("stop");
   Dies({0, 2});
-  EXPECT_TRUE(finish().has_value());
+  ASSERT_TRUE(finish().has_value());
+  EXPECT_TRUE(finish()->asked);
 }
 
 TEST_F(StayDownTest, NewCoordinatorLeavesThemDown) {
@@ -135,7 +138,7 @@ TEST_F(StayDownTest, WithoutAutorestartACrashIsTheEndOfIt) {
   Dies({0, 1});
   EXPECT_THAT(Asked(), ElementsAre("live 0 off"));
   EXPECT_THAT(Reported(), ElementsAre(HasSubstr("it stays down until restart, reload or scale "
-                                                "(--noautorestart)")));
+                                                "(--no-autorestart)")));
   Pass(absl::Hours(24));
   EXPECT_THAT(Asked(), IsEmpty());
   Give("restart 0");

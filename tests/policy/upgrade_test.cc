@@ -36,7 +36,7 @@ TEST_F(UpgradeTest, IsRefusedWhileSomethingIsUnderWay) {
   for (const char* command : {"scale 3", "reload", "restart"}) {
     Give(command);
     Give("upgrade");
-    EXPECT_EQ(LastAnswer(), "refused: upgrade: another command is under way; wait for its end");
+    EXPECT_EQ(LastAnswer(), "refused: another command is under way; wait for its end");
     EXPECT_FALSE(supervisor_->upgrading()) << command;
     Boot(2);
   }

@@ -44,6 +44,10 @@ TEST_F(RestartFlagsTest, FirstWaitMayBeLongerThanTheCap) {
 TEST_F(RestartFlagsTest, StopExitCodes) {
   request_.stop_exit_codes = {"0", "3"};
   EXPECT_THAT(Plan().restarts.stop_exit_codes, ElementsAre(0, 3));
+  // Nobody restarts it: an end that is well is no failure.
+  request_.stop_exit_codes = {"3"};
+  request_.autorestart = false;
+  EXPECT_THAT(Plan().restarts.stop_exit_codes, ElementsAre(3, 0));
   for (const char* wrong : {"", "x", "-1", "256", "SIGTERM"}) {
     request_.stop_exit_codes = {wrong};
     EXPECT_THAT(Error(), HasSubstr("--stop-exit-codes=")) << wrong;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -48,9 +49,7 @@ absl::StatusOr<std::vector<ClusterRecord>> FindRecords(const std::vector<std::st
   std::vector<ClusterRecord> records;
   for (const std::string& name : wanted) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return absl::NotFoundError(absl::StrCat(
-          "no cluster '", name.substr(0, 63), "' in ", base,
-          known.empty() ? "" : absl::StrCat("; there is ", absl::StrJoin(known, ", "))));
+      return NoCluster(base, name, known);
     }
     absl::StatusOr<ClusterRecord> record = ReadRecord(absl::StrCat(base, "/", name));
     if (!record.ok()) return record.status();
@@ -80,6 +79,22 @@ std::vector<Shown> FindFiles(const std::vector<ClusterRecord>& records,
     }
   }
   return files;
+}
+
+// What other users could have put there is not shown as the workers' words.
+int TellOfUntrusted(const std::vector<ClusterRecord>& records, const LogVerbOptions& options) {
+  int exit_code = kExitDone;
+  std::set<std::string> told;
+  for (const Shown& shown : FindFiles(records, options)) {
+    const absl::Status status =
+        LogFolder::Open(shown.path, LogFolder::Missing::kIsAnError).status();
+    const std::string folder = shown.path.substr(0, shown.path.rfind('/'));
+    if (!absl::IsPermissionDenied(status) || !told.insert(folder).second) continue;
+    PrintError(
+        absl::StrCat(folder, ": the logs in this folder are not trusted: ", status.message()));
+    exit_code = kExitOperator;
+  }
+  return exit_code;
 }
 
 std::string Prefix(const Shown& shown) {
@@ -146,11 +161,12 @@ int RunLogs(const std::vector<std::string>& names, const LogVerbOptions& options
     return Fail(absl::InvalidArgumentError(
         absl::StrCat("--lines=", options.lines, " is out of range: 0 at least")));
   }
-  if (options.follow) return Follow(*records, options);
+  const int exit_code = TellOfUntrusted(*records, options);
+  if (options.follow) return std::max(exit_code, Follow(*records, options));
   for (const Shown& shown : FindFiles(*records, options)) {
     Print(shown, Follower(shown.path).LastLines(static_cast<size_t>(options.lines)), options);
   }
-  return kExitDone;
+  return exit_code;
 }
 
 int RunFlush(const std::vector<std::string>& names, const LogVerbOptions& options) {
@@ -165,7 +181,7 @@ int RunFlush(const std::vector<std::string>& names, const LogVerbOptions& option
     const absl::Status status = folder.ok() ? folder->Empty() : folder.status();
     if (!status.ok()) {
       PrintError(absl::StrCat(shown.path, ": cannot be emptied: ", status.message()));
-      return kExitFailed;
+      return absl::IsPermissionDenied(folder.status()) ? kExitOperator : kExitFailed;
     }
   }
   if (options.json) {

@@ -21,6 +21,7 @@
 #include "tools/monit/frame.h"
 #include "tools/print_error.h"
 #include "tools/text_file.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
@@ -143,6 +144,14 @@ int RunMonit(const std::vector<std::string>& names, const MonitOptions& options)
       return kExitOperator;
     }
   }
+  int exit_code = kExitDone;
+  for (const std::string& name : names.empty() ? ListClusters(base) : names) {
+    const absl::Status status = TrustedFolder::OpenCluster(absl::StrCat(base, "/", name)).status();
+    if (!absl::IsPermissionDenied(status)) continue;
+    PrintError(status.message());
+    exit_code = kExitOperator;
+  }
+  if (exit_code != kExitDone && !names.empty()) return exit_code;
   if (!options.once && !options.json && isatty(STDOUT_FILENO) == 1) return Live(names, base);
   const Look before = TakeLook(names, base);
   poll(nullptr, 0, kOncePeriodMs);  // rates are of a moment, not of an instant
@@ -150,7 +159,7 @@ int RunMonit(const std::vector<std::string>& names, const MonitOptions& options)
   const std::string text =
       options.json ? FrameJson(before, now) + "\n" : Frame(before, now, kLinesWithoutTerminal);
   std::fputs(text.c_str(), stdout);
-  return kExitDone;
+  return exit_code;
 }
 
 }  // namespace uc::tools
