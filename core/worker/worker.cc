@@ -22,7 +22,7 @@
 #include "core/link/first_word.h"
 #include "core/net/bpf_capability.h"
 #include "core/net/listener.h"
-#include "core/ring/ring_size.h"
+#include "core/ring/awaited_ring.h"
 #include "core/scoreboard/scoreboard.h"
 #include "core/worker/server.h"
 
@@ -62,18 +62,6 @@ absl::StatusOr<std::vector<Fd>> TakeListeners(const std::vector<net::Address>& a
 bool IsOperatorFault(const absl::Status& status) {
   return !absl::IsResourceExhausted(status) && !absl::IsUnavailable(status) &&
          !absl::IsDeadlineExceeded(status);
-}
-
-// Where others of this user have locked more than the coordinator could know of, a smaller ring than was allotted is
-// better than none.
-absl::StatusOr<std::unique_ptr<ring::Ring>> MakeRing(uint32_t allotted) {
-  const uint32_t most = allotted == 0 ? ring::kRingEntriesMost : allotted;
-  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::WithEntries(most));
-  for (const uint32_t entries : ring::kRingEntries) {
-    if (!absl::IsResourceExhausted(ring.status())) break;
-    if (entries < most) ring = ring::Ring::Create(ring::WithEntries(entries));
-  }
-  return ring;
 }
 
 int Refuse(link::Channel& channel, const absl::Status& status) {
@@ -162,7 +150,10 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
       TakeListeners(addresses, listen, std::move(first.descriptors), channel);
   if (!listeners.ok()) return listeners.status();
 
-  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = MakeRing(assign.ring_entries);
+  // Those that have just left may not have given theirs back, and others of this user may have locked more than the
+  // coordinator could know of.
+  absl::StatusOr<std::unique_ptr<ring::Ring>> ring =
+      ring::AwaitRing(assign.ring_entries, ring::RingPatience());
   if (!ring.ok()) return ring.status();
   if (absl::Status status = GiveUpRights(options.identity, options.keep_environment); !status.ok())
     return status;
