@@ -165,6 +165,16 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
   return exec::CheckLaunch(*launch);
 }
 
+// Of workers that become another user and load the app themselves; what is carried for the app is carried on.
+std::vector<std::string> NativeEnvironment(const Identity& identity, const LaunchRequest& launch) {
+  std::vector<std::string> environment =
+      EnvironmentAs(identity, exec::OwnEnvironment(), launch.keep_environment);
+  for (const std::string& variable : exec::CarriedEnvironment()) {
+    environment.push_back(exec::Carried(variable));
+  }
+  return environment;
+}
+
 absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const StartRequest& request) {
   absl::StatusOr<worker::WorkerOptions> worker = ToWorkerOptions(request);
   if (!worker.ok()) return worker.status();
@@ -209,6 +219,10 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.listen.backlog = worker->backlog;
   options.binary = OwnBinary();
   options.worker_arguments = SameWords("worker", request);
+  // A launcher stays who we are, and makes its program's environment itself.
+  if (!options.program && worker->identity.has_value()) {
+    options.worker_environment = NativeEnvironment(*worker->identity, request.launch);
+  }
   options.own_arguments = SameWords("start", request);
   options.app_text = absl::StrCat(request.app, request.app_arguments.empty() ? "" : " ",
                                   absl::StrJoin(request.app_arguments, " "));
@@ -290,7 +304,6 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   absl::StatusOr<std::optional<Identity>> identity = FindIdentity(request.user, request.group);
   if (!identity.ok()) return identity.status();
   options.identity = *std::move(identity);
-  options.keep_environment = request.launch.keep_environment;
   for (const std::string& text : request.listen) {
     const absl::StatusOr<net::Address> address = net::Address::Parse(text);
     if (!address.ok()) return address.status();

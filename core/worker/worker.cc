@@ -94,20 +94,10 @@ absl::Status StartApp(Server& server) {
 
 // Until here it had the coordinator's rights: for ports below 1024, for the ring's memory (RLIMIT_MEMLOCK), and because
 // all sockets of one address must be of one user (inet_csk_get_port in net/ipv4/inet_connection_sock.c). From here on
-// nothing needs them, and code that is not ours begins.
-absl::Status GiveUpRights(const std::optional<Identity>& identity, bool keep_environment) {
-  if (!identity.has_value()) return absl::OkStatus();
-  if (absl::Status status = Become(*identity); !status.ok()) return status;
-  std::vector<std::string> inherited;
-  for (char** variable = environ; *variable != nullptr; ++variable) inherited.push_back(*variable);
-  clearenv();
-  for (const std::string& variable :
-       EnvironmentAs(*identity, std::move(inherited), keep_environment)) {
-    const size_t equals = variable.find('=');
-    if (equals == std::string::npos) continue;
-    setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
-  }
-  return absl::OkStatus();
+// nothing needs them, and code that is not ours begins. The environment is that user's since the exec, so there is none
+// of root's in this memory (CoordinatorOptions::worker_environment).
+absl::Status GiveUpRights(const std::optional<Identity>& identity) {
+  return identity.has_value() ? Become(*identity) : absl::OkStatus();
 }
 
 absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::Received first,
@@ -155,8 +145,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   absl::StatusOr<std::unique_ptr<ring::Ring>> ring =
       ring::AwaitRing(assign.ring_entries, ring::RingPatience());
   if (!ring.ok()) return ring.status();
-  if (absl::Status status = GiveUpRights(options.identity, options.keep_environment); !status.ok())
-    return status;
+  if (absl::Status status = GiveUpRights(options.identity); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<app::App>> app = MakeApp(make_app);
   if (!app.ok()) return app.status();
   const bool http = (*app)->options().protocol == app::Protocol::kHttp;
