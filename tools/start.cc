@@ -38,6 +38,7 @@
 #include "tools/print_error.h"
 #include "tools/record.h"
 #include "tools/run_coordinator.h"
+#include "tools/state_name.h"
 
 namespace uc::tools {
 namespace {
@@ -258,6 +259,11 @@ absl::StatusOr<ClusterRecord> ToRecord(const StartRequest& request,
   absl::StatusOr<LogPlan> plan = PlanLogs(request, options.name);
   if (!plan.ok()) return plan.status();
   if (absl::Status status = CheckWritable(*plan); !status.ok()) return status;
+  const std::string logs = Absolute(StateDirectory(request.base_directory) + "/logs/");
+  if (absl::StartsWith(plan->out_file, logs) || absl::StartsWith(plan->error_file, logs)) {
+    absl::Status status = TakeStateName(request.base_directory, options.name);
+    if (!status.ok()) return status;
+  }
   ClusterRecord record;
   record.name = options.name;
   record.words = request.command_line;
