@@ -13,6 +13,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "core/base/fd.h"
 #include "core/coordinator/survivors.h"
 #include "tools/trusted_folder.h"
@@ -50,16 +51,12 @@ std::string StateDirectory(const std::string& base) {
 }
 
 absl::Status MakeStateDirectory(const std::string& base) {
-  const std::string path = StateDirectory(base);
-  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
-    const std::string above = path.substr(0, slash);
-    if (mkdir(above.c_str(), 0700) != 0 && errno != EEXIST) {
-      return absl::PermissionDeniedError(
-          absl::StrCat(above, ": cannot be made: ", strerror(errno),
-                       "; choose a folder that you may write (URING_CLUSTER_STATE_DIR)"));
-    }
-    if (slash == std::string::npos) return absl::OkStatus();
-  }
+  const absl::Status status =
+      TrustedFolder::Make(StateDirectory(base), TrustedFolder::Making::kFoldersAbove).status();
+  // The cure is another one than for a run directory.
+  return absl::Status(
+      status.code(),
+      absl::StrReplaceAll(status.message(), {{"--run-dir", "URING_CLUSTER_STATE_DIR"}}));
 }
 
 std::string DefaultBaseDirectory() {
@@ -83,16 +80,11 @@ absl::Status CheckClusterName(const std::string& name) {
 absl::StatusOr<std::string> PrepareClusterDirectory(const std::string& base,
                                                     const std::string& name) {
   if (absl::Status status = CheckClusterName(name); !status.ok()) return status;
-  const auto unmade = [](const std::string& path) {
-    return absl::PermissionDeniedError(absl::StrCat(path, ": cannot be made: ", strerror(errno),
-                                                    "; choose a --run-dir that you may write"));
-  };
-  if (mkdir(base.c_str(), 0700) != 0 && errno != EEXIST) return unmade(base);
-  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::Open(base);
+  const absl::StatusOr<TrustedFolder> folder =
+      TrustedFolder::Make(base, TrustedFolder::Making::kFolder);
   if (!folder.ok()) return folder.status();
   const std::string directory = absl::StrCat(base, "/", name);
-  if (mkdirat(folder->fd(), name.c_str(), 0700) != 0 && errno != EEXIST) return unmade(directory);
-  const absl::StatusOr<TrustedFolder> cluster = folder->OpenBelow(name);
+  const absl::StatusOr<TrustedFolder> cluster = folder->MakeBelow(name);
   if (!cluster.ok()) return cluster.status();
   if (faccessat(cluster->fd(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
     return absl::PermissionDeniedError(absl::StrCat(directory,

@@ -22,7 +22,7 @@ std::string DefaultBaseDirectory();
 // /var/lib/uring-cluster for root, else $XDG_STATE_HOME/uring-cluster or ~/.local/state/uring-cluster; for any other
 // BASE/.state, so that clusters of one name in two places do not share a file.
 std::string StateDirectory(const std::string& base);
-// Makes it and what is above it, for us alone.
+// Makes it and what is above it, for us alone, and through nobody else's link (trusted_folder.h).
 absl::Status MakeStateDirectory(const std::string& base);
 
 // [A-Za-z0-9._-]{1,63}, not beginning with '.' or '-'.

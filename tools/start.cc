@@ -39,6 +39,7 @@
 #include "tools/print_error.h"
 #include "tools/record.h"
 #include "tools/run_coordinator.h"
+#include "tools/state_name.h"
 
 namespace uc::tools {
 namespace {
@@ -184,6 +185,16 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
   return exec::CheckLaunch(*launch);
 }
 
+// Of workers that become another user and load the app themselves; what is carried for the app is carried on.
+std::vector<std::string> NativeEnvironment(const Identity& identity, const LaunchRequest& launch) {
+  std::vector<std::string> environment =
+      EnvironmentAs(identity, exec::OwnEnvironment(), launch.keep_environment);
+  for (const std::string& variable : exec::CarriedEnvironment()) {
+    environment.push_back(exec::Carried(variable));
+  }
+  return environment;
+}
+
 absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const StartRequest& request) {
   absl::StatusOr<worker::WorkerOptions> worker = ToWorkerOptions(request);
   if (!worker.ok()) return worker.status();
@@ -232,6 +243,10 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.listen.backlog = worker->backlog;
   options.binary = OwnBinary();
   options.worker_arguments = SameWords("worker", request);
+  // A launcher stays who we are, and makes its program's environment itself.
+  if (!options.program && worker->identity.has_value()) {
+    options.worker_environment = NativeEnvironment(*worker->identity, request.launch);
+  }
   options.own_arguments = SameWords("start", request);
   options.app_text = absl::StrCat(request.app, request.app_arguments.empty() ? "" : " ",
                                   absl::StrJoin(request.app_arguments, " "));
@@ -267,6 +282,11 @@ absl::StatusOr<ClusterRecord> ToRecord(const StartRequest& request,
   absl::StatusOr<LogPlan> plan = PlanLogs(request, options.name);
   if (!plan.ok()) return plan.status();
   if (absl::Status status = CheckWritable(*plan); !status.ok()) return status;
+  const std::string logs = Absolute(StateDirectory(request.base_directory) + "/logs/");
+  if (absl::StartsWith(plan->out_file, logs) || absl::StartsWith(plan->error_file, logs)) {
+    absl::Status status = TakeStateName(request.base_directory, options.name);
+    if (!status.ok()) return status;
+  }
   ClusterRecord record;
   record.name = options.name;
   record.words = request.command_line;
@@ -317,7 +337,6 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   absl::StatusOr<std::optional<Identity>> identity = FindIdentity(request.user, request.group);
   if (!identity.ok()) return identity.status();
   options.identity = *std::move(identity);
-  options.keep_environment = request.launch.keep_environment;
   for (const std::string& text : request.listen) {
     const absl::StatusOr<net::Address> address = net::Address::Parse(text);
     if (!address.ok()) return address.status();

@@ -33,6 +33,11 @@ absl::Status FolderError(int error, const std::string& path) {
                    "; whose clusters are these? choose another --run-dir"));
 }
 
+absl::Status Unmade(int error, const std::string& path) {
+  return absl::PermissionDeniedError(absl::StrCat(path, ": cannot be made: ", strerror(error),
+                                                  "; choose a --run-dir that you may write"));
+}
+
 absl::Status CheckOwnFolder(const struct stat& status, const std::string& path) {
   if (status.st_uid != geteuid()) {
     return absl::PermissionDeniedError(
@@ -48,7 +53,10 @@ absl::Status CheckOwnFolder(const struct stat& status, const std::string& path) 
 // From "/" (or where we are) to the folder that the last name lies in, one name at a time.
 class Walk {
  public:
-  explicit Walk(const std::string& path) : path_(path) {
+  enum class Missing { kStays, kLastIsMade, kAllAreMade };
+
+  explicit Walk(const std::string& path, Missing missing = Missing::kStays)
+      : path_(path), missing_(missing) {
     std::string absolute = path;
     char here[PATH_MAX];
     if (path.empty() || path[0] != '/') {
@@ -69,8 +77,12 @@ class Walk {
       names_.pop_front();
       if (absl::Status status = Enter(name); !status.ok()) return status;
     }
-    Fd folder(openat(at_.get(), names_.front().c_str(),
-                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    constexpr int kHow = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    Fd folder(openat(at_.get(), names_.front().c_str(), kHow));
+    if (!folder.valid() && errno == ENOENT && missing_ != Missing::kStays) {
+      if (absl::Status status = MakeHere(names_.front()); !status.ok()) return status;
+      folder.Reset(openat(at_.get(), names_.front().c_str(), kHow));
+    }
     if (!folder.valid()) return FolderError(errno, path_);
     return folder;
   }
@@ -89,8 +101,20 @@ class Walk {
     return at_.valid() ? absl::OkStatus() : FolderError(errno, path_);
   }
 
+  // In a folder that was checked. Somebody else may be quicker: what is there then is checked as anything else.
+  absl::Status MakeHere(const std::string& name) {
+    if (mkdirat(at_.get(), name.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
+    return Unmade(errno, path_);
+  }
+
   absl::Status Enter(const std::string& name) {
-    Fd next(openat(at_.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    constexpr int kHow = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+    Fd next(openat(at_.get(), name.c_str(), kHow));
+    if (!next.valid() && errno == ENOENT && missing_ != Missing::kStays) {
+      if (missing_ == Missing::kLastIsMade) return Unmade(ENOENT, path_);
+      if (absl::Status made = MakeHere(name); !made.ok()) return made;
+      next.Reset(openat(at_.get(), name.c_str(), kHow));
+    }
     struct stat status;
     if (!next.valid() || fstat(next.get(), &status) != 0) return FolderError(errno, path_);
     if (!Trusted(status.st_uid)) {
@@ -122,6 +146,7 @@ class Walk {
   }
 
   const std::string& path_;
+  const Missing missing_;
   std::deque<std::string> names_;  // still to be gone through
   Fd at_;
   int links_ = 0;
@@ -138,13 +163,22 @@ std::pair<std::string, std::string> SplitPath(const std::string& path) {
   return {slash == 0 ? "/" : plain.substr(0, slash), plain.substr(slash + 1)};
 }
 
-absl::StatusOr<TrustedFolder> TrustedFolder::Open(const std::string& path) {
-  absl::StatusOr<Fd> fd = Walk(path).Go();
+absl::StatusOr<TrustedFolder> TrustedFolder::Checked(std::string path, absl::StatusOr<Fd> fd) {
   if (!fd.ok()) return fd.status();
   struct stat status;
   if (fstat(fd->get(), &status) != 0) return FolderError(errno, path);
   if (absl::Status checked = CheckOwnFolder(status, path); !checked.ok()) return checked;
-  return TrustedFolder(path, *std::move(fd));
+  return TrustedFolder(std::move(path), *std::move(fd));
+}
+
+absl::StatusOr<TrustedFolder> TrustedFolder::Open(const std::string& path) {
+  return Checked(path, Walk(path).Go());
+}
+
+absl::StatusOr<TrustedFolder> TrustedFolder::Make(const std::string& path, Making making) {
+  return Checked(path, Walk(path, making == Making::kFolder ? Walk::Missing::kLastIsMade
+                                                            : Walk::Missing::kAllAreMade)
+                           .Go());
 }
 
 absl::StatusOr<TrustedFolder> TrustedFolder::OpenCluster(const std::string& directory) {
@@ -158,10 +192,14 @@ absl::StatusOr<TrustedFolder> TrustedFolder::OpenBelow(const std::string& name) 
   Fd fd(openat(fd_.get(), name.c_str(),
                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid()) return FolderError(errno, path);
-  struct stat status;
-  if (fstat(fd.get(), &status) != 0) return FolderError(errno, path);
-  if (absl::Status checked = CheckOwnFolder(status, path); !checked.ok()) return checked;
-  return TrustedFolder(path, std::move(fd));
+  return Checked(path, std::move(fd));
+}
+
+absl::StatusOr<TrustedFolder> TrustedFolder::MakeBelow(const std::string& name) const {
+  if (mkdirat(fd_.get(), name.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Unmade(errno, absl::StrCat(path_, "/", name));
+  }
+  return OpenBelow(name);
 }
 
 absl::StatusOr<Fd> TrustedFolder::OpenFile(const std::string& name, int flags) const {

@@ -26,9 +26,14 @@ class TrustedFolder {
   // NotFound: it is not there. PermissionDenied: it is not to be trusted, or cannot be read; one line that says why, with
   // the cure. Never blocks, whatever lies at `path`.
   static absl::StatusOr<TrustedFolder> Open(const std::string& path);
+  // The same, and makes (mode 0700) what is not there: the folder, or also those above it. Each is made below one that was
+  // opened and checked, so nothing is made where somebody else's link leads. PermissionDenied says also what cannot be made.
+  enum class Making { kFolder, kFoldersAbove };
+  static absl::StatusOr<TrustedFolder> Make(const std::string& path, Making making);
   // BASE/NAME: both are checked.
   static absl::StatusOr<TrustedFolder> OpenCluster(const std::string& directory);
   absl::StatusOr<TrustedFolder> OpenBelow(const std::string& name) const;
+  absl::StatusOr<TrustedFolder> MakeBelow(const std::string& name) const;
 
   // Regular files of ours that others may not write; links are not followed. NotFound, PermissionDenied,
   // InvalidArgument (no regular file).
@@ -47,6 +52,7 @@ class TrustedFolder {
   int fd() const { return fd_.get(); }
 
  private:
+  static absl::StatusOr<TrustedFolder> Checked(std::string path, absl::StatusOr<Fd> fd);
   TrustedFolder(std::string path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
   std::string path_;
   Fd fd_;

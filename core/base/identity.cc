@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -126,11 +127,18 @@ bool ClearCapabilitySets() {
   return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
+bool BeginsWithAny(const std::string& variable, std::initializer_list<absl::string_view> names) {
+  return std::any_of(names.begin(), names.end(), [&variable](absl::string_view name) {
+    return absl::StartsWith(variable, name);
+  });
+}
+
 bool IsForAnyUser(const std::string& variable) {
-  for (const absl::string_view name : {"PATH=", "LANG=", "LC_", "TZ=", "TERM="}) {
-    if (absl::StartsWith(variable, name)) return true;
-  }
-  return false;
+  return BeginsWithAny(variable, {"PATH=", "LANG=", "LC_", "TZ=", "TERM="});
+}
+
+bool IsOfTheAccount(const std::string& variable) {
+  return BeginsWithAny(variable, {"HOME=", "SHELL=", "USER=", "LOGNAME="});
 }
 
 }  // namespace
@@ -182,9 +190,9 @@ absl::Status Become(const Identity& identity) {
 
 std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std::string> inherited,
                                        bool keep) {
-  if (!keep) {
-    std::erase_if(inherited, [](const std::string& one) { return !IsForAnyUser(one); });
-  }
+  std::erase_if(inherited, [keep](const std::string& one) {
+    return IsOfTheAccount(one) || (!keep && !IsForAnyUser(one));
+  });
   const passwd* const account = getpwuid(identity.uid);
   inherited.push_back(absl::StrCat("HOME=", identity.home));
   inherited.push_back(absl::StrCat("SHELL=", account != nullptr ? account->pw_shell : "/bin/sh"));

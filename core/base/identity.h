@@ -44,7 +44,7 @@ bool SetIds(const Identity& identity);
 absl::Status Become(const Identity& identity);
 
 // What this user inherits of an environment of somebody else ("KEY=VALUE" each): PATH, LANG, LC_*, TZ and TERM, or with
-// `keep` all of it; then HOME, SHELL, USER and LOGNAME as the account has them.
+// `keep` all of it; then HOME, SHELL, USER and LOGNAME as the account has them, and no variable of these names twice.
 std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std::string> inherited,
                                        bool keep);
 

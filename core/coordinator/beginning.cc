@@ -202,7 +202,7 @@ absl::Status CheckUnderstood(const CoordinatorOptions& options,
 
 absl::Status Beginning::Afresh(const RunDirectory& directory) {
   if (!options_.launches()) {
-    absl::Status status = CheckLockedMemory(options_.supervisor.workers);
+    absl::Status status = CheckLockedMemory(options_.supervisor);
     if (!status.ok()) return status;
   }
   if (absl::Status status = ProbeAddresses(options_.addresses); !status.ok()) return status;

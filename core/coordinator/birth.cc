@@ -104,7 +104,7 @@ absl::StatusOr<WorkerProcess> GiveBirth(const CoordinatorOptions& options, const
   const OutputStreams streams = output.Open(birth.id);
   absl::StatusOr<Spawned> spawned =
       SpawnWorker(options.binary, options.worker_arguments, prepared->link_fd(),
-                  {streams.out.get(), streams.err.get()});
+                  {streams.out.get(), streams.err.get()}, options.worker_environment);
   if (!spawned.ok()) return spawned.status();
   return std::move(*prepared).Finish(*std::move(spawned));
 }

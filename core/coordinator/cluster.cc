@@ -76,8 +76,9 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
                  options.launches() ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
       spread_(std::move(mode), options.cpu_affinity ? Spread::Cores::kPinned : Spread::Cores::kAny,
               listeners_),
-      rings_(options.launches() ? RingAllotment::Workers::kProgram
-                                : RingAllotment::Workers::kNative),
+      rings_(
+          options.launches() ? RingAllotment::Workers::kProgram : RingAllotment::Workers::kNative,
+          options.supervisor.roll_width),
       health_watch_(options.health, options.launches() ? HealthWatch::Workers::kProgram
                                                        : HealthWatch::Workers::kNative),
       recycle_watch_(options.recycle) {

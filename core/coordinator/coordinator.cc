@@ -33,6 +33,7 @@ namespace uc::coordinator {
 namespace {
 
 constexpr absl::Duration kDirectoryPeriod = absl::Milliseconds(900);
+constexpr absl::Duration kRepliesPeriod = absl::Seconds(10);
 constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
 
 constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
@@ -207,6 +208,10 @@ class Coordinator {
       }
       return;
     }
+    if (now >= replies_due_ &&
+        directory_.RemoveStaleReplies(absl::Now()) == RunDirectory::Left::kNone) {
+      replies_due_ = now + kRepliesPeriod;
+    }
     const bool has_board = directory_.Has("scoreboard", cluster_.scoreboard().fd()) &&
                            directory_.Has("scoreboard.reports", cluster_.scoreboard().reports_fd());
     if (look == RunDirectory::Look::kWhole && has_board) return;
@@ -326,6 +331,7 @@ class Coordinator {
   std::vector<pollfd> polled_;  // first those of `watched_`, then listeners, while nothing happens
   std::vector<Watched> watched_;
   absl::Time directory_due_ = absl::InfinitePast();
+  absl::Time replies_due_ = absl::InfinitePast();
   bool directory_lost_ = false;
   absl::Time complain_after_ = absl::InfinitePast();
   uint64_t complaints_ = 0;

@@ -46,6 +46,10 @@ struct CoordinatorOptions {
   std::string binary;  // absolute; exec'd for each worker, so a roll runs a new build
   std::vector<std::string> worker_arguments;  // argv of a worker, argv[0] included
 
+  // What a worker finds as its environment from its exec on, when it becomes another user; nullopt: ours. The block that
+  // the kernel makes at an exec stays readable for whoever serves in that process, whatever is done to `environ` later.
+  std::optional<std::vector<std::string>> worker_environment;
+
   bool program = false;  // the app is a program of its own: its workers are launchers
   bool front =
       false;  // a program behind each worker: workers have rings, and listeners that are fixed

@@ -20,6 +20,8 @@ namespace uc::coordinator {
 namespace {
 
 constexpr absl::Duration kLookPatience = absl::Milliseconds(50);
+constexpr absl::Duration kReplyAge = absl::Minutes(1);
+constexpr int kRepliesMax = 256;  // that are looked at in one go
 
 absl::Status FileError(int error, const std::string& path, absl::string_view cure) {
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written (", cure, ")"));
@@ -160,6 +162,31 @@ RunDirectory::Look RunDirectory::Tend() {
   }
   trouble_ = MakeAgain();
   return trouble_.ok() ? Look::kMadeAgain : Look::kLost;
+}
+
+RunDirectory::Left RunDirectory::RemoveStaleReplies(absl::Time now) const {
+  const Fd folder(
+      open((path_ + "/replies").c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  DIR* const stream = folder.valid() ? fdopendir(folder.Duplicate().Release()) : nullptr;
+  if (stream == nullptr) return Left::kNone;
+  int looked_at = 0;
+  bool removed = false;
+  for (const dirent* entry; looked_at < kRepliesMax && (entry = readdir(stream)) != nullptr;
+       ++looked_at) {
+    struct stat status;
+    if (fstatat(folder.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISFIFO(status.st_mode) || now - absl::TimeFromTimespec(status.st_mtim) < kReplyAge) {
+      continue;
+    }
+    // ENXIO: nobody reads there (fifo(7)).
+    const Fd asker(
+        openat(folder.get(), entry->d_name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+    if (asker.valid() || errno != ENXIO) continue;
+    removed = unlinkat(folder.get(), entry->d_name, 0) == 0 || removed;
+  }
+  closedir(stream);
+  // Where none could be removed there is nothing to come back for soon.
+  return looked_at == kRepliesMax && removed ? Left::kSome : Left::kNone;
 }
 
 // First the lock: into a directory that another coordinator has meanwhile taken nothing is written.

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "core/base/fd.h"
 
 namespace uc::coordinator {
@@ -41,6 +42,10 @@ class RunDirectory {
   };
   // Is everything still there? A few system calls.
   Look Tend();
+  // Askers that were killed leave the FIFO of their answer: those without a reader that are older than a minute go.
+  // `now`: the date. Looks at some hundred at most; when there are more (kSome) it is to be called again soon.
+  enum class Left { kNone, kSome };
+  Left RemoveStaleReplies(absl::Time now) const;
   // Why the last look found it lost.
   const absl::Status& trouble() const { return trouble_; }
   // The file at BASE/NAME/`name` is this one.

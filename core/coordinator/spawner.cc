@@ -93,6 +93,14 @@ absl::StatusOr<ExitReport> ReapStranger(const Fd& pidfd) {
                                      : Exited(WEXITSTATUS(info.exit_code));
 }
 
+// For exec: they point into `texts`.
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 absl::Status SpawnError(int error, const std::string& binary) {
   if (error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE) {
     return absl::UnavailableError(
@@ -107,15 +115,17 @@ absl::Status SpawnError(int error, const std::string& binary) {
 
 absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
                                     const std::vector<std::string>& arguments, int link_fd,
-                                    const StandardStreams& streams) {
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
+                                    const StandardStreams& streams,
+                                    const std::optional<std::vector<std::string>>& environment) {
+  const std::vector<char*> argv = Pointers(arguments);
+  const std::vector<char*> variables =
+      environment.has_value() ? Pointers(*environment) : std::vector<char*>();
 
   const SpawnSettings settings(link_fd, streams);
   Spawned spawned;
-  if (const int error = posix_spawn(&spawned.pid, binary.c_str(), &settings.files,
-                                    &settings.attributes, argv.data(), environ);
+  if (const int error =
+          posix_spawn(&spawned.pid, binary.c_str(), &settings.files, &settings.attributes,
+                      argv.data(), environment.has_value() ? variables.data() : environ);
       error != 0) {
     return SpawnError(error, binary);
   }

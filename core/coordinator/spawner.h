@@ -28,11 +28,13 @@ struct StandardStreams {
   int err = -1;
 };
 
+// `environment`: "KEY=VALUE" each; nullopt: ours.
 // Unavailable: out of processes, memory or descriptors for now. FailedPrecondition: the binary cannot be
 // executed (missing, not executable).
-absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
-                                    const std::vector<std::string>& arguments, int link_fd,
-                                    const StandardStreams& streams = {});
+absl::StatusOr<Spawned> SpawnWorker(
+    const std::string& binary, const std::vector<std::string>& arguments, int link_fd,
+    const StandardStreams& streams = {},
+    const std::optional<std::vector<std::string>>& environment = {});
 
 // "exited with code 3", "killed by SIGSEGV"; `clean` is exit code 0. Reaps the child. Unavailable: it is
 // still running. Of a process that is not our child (a former coordinator's) the kernel tells from Linux 6.15 on;

@@ -22,7 +22,7 @@
 #include "core/link/first_word.h"
 #include "core/net/bpf_capability.h"
 #include "core/net/listener.h"
-#include "core/ring/ring_size.h"
+#include "core/ring/awaited_ring.h"
 #include "core/scoreboard/scoreboard.h"
 #include "core/worker/server.h"
 
@@ -72,18 +72,6 @@ bool IsOperatorFault(const absl::Status& status) {
          !absl::IsDeadlineExceeded(status);
 }
 
-// Where others of this user have locked more than the coordinator could know of, a smaller ring than was allotted is
-// better than none.
-absl::StatusOr<std::unique_ptr<ring::Ring>> MakeRing(uint32_t allotted) {
-  const uint32_t most = allotted == 0 ? ring::kRingEntriesMost : allotted;
-  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = ring::Ring::Create(ring::WithEntries(most));
-  for (const uint32_t entries : ring::kRingEntries) {
-    if (!absl::IsResourceExhausted(ring.status())) break;
-    if (entries < most) ring = ring::Ring::Create(ring::WithEntries(entries));
-  }
-  return ring;
-}
-
 int Refuse(link::Channel& channel, const absl::Status& status) {
   channel.Send(link::Refused{IsOperatorFault(status), std::string(status.message())}).IgnoreError();
   return 1;
@@ -114,20 +102,10 @@ absl::Status StartApp(Server& server) {
 
 // Until here it had the coordinator's rights: for ports below 1024, for the ring's memory (RLIMIT_MEMLOCK), and because
 // all sockets of one address must be of one user (inet_csk_get_port in net/ipv4/inet_connection_sock.c). From here on
-// nothing needs them, and code that is not ours begins.
-absl::Status GiveUpRights(const std::optional<Identity>& identity, bool keep_environment) {
-  if (!identity.has_value()) return absl::OkStatus();
-  if (absl::Status status = Become(*identity); !status.ok()) return status;
-  std::vector<std::string> inherited;
-  for (char** variable = environ; *variable != nullptr; ++variable) inherited.push_back(*variable);
-  clearenv();
-  for (const std::string& variable :
-       EnvironmentAs(*identity, std::move(inherited), keep_environment)) {
-    const size_t equals = variable.find('=');
-    if (equals == std::string::npos) continue;
-    setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
-  }
-  return absl::OkStatus();
+// nothing needs them, and code that is not ours begins. The environment is that user's since the exec, so there is none
+// of root's in this memory (CoordinatorOptions::worker_environment).
+absl::Status GiveUpRights(const std::optional<Identity>& identity) {
+  return identity.has_value() ? Become(*identity) : absl::OkStatus();
 }
 
 absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::Received first,
@@ -170,10 +148,12 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
       TakeListeners(addresses, listen, std::move(first.descriptors), channel);
   if (!listeners.ok()) return listeners.status();
 
-  absl::StatusOr<std::unique_ptr<ring::Ring>> ring = MakeRing(assign.ring_entries);
+  // Those that have just left may not have given theirs back, and others of this user may have locked more than the
+  // coordinator could know of.
+  absl::StatusOr<std::unique_ptr<ring::Ring>> ring =
+      ring::AwaitRing(assign.ring_entries, ring::RingPatience());
   if (!ring.ok()) return ring.status();
-  if (absl::Status status = GiveUpRights(options.identity, options.keep_environment); !status.ok())
-    return status;
+  if (absl::Status status = GiveUpRights(options.identity); !status.ok()) return status;
   absl::StatusOr<MadeApp> app = MakeApp(make_app);
   if (!app.ok()) return app.status();
   const bool http = app->app->options().protocol == app::Protocol::kHttp;

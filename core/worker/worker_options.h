@@ -22,7 +22,6 @@ struct WorkerOptions {
   app::Dotfiles dotfiles = app::Dotfiles::kHidden;  // of "static"
   std::optional<Identity>
       identity;  // what it becomes before the app is loaded; nullopt: as the coordinator
-  bool keep_environment = false;        // with `identity`: all of the coordinator's
   std::vector<net::Address> addresses;  // at least one
   int backlog = 4096;
 

@@ -50,6 +50,37 @@ class TrustedFolderTest : public testing::Test {
   std::string path_;
 };
 
+TEST_F(TrustedFolderTest, WhatIsMissingIsMadeForUsAlone) {
+  using Making = TrustedFolder::Making;
+  EXPECT_TRUE(
+      absl::IsPermissionDenied(TrustedFolder::Make(path_ + "/a/b", Making::kFolder).status()));
+  EXPECT_FALSE(std::filesystem::exists(path_ + "/a"));
+  for (const Making making :
+       {Making::kFoldersAbove, Making::kFolder}) {  // the second time it is there
+    EXPECT_TRUE(TrustedFolder::Make(path_ + "/a/b", making).ok());
+  }
+  for (const char* name : {"/a", "/a/b"}) {
+    struct stat status;
+    ASSERT_EQ(lstat((path_ + name).c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0700u);
+  }
+}
+
+TEST_F(TrustedFolderTest, NothingIsMadeWhereSomebodyElsesLinkLeads) {
+  const std::string link = root_ + "/link";
+  Link(path_, link);
+  Give(link, 65534);
+  if (IsSkipped()) return;
+  for (const std::string& below : {std::string("/a"), std::string("/a/b"), std::string("/.")}) {
+    EXPECT_TRUE(absl::IsPermissionDenied(
+        TrustedFolder::Make(link + below, TrustedFolder::Making::kFoldersAbove).status()));
+  }
+  Link("nowhere", root_ + "/dangling");  // ours, and yet no folder
+  EXPECT_FALSE(TrustedFolder::Make(root_ + "/dangling", TrustedFolder::Making::kFoldersAbove).ok());
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/nowhere"));
+  EXPECT_TRUE(std::filesystem::is_empty(path_));
+}
+
 TEST_F(TrustedFolderTest, OursIsTrustedHoweverItIsNamed) {
   mkdir((path_ + "/below").c_str(), 0700);
   for (const char* end : {"", "/", "//", "/.", "/below/.."}) {

@@ -13,6 +13,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "core/base/fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -66,6 +68,41 @@ TEST_F(RunDirectoryTest, NothingIsLeftAfterRemove) {
   EXPECT_TRUE(Exists("/control"));
   taken->Remove();
   EXPECT_FALSE(Exists(""));
+}
+
+TEST_F(RunDirectoryTest, RepliesThatNobodyReadsGoAfterAMinute) {
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok());
+  for (const char* name : {"/replies/killed", "/replies/waits"}) {
+    ASSERT_EQ(mkfifo((path_ + name).c_str(), 0600), 0);
+  }
+  Write("/replies/file");
+  ASSERT_EQ(symlink((path_ + "/replies/killed").c_str(), (path_ + "/replies/link").c_str()), 0);
+  const Fd asker(open((path_ + "/replies/waits").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  EXPECT_EQ(taken->RemoveStaleReplies(absl::Now()), RunDirectory::Left::kNone);
+  EXPECT_TRUE(Exists("/replies/killed")) << "its asker may just be opening it";
+  EXPECT_EQ(taken->RemoveStaleReplies(absl::Now() + absl::Seconds(61)), RunDirectory::Left::kNone);
+  EXPECT_FALSE(Exists("/replies/killed"));
+  EXPECT_TRUE(Exists("/replies/waits"));
+  EXPECT_TRUE(Exists("/replies/file"));
+  taken->Remove();
+}
+
+TEST_F(RunDirectoryTest, OfManyStaleRepliesSomeGoAtATime) {
+  auto taken = Begin();
+  ASSERT_TRUE(taken.ok());
+  for (int i = 0; i < 600; ++i) {
+    ASSERT_EQ(mkfifo(absl::StrCat(path_, "/replies/", i).c_str(), 0600), 0);
+  }
+  int sweeps = 1;
+  while (taken->RemoveStaleReplies(absl::Now() + absl::Minutes(2)) == RunDirectory::Left::kSome) {
+    ++sweeps;
+  }
+  EXPECT_GE(sweeps, 3);
+  EXPECT_LE(sweeps, 4);
+  EXPECT_EQ(std::filesystem::directory_iterator(path_ + "/replies"),
+            std::filesystem::directory_iterator());
+  taken->Remove();
 }
 
 TEST_F(RunDirectoryTest, LeftoversOfADeadCoordinatorAreReplaced) {

@@ -64,6 +64,22 @@ TEST_F(SpawnerTest, ChildHasAProcessGroupOfItsOwn) {
       RunScript("read pid comm state ppid pgrp rest < /proc/self/stat; test $pgrp = $$").clean);
 }
 
+TEST_F(SpawnerTest, EnvironmentIsOursUnlessAnotherIsGiven) {
+  setenv("UC_SECRET", "ours", 1);
+  EXPECT_EQ(RunScript("echo $UC_SECRET >&3").clean, true);
+  EXPECT_EQ(ReadLink(), "ours\n");
+}
+
+TEST_F(SpawnerTest, NothingOfOursIsInAnEnvironmentThatIsGiven) {
+  setenv("UC_SECRET", "ours", 1);
+  const auto spawned =
+      SpawnWorker("/bin/cat", {"cat", "/proc/self/environ"}, theirs_.get(), {theirs_.get(), -1},
+                  std::vector<std::string>{"GIVEN=1", "LINES=one\ntwo"});
+  ASSERT_TRUE(spawned.ok()) << spawned.status();
+  theirs_.Reset();
+  EXPECT_EQ(ReadLink(), std::string("GIVEN=1\0LINES=one\ntwo\0", 22));
+}
+
 TEST_F(SpawnerTest, ExitCodeIsReported) {
   const ExitReport report = RunScript("exit 3");
   EXPECT_FALSE(report.clean);

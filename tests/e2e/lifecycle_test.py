@@ -89,6 +89,37 @@ class Lifecycle(Several):
         self.ok("cleardump")
         self.assertEqual(self.cli("resurrect").returncode, 2)
 
+    def test_clusters_of_one_name_do_not_share_a_log(self):
+        """Two run directories with one STATE, as one user has them with and without a login."""
+        place = tempfile.mkdtemp(prefix="uc-state-")
+        self.addCleanup(shutil.rmtree, place, ignore_errors=True)
+
+        def run(where, *words):
+            return subprocess.run(
+                [BINARY, *words, "--run-dir=" + os.path.join(place, where)], capture_output=True, text=True, timeout=60,
+                stdin=subprocess.DEVNULL, env={**os.environ, "URING_CLUSTER_STATE_DIR": place + "/state"},
+            )
+
+        def start(where, *flags, name="web"):
+            return run(where, "start", "hello", "-i", "1", "--name=" + name, "--daemon", "--listen=127.0.0.1:0", *flags)
+
+        for where in ("one", "two"):
+            self.addCleanup(run, where, "kill")
+        self.assertEqual(start("one").returncode, 0)
+        refused = start("two")
+        self.assertEqual(refused.returncode, 2, refused.stdout)
+        self.assertEqual(len(refused.stderr.splitlines()), 1, refused.stderr)
+        self.assertIn("cluster web runs in %s/one already" % place, refused.stderr)
+        self.assertEqual(start("two", name="other").returncode, 0)
+        own = ("--out-file=%s/own.log" % place, "--error-file=%s/own.log" % place)
+        self.assertEqual(start("two", *own).returncode, 0, "nothing is shared")
+        self.assertEqual(run("two", "stop", "web").returncode, 0)
+        self.assertEqual(run("one", "upgrade", "web").returncode, 0)
+        self.assertEqual(run("one", "stop", "web").returncode, 0)
+        moved = start("two")
+        self.assertEqual(moved.returncode, 0, moved.stderr)
+        self.assertEqual(start("one").returncode, 2)
+
     def test_small_verbs(self):
         self.start("a")
         worker = self.views()["a"]["workers"][0]["pid"]

@@ -1,5 +1,6 @@
 """A native app that serves as somebody else: root binds, and what speaks to the world has nothing left of root's."""
 
+import json
 import os
 import pwd
 import shutil
@@ -7,8 +8,9 @@ import signal
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 
-from cluster import GET, Cluster, fixture, read_response, wait_until
+from cluster import BINARY, GET, Cluster, fixture, read_response, wait_until
 from load import Load
 
 NOBODY = 65534
@@ -92,6 +94,42 @@ class Rights(Case):
                 self.assertEqual((variables["HOME"], variables["USER"]), ("/", str(USER)))
                 self.assertEqual("SECRET_OF_ROOT" in variables, "--keep-env" in flags)
                 cluster.close()
+
+    def test_no_memory_of_the_app_has_the_environment_of_root(self):
+        """What the kernel lays down at an exec outlives whatever is done to `environ`: in proc(5), and in memory."""
+        ways = "/block", "/read?/proc/self/environ"
+        for flags in ((), ("--keep-env",)):
+            with self.subTest(flags=flags):
+                cluster = self.who("-i", "1", *WHO, *flags, env={"SECRET_OF_ROOT": "a", "LC_ALL": "C.UTF-8"})
+                for life in range(2):
+                    for way in ways:
+                        seen = cluster.get(way)
+                        self.assertIn(b"LC_ALL=C.UTF-8\0", seen, way)
+                        self.assertIn(b"\0USER=%d\0" % USER, seen, way)
+                        self.assertEqual(b"SECRET_OF_ROOT=a\0" in seen, "--keep-env" in flags, way)
+                        self.assertEqual(seen.count(b"\0HOME="), 1, way)
+                    with open("/proc/%d/environ" % cluster.pids()[0], "rb") as seen:
+                        self.assertEqual(b"SECRET_OF_ROOT" in seen.read(), "--keep-env" in flags)
+                    cluster.ok("reload", cluster.name)
+                cluster.close()
+
+    def test_what_a_config_file_gives_reaches_the_app(self):
+        folder = self.folder()
+        shutil.copyfile(fixture("libwho.so"), os.path.join(folder, "libwho.so"))
+        os.chmod(os.path.join(folder, "libwho.so"), 0o755)
+        path = os.path.join(folder, "apps.json")
+        with open(path, "w") as text:
+            json.dump({"apps": [{"name": "who", "script": os.path.join(folder, "libwho.so"), "uid": str(USER), "gid": str(GROUP),
+                                 "listen": ["127.0.24.2:8080"], "env": {"GIVEN": "to the app"}}]}, text)
+        run = lambda *words: subprocess.run([BINARY, *words, "--run-dir=" + folder + "/run"], capture_output=True, text=True,
+                                            stdin=subprocess.DEVNULL, env={**os.environ, "SECRET_OF_ROOT": "a"}, timeout=60)
+        self.addCleanup(run, "delete", "all", "--now")
+        done = run("start", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with urllib.request.urlopen("http://127.0.24.2:8080/environment", timeout=20) as answer:
+            seen = answer.read().decode()
+        self.assertIn("GIVEN=to the app\n", seen)
+        self.assertNotIn("SECRET_OF_ROOT", seen)
 
     def test_the_accounts_own_groups_come_with_it(self):
         account = next((one for one in pwd.getpwall() if os.getgrouplist(one.pw_name, one.pw_gid) != [one.pw_gid] and one.pw_uid), None)

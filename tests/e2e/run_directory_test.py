@@ -3,10 +3,11 @@
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import unittest
 
-from cluster import Cluster, exists, wait_until
+from cluster import BINARY, Cluster, exists, wait_until
 from load import Load
 
 USER = 64111  # nobody else's: RLIMIT_MEMLOCK is shared by the processes of a user
@@ -54,6 +55,21 @@ class CleanedAway(Case):
             wait_until(lambda: all(worker["heartbeat_age_ms"] < 5000 for worker in cluster.workers()), "it is alive")
         # Whoever died by SIGKILL in whole() took what it had accepted with it.
         self.assertLessEqual(load.lost, 4, load.failures)
+
+    def test_replies_of_askers_that_were_killed_do_not_stay(self):
+        cluster = self.cluster()
+        replies = self.folder(cluster, "replies")
+        cluster.process.send_signal(signal.SIGSTOP)  # nobody answers, so the askers wait
+        askers = [subprocess.Popen([BINARY, "ping", cluster.name, "--run-dir=" + cluster.base]) for _ in range(3)]
+        wait_until(lambda: len(os.listdir(replies)) == 3, "they have asked")
+        for asker in askers:
+            asker.kill()
+            asker.wait()
+        cluster.process.send_signal(signal.SIGCONT)
+        for name in os.listdir(replies):
+            os.utime(os.path.join(replies, name), (0, 0))
+        wait_until(lambda: not os.listdir(replies), "they are removed", patience=30)
+        self.assertEqual(cluster.cli("ping", cluster.name)[0], 0)
 
     def test_removed_lock_is_not_the_end_of_a_coordinator(self):
         cluster = self.cluster()

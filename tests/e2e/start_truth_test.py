@@ -9,9 +9,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import types
 import unittest
 
 from cluster import BINARY, Cluster, wait_until
+from load import Load
 
 # Slot 0 serves. Slot 1 waits until slot 0 is known to serve, and does then what it is told, until there is a cure.
 PROGRAM = """
@@ -223,10 +225,47 @@ class LockedMemory(unittest.TestCase):
         if done.returncode == 0:
             self.skipTest("this kernel does not count rings")
         self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn("64 workers need 768 KB", done.stderr)
+        self.assertRegex(done.stderr, r"64 workers and, in a roll, of 1 successor need 780 KB, .*enough for 19;")
         self.assertIn("ulimit -l, LimitMEMLOCK=", done.stderr)
         self.assertEqual(len(done.stderr.splitlines()), 1)
         self.assertEqual(json.loads(shell.run("list", "--json").stdout), [])
+
+
+    def test_as_many_as_start_accepts_can_be_rolled_again_and_again(self):
+        shell = Shell(self, uid=64123, limits=[(resource.RLIMIT_MEMLOCK, 256 << 10)])
+        refused = shell.run("start", "hello", "-i", "64", "--daemon", "--listen=127.0.0.1:0")
+        if refused.returncode == 0:
+            self.skipTest("this kernel does not count rings")
+        fit = int(re.search(r"enough for (\d+)", refused.stderr)[1])
+        refused = shell.run("start", "hello", "-i", str(fit + 1), "--daemon", "--listen=127.0.0.1:0")
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertEqual(len(refused.stderr.splitlines()), 1)
+        served = types.SimpleNamespace(host="127.0.0.1", port=free_port())
+        done = shell.run("start", "hello", "-i", str(fit), "--daemon", "--listen=127.0.0.1:%d" % served.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with Load(served, threads=2, pause=0.002) as load:
+            for _ in range(3):
+                rolled = shell.run("reload")
+                self.assertEqual(rolled.returncode, 0, rolled.stderr)
+            load.stop()
+            self.assertEqual(load.lost, 0, load.failures)
+            self.assertGreater(load.counts["ok"], 50)
+        refused = shell.run("scale", "+1")
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertRegex(refused.stderr, r"cannot be had, at most %d: .*successors of a roll" % fit)
+        self.assertEqual(len(refused.stderr.splitlines()), 1)
+
+    def test_what_scale_accepts_can_be_rolled(self):
+        shell = Shell(self, uid=64124, limits=[(resource.RLIMIT_MEMLOCK, 256 << 10)])
+        done = shell.run("start", "hello", "-i", "2", "--daemon", "--listen=127.0.0.1:0", "--roll-width=3")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        refused = shell.run("scale", "60")
+        if refused.returncode == 0:
+            self.skipTest("this kernel does not count rings")
+        most = re.search(r"at most (\d+)", refused.stderr)[1]
+        for words in (("scale", most), ("reload",), ("restart",), ("reload",)):
+            done = shell.run(*words)
+            self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class FewDescriptors(unittest.TestCase):

@@ -136,6 +136,7 @@ TEST_F(InheritedTest, KeepEnvKeepsAllButWhoItIs) {
   options.keep_environment = true;
   ProgramPlace place;
   place.inherited = InheritedEnvironment(options);
+  EXPECT_THAT(place.inherited, Not(Contains("USER=somebody")));
   EXPECT_THAT(EnvironmentOf(place), IsSupersetOf({"UC_SECRET=of root", "USER=root"}));
 }
 

@@ -260,6 +260,15 @@ class Environment(hostile.HostileCase):
                 self.assertTrue(name in allowed or name.startswith(("LC_", "URING_CLUSTER_")), name)
             self.assertEqual([seen[name] for name in ("HOME", "USER", "LOGNAME", "SHELL", "LC_ALL", "GIVEN")],
                              [who.pw_dir, "nobody", "nobody", who.pw_shell, "C.UTF-8", "1"])
+            # What the kernel laid down at its exec; and those of ours are closed to it.
+            program = cluster.view()["workers"][0]["program_pid"]
+            with open("/proc/%d/environ" % program, "rb") as block:
+                self.assertNotIn(b"UC_SECRET", block.read())
+            for pid in (cluster.process.pid, cluster.pids()[0]):
+                look = subprocess.run(["/bin/cat", "/proc/%d/environ" % pid], user="nobody", group="nogroup", extra_groups=[],
+                                      capture_output=True, timeout=20)
+                self.assertNotEqual(look.returncode, 0)
+                self.assertNotIn(b"UC_SECRET", look.stdout)
         with Cluster(app.path, "-i", "1", PYTHON, "--user=nobody", "--keep-env", listen=None, env=secret) as cluster:
             seen = json.loads(cluster.get())
             self.assertEqual([seen["UC_SECRET"], seen["HOME"]], ["of root", who.pw_dir])

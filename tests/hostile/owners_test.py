@@ -117,6 +117,24 @@ class AnothersDirectoryTest(OwnersCase):
         self.assert_refused(hostile.VICTIM, ["list"], "symbolic link", base=link)
         self.assert_refused(hostile.VICTIM, ["list"], "of user %d" % hostile.ATTACKER, base=link + "/.")
 
+    def test_nothing_is_made_where_a_link_of_another_user_leads(self):
+        home = os.path.join(self.shared, "home")
+        self.make_folder(home, hostile.VICTIM, 0o700)
+        link = os.path.join(self.shared, "link")
+        os.symlink(home, link)
+        os.lchown(link, hostile.ATTACKER, hostile.ATTACKER)
+        self.make_folder(self.base, hostile.VICTIM)
+        state = lambda path: {"PATH": "/usr/bin:/bin", "URING_CLUSTER_STATE_DIR": path}
+        words = ["start", "hello", "-i", "1", "--name=web", "--daemon", "--listen=127.0.0.1:0"]
+        for base, where in ((self.base, link + "/state"), (link + "/base", self.shared + "/state"), (link, self.shared + "/state")):
+            self.assert_refused(hostile.VICTIM, words, "", base=base, env=state(where))
+        done = self.run_verb(hostile.VICTIM, words, env=state(self.shared + "/state"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.addCleanup(self.run_verb, hostile.VICTIM, ["stop", "web", "--now"])
+        for where in (link + "/state", link + "/made/state", link):
+            self.assert_refused(hostile.VICTIM, ["save"], "link", env=state(where))
+        self.assertEqual(os.listdir(home), [])
+
     def test_a_base_in_a_folder_of_another_user_is_refused(self):
         above = os.path.join(self.shared, "above")
         self.make_folder(above, hostile.ATTACKER, 0o777)

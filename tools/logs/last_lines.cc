@@ -15,6 +15,9 @@ namespace uc::tools {
 namespace {
 
 constexpr off_t kBlock = 64 << 10;
+// What has no newline within so many bytes is no line that our log writer has written (LineMaker::kLineMax): a hole, or
+// another program's. Only its end is shown, and nothing before it is read.
+constexpr off_t kLineMax = 256 << 10;
 constexpr int kRotatedMax = 1000;
 
 // FILE (0), FILE.1, FILE.2 and so on.
@@ -39,29 +42,41 @@ std::string ReadAt(const Fd& file, off_t offset, off_t size) {
   return text;
 }
 
-// At most `count` lines; `found` says how many.
-std::string TailOf(const Fd& file, size_t count, size_t* found, off_t* end) {
+struct Tail {
+  std::string text;
+  size_t lines = 0;
+  off_t end = 0;     // of the file
+  bool cut = false;  // the first line is the end of one that is too long
+};
+
+// At most `count` lines, from the end backwards.
+Tail TailOf(const Fd& file, size_t count) {
+  Tail tail;
   struct stat status;
-  *found = 0;
-  *end = 0;
-  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
-  std::string tail;
-  off_t at = *end = status.st_size;
-  while (at > 0) {
+  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return tail;
+  std::vector<std::string> blocks;  // the last one first
+  size_t newlines = 0;
+  off_t begun = 0;  // bytes of the line whose beginning is not found yet
+  off_t at = tail.end = status.st_size;
+  // A line ends with its newline; the last one perhaps with nothing. So one newline more than lines is enough.
+  while (at > 0 && newlines <= count && !tail.cut) {
     const off_t size = std::min(kBlock, at);
     at -= size;
-    tail.insert(0, ReadAt(file, at, size));
-    // A line ends with its newline; the last one perhaps with nothing.
-    size_t lines = static_cast<size_t>(std::count(tail.begin(), tail.end(), '\n'));
-    if (!tail.empty() && tail.back() != '\n') ++lines;
-    if (lines > count || (at == 0 && lines == count)) break;
+    const std::string& block = blocks.emplace_back(ReadAt(file, at, size));
+    newlines += static_cast<size_t>(std::count(block.begin(), block.end(), '\n'));
+    const size_t first = block.find('\n');
+    begun = first == std::string::npos ? begun + size : static_cast<off_t>(first);
+    tail.cut = begun >= kLineMax && at > 0;
   }
-  size_t begin = tail.size();
-  for (; *found < count && begin > 0; ++*found) {
-    const size_t before = begin < 2 ? std::string::npos : tail.rfind('\n', begin - 2);
+  std::string text;
+  std::for_each(blocks.rbegin(), blocks.rend(), [&text](const std::string& one) { text += one; });
+  size_t begin = text.size();
+  for (; tail.lines < count && begin > 0; ++tail.lines) {
+    const size_t before = begin < 2 ? std::string::npos : text.rfind('\n', begin - 2);
     begin = before == std::string::npos ? 0 : before + 1;
   }
-  return tail.substr(begin);
+  tail.text = text.substr(begin);
+  return tail;
 }
 
 bool SameFile(const struct stat& a, const struct stat& b) {
@@ -82,15 +97,14 @@ std::string Follower::LastLines(size_t count) {
     }
     if (SameFile(status, younger)) continue;  // renamed while we looked
     younger = status;
-    size_t found = 0;
-    off_t end = 0;
-    lines.insert(0, TailOf(file, count, &found, &end));
-    count -= found;
+    const Tail tail = TailOf(file, count);
+    lines.insert(0, tail.text);
+    count -= tail.lines;
     if (!file_.valid()) {
       file_ = std::move(file);
-      offset_ = end;
+      offset_ = tail.end;
     }
-    if (count == 0) break;
+    if (count == 0 || tail.cut) break;
   }
   return lines;
 }

@@ -17,7 +17,8 @@ class Follower {
  public:
   explicit Follower(std::string path) : path_(std::move(path)) {}
 
-  // The last `count` lines of PATH; what it has too few of comes from PATH.1, and so on. Call once, first.
+  // The last `count` lines of PATH; what it has too few of comes from PATH.1, and so on. Call once, first. Reads no more
+  // than these lines: of one that is longer than 256 KiB only the end, and nothing before it.
   std::string LastLines(size_t count);
   // What is new since the last call; without one before, everything in PATH.
   std::string ReadNew();

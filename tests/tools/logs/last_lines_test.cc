@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <fstream>
+#include <string>
+
 #include "gtest/gtest.h"
 #include "tests/tools/logs/folder.h"
 
@@ -40,6 +44,40 @@ TEST(LastLinesTest, LongFileIsReadFromItsEnd) {
   EXPECT_EQ(LastLines(folder.Path("log"), 2), "49998\n49999\n");
   const std::string many = LastLines(folder.Path("log"), 40000);
   EXPECT_EQ(many.substr(0, 6), "10000\n");
+}
+
+// Of this process, whatever it read from.
+uint64_t BytesRead() {
+  std::ifstream file("/proc/self/io");
+  std::string name;
+  uint64_t bytes = 0;
+  file >> name >> bytes;
+  EXPECT_EQ(name, "rchar:");
+  return bytes;
+}
+
+TEST(LastLinesTest, NoMoreThanTheEndOfAHugeFileIsRead) {
+  const Folder folder;
+  folder.Write("log.1", "older\n");
+  folder.Write("log", "first\n");
+  ASSERT_EQ(truncate(folder.Path("log").c_str(), off_t{3} << 30), 0);
+  folder.Write("log", "\na\nb\n");
+  const uint64_t before = BytesRead();
+  EXPECT_EQ(LastLines(folder.Path("log"), 2), "a\nb\n");
+  EXPECT_LT(BytesRead() - before, uint64_t{1} << 20);
+  // The hole is a line without an end: of that one the end, and of what is before it nothing.
+  const std::string lines = LastLines(folder.Path("log"), 15);
+  EXPECT_LT(BytesRead() - before, uint64_t{1} << 20);
+  EXPECT_LE(lines.size(), size_t{512} << 10);
+  EXPECT_EQ(lines.substr(lines.size() - 5), "\na\nb\n");
+}
+
+TEST(LastLinesTest, LongestLineOfOursIsShownWhole) {
+  const Folder folder;
+  const std::string line = std::string(64 << 10, 'x') + "\n";
+  folder.Write("log", "a\n" + line + "b\n" + line);
+  EXPECT_EQ(LastLines(folder.Path("log"), 15), "a\n" + line + "b\n" + line);
+  EXPECT_EQ(LastLines(folder.Path("log"), 3), line + "b\n" + line);
 }
 
 TEST(LastLinesTest, MissingFileHasNone) { EXPECT_EQ(LastLines("/nowhere/log", 5), ""); }

@@ -1,0 +1,105 @@
+// Memory that is on its way back, as an ordinary user with an id of its own meets it.
+#include "core/ring/awaited_ring.h"
+
+#include <grp.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/ring/ring_size.h"
+#include "gtest/gtest.h"
+
+namespace uc::ring {
+namespace {
+
+// RLIMIT_MEMLOCK is shared per user: these are nobody else's.
+constexpr uid_t kUser = 64131;
+constexpr uint64_t kLimit = 256 << 10;
+
+bool HoldsFor(uid_t user, const std::function<void()>& story) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit limit = {kLimit, kLimit};
+    const bool ordinary = setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && setgroups(0, nullptr) == 0 &&
+                          setgid(user) == 0 && setuid(user) == 0;
+    EXPECT_TRUE(ordinary);
+    if (ordinary) story();
+    _exit(testing::Test::HasFailure());
+  }
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+using Rings = std::vector<std::unique_ptr<Ring>>;
+
+// Until none of the smallest can be had any more. Empty: a kernel that does not count rings.
+Rings TakeAll() {
+  Rings rings;
+  while (rings.size() <= kLimit / LockedBytes(kRingEntriesLeast)) {
+    absl::StatusOr<std::unique_ptr<Ring>> ring = Ring::Create(WithEntries(kRingEntriesLeast));
+    if (!ring.ok()) return rings;
+    rings.push_back(*std::move(ring));
+  }
+  return {};
+}
+
+class AwaitedRingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "only root can be another user";
+  }
+};
+
+TEST_F(AwaitedRingTest, MemoryOfThoseWhoHaveJustLeftIsWaitedFor) {
+  EXPECT_TRUE(HoldsFor(kUser, [] {
+    Rings rings = TakeAll();
+    for (size_t i = 0; i < 2 * rings.size(); ++i) {
+      rings[i % rings.size()] = nullptr;
+      absl::StatusOr<std::unique_ptr<Ring>> next = AwaitRing(kRingEntriesLeast, RingPatience());
+      ASSERT_TRUE(next.ok()) << i << ": " << next.status();
+      rings[i % rings.size()] = *std::move(next);
+    }
+  }));
+}
+
+TEST_F(AwaitedRingTest, TheAllottedIsWaitedForBeforeASmallerOneIsTaken) {
+  EXPECT_TRUE(HoldsFor(kUser + 1, [] {
+    Rings rings = TakeAll();
+    if (rings.empty()) return;
+    rings.clear();
+    absl::StatusOr<std::unique_ptr<Ring>> ring = AwaitRing(1024, RingPatience());
+    ASSERT_TRUE(ring.ok()) << ring.status();
+    EXPECT_NE((*ring)->description().find("1024 entries"), std::string::npos);
+  }));
+}
+
+TEST_F(AwaitedRingTest, ASmallerOneIsBetterThanNone) {
+  EXPECT_TRUE(HoldsFor(kUser + 2, [] {
+    Rings rings = TakeAll();
+    if (rings.empty()) return;
+    rings.resize(rings.size() - 3);
+    absl::StatusOr<std::unique_ptr<Ring>> ring = AwaitRing(1024, RingPatience());
+    ASSERT_TRUE(ring.ok()) << ring.status();
+    EXPECT_EQ((*ring)->description().find("1024 entries"), std::string::npos);
+  }));
+}
+
+TEST_F(AwaitedRingTest, PatienceEnds) {
+  EXPECT_TRUE(HoldsFor(kUser + 3, [] {
+    const Rings rings = TakeAll();
+    if (rings.empty()) return;
+    const RingPatience patience = {absl::Milliseconds(20), absl::Milliseconds(60)};
+    const absl::Time begun = MonotonicNow();
+    EXPECT_TRUE(absl::IsResourceExhausted(AwaitRing(1024, patience).status()));
+    EXPECT_GE(MonotonicNow() - begun, patience.for_any);
+  }));
+}
+
+}  // namespace
+}  // namespace uc::ring
