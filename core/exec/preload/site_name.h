@@ -5,6 +5,7 @@
 #define CORE_EXEC_PRELOAD_SITE_NAME_H_
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
