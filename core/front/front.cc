@@ -177,6 +177,14 @@ void Front::Tick() {
   if (!queue_.empty() || pool_.kept() > 0) ArmTick();
 }
 
+void Front::RefuseWaiting() {
+  while (!queue_.empty()) {
+    worker::RelayExchange* const client = Find(queue_.first().id);
+    queue_.Pop();
+    if (client != nullptr) RefuseBusy(*client);
+  }
+}
+
 void Front::RefuseExpired() {
   while (queue_.FirstExpired(service_->now_ns)) {
     worker::RelayExchange* const client = Find(queue_.first().id);

@@ -56,6 +56,10 @@ class Front final : public app::App, public worker::Gateway {
 
   // Requests go there from now on, those that wait first.
   void ServeBy(const Endpoint& server);
+  // Requests wait until then.
+  void ServeByNone() { server_.reset(); }
+  // 503 to those that wait.
+  void RefuseWaiting();
 
   // --- What a ServerConnection says ---
   void AppendRequest(const worker::RelayExchange& client, std::string* out) const;

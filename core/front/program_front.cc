@@ -1,12 +1,18 @@
 #include "core/front/program_front.h"
 
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "core/base/clock.h"
+#include "core/base/fd.h"
+#include "core/base/log.h"
 #include "core/exec/program_end.h"
 #include "core/front/front.h"
 #include "core/front/program_process.h"
@@ -18,6 +24,7 @@ namespace {
 // Of the time of a drain: then the program is asked to leave though clients are connected (tunnels, above all).
 constexpr double kAskAt = 0.8;
 constexpr std::chrono::milliseconds kLook(100);
+constexpr std::chrono::seconds kAlone(1);
 
 // How it went, for when the app is gone.
 struct Outcome {
@@ -43,9 +50,17 @@ class ProgramFront final : public app::App, public worker::Gateway {
     front_.Join(service, outgoing, loop);
   }
   bool ready_later() const override { return true; }
-  void OnReadable() override { program_->OnReadable(); }
+  bool restarting() const override { return ready_ && !serving_; }
+  void OnReadable() override {
+    if (program_.has_value()) program_->OnReadable();
+  }
+  void OnStartProgram() override {
+    if (!service_->draining && ended()) StartProgram();
+  }
   void OnDrain(int64_t within_ns) override {
-    if (program_->state() == ProgramProcess::State::kStarting) return program_->AskToLeave();
+    if (!serving_) front_.RefuseWaiting();
+    if (!program_.has_value()) return;
+    if (!serving_) return program_->AskToLeave();
     if (within_ns <= 0) return;
     const auto ask_at =
         std::chrono::nanoseconds(static_cast<int64_t>(static_cast<double>(within_ns) * kAskAt));
@@ -53,8 +68,9 @@ class ProgramFront final : public app::App, public worker::Gateway {
                     [this] { program_->AskToLeave(); });
   }
   bool Finished() override {
+    if (ended()) return true;
     program_->AskToLeave();
-    return program_->state() == ProgramProcess::State::kEnded;
+    return false;
   }
 
   // app::App
@@ -62,33 +78,62 @@ class ProgramFront final : public app::App, public worker::Gateway {
   void Start(app::Context& context) override {
     context_ = &context;
     front_.Start(context);
-    program_.emplace(
-        program_options_,
-        ProgramProcess::Place{context.slot(), context.generation(), loop_->addresses()},
-        service_->row,
-        ProgramProcess::Events{.ready = [this] { OnReady(); }, .ended = [this] { OnEnded(); }});
-    if (const absl::Status status = program_->Start(MonotonicNow()); !status.ok()) {
-      return loop_->Leave(status);
-    }
-    loop_->Watch(program_->fd());
-    ArmLook();
+    if (!epoll_.valid()) return loop_->Leave(absl::ResourceExhaustedError("no file descriptors"));
+    loop_->Watch(epoll_.get());
+    StartProgram();
   }
   void Handle(app::Exchange& exchange) override { front_.Handle(exchange); }
 
  private:
+  bool ended() const {
+    return !program_.has_value() || program_->state() == ProgramProcess::State::kEnded;
+  }
+  void StartProgram() {
+    outcome_ = {};
+    program_.emplace(
+        program_options_,
+        ProgramProcess::Place{context_->slot(), context_->generation(), loop_->addresses()},
+        service_->row, epoll_,
+        ProgramProcess::Events{.ready = [this] { OnReady(); }, .ended = [this] { OnEnded(); }});
+    const absl::Status status = program_->Start(MonotonicNow());
+    if (!status.ok()) {
+      program_.reset();
+      return Failed(status);
+    }
+    ArmLook();
+  }
   void OnReady() {
+    ready_ = serving_ = true;
     front_.ServeBy(program_->endpoint());
-    if (!std::exchange(ready_, true)) loop_->BecomeReady();
+    loop_->BecomeReady();
   }
   void OnEnded() {
-    outcome_ = {program_->wait_status(), program_->left_as_asked()};
-    if (service_->draining) return;  // Finished() sees it
-    const bool failed = !ready_;
-    loop_->Leave(failed ? absl::FailedPreconditionError(program_->Failure()) : absl::OkStatus());
+    const bool served = std::exchange(serving_, false);
+    front_.ServeByNone();
+    if (service_->draining) {  // Finished() sees it
+      outcome_ = {program_->wait_status(), program_->left_as_asked()};
+      return;
+    }
+    if (!served) return Failed(absl::FailedPreconditionError(program_->Failure()));
+    const int status = program_->wait_status();
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    Say({code == 0, code, exec::EndText(status)});
+  }
+  // It could not be started, or has not come to serve.
+  void Failed(const absl::Status& why) {
+    if (!ready_) return loop_->Leave(why);
+    LogWarning(why.message());
+    Say({false, -1, std::string(why.message())});
+  }
+  void Say(const link::ProgramEnded& ended) {
+    if (loop_->SayProgramEnded(ended)) return;
+    // Nobody is there to decide: the supervisor's first delay, and no more often.
+    context_->After(kAlone, [this] { OnStartProgram(); });
   }
   // Until it serves, or does not in time.
   void ArmLook() {
     context_->After(kLook, [this] {
+      if (!program_.has_value()) return;
       program_->OnTime(MonotonicNow());
       if (program_->state() == ProgramProcess::State::kStarting) ArmLook();
     });
@@ -97,11 +142,13 @@ class ProgramFront final : public app::App, public worker::Gateway {
   const exec::LaunchOptions& program_options_;
   Outcome& outcome_;
   Front front_;
-  std::optional<ProgramProcess> program_;
   worker::Service* service_ = nullptr;
   worker::GatewayLoop* loop_ = nullptr;
   app::Context* context_ = nullptr;
-  bool ready_ = false;
+  const Fd epoll_{epoll_create1(EPOLL_CLOEXEC)};
+  std::optional<ProgramProcess> program_;
+  bool ready_ = false;    // the worker has been, once
+  bool serving_ = false;  // the program
 };
 
 }  // namespace

@@ -3,7 +3,10 @@
 //   READY    the program listens at the site, and has said so where that is asked for; then the worker listens
 //   drain    clients are served, or move to other workers; when they have gone the program is asked to leave, or when
 //            most of the time is over
-//   its end  the worker ends alike
+//   its end  the worker keeps its clients, requests wait, those that may be sent again are; the supervisor says when
+//            the program is started again, in place
+//
+// A worker whose program never became READY refuses to start, as a native one whose app cannot be loaded.
 #ifndef CORE_FRONT_PROGRAM_FRONT_H_
 #define CORE_FRONT_PROGRAM_FRONT_H_
 

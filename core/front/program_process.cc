@@ -57,12 +57,12 @@ uint16_t PrivilegedBelow(const exec::LaunchOptions& options) {
 }  // namespace
 
 ProgramProcess::ProgramProcess(const exec::LaunchOptions& options, Place place,
-                               scoreboard::Report& report, Events events)
+                               scoreboard::Report& report, const Fd& epoll, Events events)
     : options_(options),
       place_(std::move(place)),
       report_(report),
       events_(std::move(events)),
-      epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+      epoll_(epoll) {}
 
 ProgramProcess::~ProgramProcess() {
   if (child_.has_value() && state_ != State::kEnded) child_->KillGroup();

@@ -46,16 +46,15 @@ class ProgramProcess {
     std::function<void()> ended;  // wait_status()
   };
 
+  // `epoll`: an epoll set of the caller's, which outlives it; readable when OnReadable() has something to do.
   ProgramProcess(const exec::LaunchOptions& options, Place place, scoreboard::Report& report,
-                 Events events);
+                 const Fd& epoll, Events events);
   ~ProgramProcess();
   ProgramProcess(const ProgramProcess&) = delete;
   ProgramProcess& operator=(const ProgramProcess&) = delete;
 
   // Why it could not be started.
   absl::Status Start(absl::Time now);
-  // Readable when OnReadable() has something to do.
-  int fd() const { return epoll_.get(); }
   void OnReadable();
   // It has listen_timeout to begin serving; then it is ended. To be called now and then until it serves.
   void OnTime(absl::Time now);
@@ -99,7 +98,7 @@ class ProgramProcess {
   State state_ = State::kStarting;
   exec::SocketWay sockets_ = exec::SocketWay::kPreload;  // not kAuto
   exec::Program program_;
-  Fd epoll_;
+  const Fd& epoll_;
   std::optional<exec::ListenDoor> door_;
   std::optional<exec::NotifySocket> notify_;
   std::optional<exec::NodeChannel> node_;

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/fd.h"
+#include "core/link/message.h"
 #include "core/net/address.h"
 #include "core/scoreboard/layout.h"
 #include "core/worker/connection.h"
@@ -59,8 +60,10 @@ class GatewayLoop {
   virtual void Watch(int fd) = 0;
   // The addresses of the slot's listeners, ports resolved.
   virtual std::vector<net::Address> addresses() const = 0;
-  // The worker listens and says READY now: once, if Gateway::ready_later().
+  // The worker listens and says READY now, if Gateway::ready_later(). Again: what has been said to have ended serves.
   virtual void BecomeReady() = 0;
+  // What made it READY has ended; Gateway::OnStartProgram() follows when it is to be started again. False: nobody hears.
+  virtual bool SayProgramEnded(const link::ProgramEnded& ended) = 0;
   // The worker ends with this turn, and with it what it serves. Not OK: it refuses to start (WorkerRefused).
   virtual void Leave(const absl::Status& why) = 0;
 
@@ -75,6 +78,9 @@ class Gateway {
   virtual void Join(Service& service, Outgoing& outgoing, GatewayLoop& loop) = 0;
   virtual bool ready_later() const { return false; }
   virtual void OnReadable() {}
+  virtual void OnStartProgram() {}
+  // What made the worker READY has ended and does not serve again yet.
+  virtual bool restarting() const { return false; }
   // `within_ns`: what is left of the worker's time; 0: not known.
   virtual void OnDrain(int64_t /*within_ns*/) {}
   // In a drain, when all clients have gone: the worker ends when it is so. Asked at each turn.

@@ -159,6 +159,16 @@ void Server::Watch(int fd) {
   parts_.ring->PollMultishot(fd, POLLIN, {ring::Op::kWake, 0, kGatewayIndex});
 }
 
+void Server::BecomeReady() {
+  if (!std::exchange(ready_now_, true)) return;  // Run() goes on
+  const bool http = service_.app_options.protocol == app::Protocol::kHttp;
+  parts_.channel.Send(link::Ready{http}).IgnoreError();  // a later coordinator hears it in Hello
+}
+
+bool Server::SayProgramEnded(const link::ProgramEnded& ended) {
+  return coordinator_.linked() && parts_.channel.Send(ended).ok();
+}
+
 void Server::Leave(const absl::Status& why) {
   refusal_ = why;
   leave_now_ = true;
@@ -480,6 +490,8 @@ void Server::Obey(link::Received received) {
     acceptor_.Release(release->slot);
   } else if (std::holds_alternative<link::Admit>(received.message)) {
     admitted_ = true;
+  } else if (std::holds_alternative<link::StartProgram>(received.message)) {
+    if (parts_.gateway != nullptr) parts_.gateway->OnStartProgram();
   } else if (std::holds_alternative<link::Serve>(received.message)) {
     for (Fd& fd : descriptors) OpenConnection(std::move(fd), Origin::kProbe);
   } else if (std::holds_alternative<link::Reopen>(received.message)) {
@@ -492,7 +504,9 @@ void Server::OnDoor() {
     link::Hello hello;
     hello.slot = parts_.slot;
     hello.generation = parts_.generation;
+    const bool restarting = parts_.gateway != nullptr && parts_.gateway->restarting();
     hello.phase = service_.draining ? link::Phase::kDraining
+                  : restarting      ? link::Phase::kRestarting
                   : admitted_       ? link::Phase::kServing
                                     : link::Phase::kReady;
     hello.steering = static_cast<uint16_t>(parts_.steering.size());

@@ -72,7 +72,8 @@ class Server final : private GatewayLoop {
   // GatewayLoop
   std::vector<net::Address> addresses() const override;
   void Watch(int fd) override;
-  void BecomeReady() override { ready_now_ = true; }
+  void BecomeReady() override;
+  bool SayProgramEnded(const link::ProgramEnded& ended) override;
   void Leave(const absl::Status& why) override;
   // What is queued at a listener that others had before is for who can serve it.
   bool may_accept() const { return !ready_later() || ready_now_; }

@@ -143,11 +143,40 @@ class Front(unittest.TestCase):
             self.assertEqual(load.lost, 0, load.failures[:5])
             self.assertEqual(program_pids(cluster), before)
 
-    def test_a_program_that_dies_is_replaced(self):
-        with front(self.node(), "-i", "2") as cluster:
-            before = program_pids(cluster)
-            os.kill(before[0], signal.SIGKILL)
-            wait_until(lambda: len(program_pids(cluster)) == 2 and before[0] not in program_pids(cluster), "it is replaced")
+    def test_a_program_that_dies_is_started_again_in_place_and_nothing_safe_is_lost(self):
+        for workers in ("1", "2"):
+            with self.subTest(workers=workers), front(self.node(), "-i", workers) as cluster:
+                of_workers = cluster.pids()
+                kept = Load(cluster, threads=2, fresh=False)
+                with Load(cluster, threads=2) as fresh:
+                    for _ in range(3):
+                        before = program_pids(cluster)
+                        os.kill(before[0], signal.SIGKILL)
+                        wait_until(
+                            lambda: len(program_pids(cluster)) == int(workers) and before[0] not in program_pids(cluster),
+                            "it serves again",
+                        )
+                kept.stop()
+                self.assertEqual(fresh.lost + kept.lost, 0, (fresh.failures + kept.failures)[:5])
+                self.assertEqual(cluster.pids(), of_workers)
+                self.assertEqual(sum(slot["restarts"] for slot in cluster.view()["slots"]), 3)
+
+    def test_a_program_that_may_not_be_started_again_takes_its_worker_along(self):
+        app = Program(self, "app.js", NODE_TELLS % "3000" + "setTimeout(() => process.exit(7), 1500);")
+        with front(app, "-i", "1", "--stop-exit-codes=7") as cluster:
+            wait_until(lambda: cluster.view()["slots"][0]["condition"] == "stopped", "it stays down")
+            self.assertEqual(cluster.pids(), [])
+
+    def test_a_program_that_cannot_be_started_again_is_tried_again_and_clients_hear_503(self):
+        app = self.node()
+        with front(app, "-i", "1", "--listen-timeout=2s") as cluster:
+            (worker,) = cluster.pids()
+            app.deploy("process.exit(3)")
+            os.kill(program_pids(cluster)[0], signal.SIGKILL)
+            wait_until(lambda: cluster.view()["slots"][0]["quick_deaths"] > 2, "it is tried again and again")
+            self.assertEqual(cluster.get("/", "-o", "/dev/null", "-w", "%{http_code}"), b"503")
+            app.deploy(NODE_TELLS % "3000")
+            wait_until(lambda: cluster.pids() == [worker], "it serves again, in the same worker")
             self.assertIn("pid", json.loads(cluster.get("/")))
 
     def test_everything_ends_with_the_cluster(self):
