@@ -242,7 +242,7 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
       hello.slot = reader.Number<uint32_t>();
       hello.generation = reader.Number<uint32_t>();
       const uint8_t phase = reader.Number<uint8_t>();
-      if (phase < 1 || phase > 3) return absl::InvalidArgumentError("link: unknown phase");
+      if (phase < 1 || phase > 4) return absl::InvalidArgumentError("link: unknown phase");
       hello.phase = static_cast<Phase>(phase);
       hello.steering = reader.Number<uint16_t>();
       message = hello;

@@ -115,7 +115,12 @@ struct Refused {
 };
 
 // Worker to a new coordinator that knocked at its door: one Hello, one Holds for each adopted slot, HelloEnd.
-enum class Phase : uint8_t { kReady = 1, kServing = 2, kDraining = 3 };
+enum class Phase : uint8_t {
+  kReady = 1,
+  kServing = 2,
+  kDraining = 3,
+  kRestarting = 4,  // its program has ended and does not serve again yet
+};
 // Descriptors: the inbox's writing end, then `steering` ones, then the slot's listeners.
 struct Hello {
   uint32_t slot = 0;

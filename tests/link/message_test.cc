@@ -128,7 +128,7 @@ TEST(MessageTest, GiveRoundTripsWithAllItsNumbers) {
 }
 
 TEST(MessageTest, HelloRoundTripsInEachPhase) {
-  for (const Phase phase : {Phase::kReady, Phase::kServing, Phase::kDraining}) {
+  for (const Phase phase : {Phase::kReady, Phase::kServing, Phase::kDraining, Phase::kRestarting}) {
     const Hello hello = Through(Hello{3, 4, phase, 129});
     EXPECT_EQ(hello.phase, phase);
     EXPECT_EQ(hello.slot, 3u);
@@ -138,7 +138,7 @@ TEST(MessageTest, HelloRoundTripsInEachPhase) {
 }
 
 TEST(MessageTest, UnknownEntryAndPhaseAreRefused) {
-  for (const char wrong : {0, 4, 127}) {
+  for (const char wrong : {0, 5, 127}) {
     std::string bytes = Encode(Assign{});
     bytes[18] = wrong;
     ExpectRefused(bytes, "unknown entry");
