@@ -39,6 +39,8 @@ std::string StateName(uint32_t state) {
       return "proving";
     case scoreboard::RowState::kServing:
       return "serving";
+    case scoreboard::RowState::kRestarting:
+      return "restarting";
     case scoreboard::RowState::kDraining:
       return "draining";
     case scoreboard::RowState::kKilled:

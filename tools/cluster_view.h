@@ -29,7 +29,7 @@ struct WorkerView {
   uint32_t generation = 0;
   int pid = 0;
   int program_pid = 0;  // of the program that this worker runs; 0: it serves itself
-  std::string state;    // "starting", "proving", "serving", "draining", "killed"
+  std::string state;    // "starting", "proving", "serving", "restarting", "draining", "killed"
   double state_seconds = 0;
   double uptime_seconds = 0;
   int64_t heartbeat_age_ms = 0;

@@ -183,6 +183,9 @@ void Cluster::Hear(absl::Time now, WorkerProcess& process, link::Received packet
     const policy::Fault fault =
         refused->operator_fault ? policy::Fault::kOperator : policy::Fault::kWorld;
     Handle(now, policy::WorkerRefused{process.id, fault, refused->reason});
+  } else if (const auto* ended = std::get_if<link::ProgramEnded>(&packet.message)) {
+    const auto code = ended->exit_code < 0 ? std::nullopt : std::optional<int>(ended->exit_code);
+    Handle(now, policy::ProgramEnded{process.id, ended->clean, ended->reason, code});
   } else if (const auto* hello = std::get_if<link::Hello>(&packet.message)) {
     // It was stopped or starved when we knocked.
     std::vector<Fd>& descriptors = packet.descriptors;
@@ -193,11 +196,22 @@ void Cluster::Hear(absl::Time now, WorkerProcess& process, link::Received packet
     process.inbox = std::move(descriptors[0]);
     descriptors.erase(descriptors.begin(), descriptors.begin() + 1 + hello->steering);
     if (!descriptors.empty()) KeepListeners(now, process, process.id.slot, std::move(descriptors));
+    // Its program ended when nobody listened; why is not known any more.
+    if (hello->phase == link::Phase::kRestarting && SaidToServe(process.id)) {
+      Handle(now, policy::ProgramEnded{process.id, false, "ended while there was no coordinator"});
+    }
   } else if (const auto* holds = std::get_if<link::Holds>(&packet.message)) {
     KeepListeners(now, process, holds->slot, std::move(packet.descriptors));
   } else if (!std::holds_alternative<link::HelloEnd>(packet.message)) {
     scoreboard::Add(board_.layout().header.events_ignored, 1);
   }
+}
+
+bool Cluster::SaidToServe(policy::WorkerId id) const {
+  const auto slots = supervisor_.slots();
+  return std::any_of(slots.begin(), slots.end(), [&](const policy::Slot& slot) {
+    return policy::Serves(slot) && slot.incumbent->id == id;
+  });
 }
 
 void Cluster::KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,
@@ -397,6 +411,10 @@ void Cluster::CarryOut(const policy::Probe& probe) {
 }
 
 void Cluster::CarryOut(const policy::Admit& admit) { Tell(admit.worker, link::Admit{}); }
+
+void Cluster::CarryOut(const policy::StartProgram& start) {
+  Tell(start.worker, link::StartProgram{});
+}
 
 void Cluster::CarryOut(const policy::Drain& drain) {
   const WorkerProcess* process = Find(drain.worker);

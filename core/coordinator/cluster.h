@@ -104,6 +104,7 @@ class Cluster {
   void CarryOut(const policy::Spawn& spawn);
   void CarryOut(const policy::Probe& probe);
   void CarryOut(const policy::Admit& admit);
+  void CarryOut(const policy::StartProgram& start);
   void CarryOut(const policy::Drain& drain);
   void CarryOut(const policy::Kill& kill);
   void CarryOut(const policy::SetLive& set_live);
@@ -126,6 +127,8 @@ class Cluster {
             absl::Span<const int> descriptors = {});
   void Hear(absl::Time now, WorkerProcess& process, link::Received packet);
   void AnswerClaim(const WorkerProcess& process, const link::Claim& claim);
+  // The supervisor takes this worker for one that serves.
+  bool SaidToServe(policy::WorkerId id) const;
   void PublishAddresses();
   // What --listen says, and what the program has claimed.
   std::vector<net::Address> AllAddresses() const;

@@ -30,6 +30,8 @@ policy::WorkerState StateOf(scoreboard::RowState state) {
       return policy::WorkerState::kKilled;
     case scoreboard::RowState::kProving:
       return policy::WorkerState::kProving;
+    case scoreboard::RowState::kRestarting:
+      return policy::WorkerState::kRestarting;
     case scoreboard::RowState::kFree:
     case scoreboard::RowState::kStarting:
       return policy::WorkerState::kStarting;
@@ -56,6 +58,9 @@ void TakeHello(const link::Hello& hello, std::vector<Fd> descriptors, FormerWork
       return;
     case link::Phase::kDraining:
       worker.found.state = policy::WorkerState::kDraining;
+      return;
+    case link::Phase::kRestarting:
+      worker.found.state = policy::WorkerState::kRestarting;
       return;
   }
 }

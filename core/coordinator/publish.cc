@@ -1,6 +1,7 @@
 #include "core/coordinator/publish.h"
 
 #include "core/base/clock.h"
+#include "core/policy/crew.h"
 #include "core/scoreboard/process_start.h"
 #include "core/scoreboard/scoreboard.h"
 
@@ -15,6 +16,8 @@ scoreboard::RowState ToRow(policy::WorkerState state) {
       return scoreboard::RowState::kProving;
     case policy::WorkerState::kServing:
       return scoreboard::RowState::kServing;
+    case policy::WorkerState::kRestarting:
+      return scoreboard::RowState::kRestarting;
     case policy::WorkerState::kDraining:
       return scoreboard::RowState::kDraining;
     case policy::WorkerState::kKilled:
@@ -52,7 +55,8 @@ void PublishSlot(absl::Time now, const policy::Slot& slot, const policy::Restart
   }
   row.failed_ns.store(slot.failure.empty() ? 0 : absl::ToUnixNanos(slot.failed_at),
                       std::memory_order_relaxed);
-  const bool waiting = !slot.incumbent.has_value() && slot.spawn_at > now;
+  const bool empty = !slot.incumbent.has_value();
+  const bool waiting = (empty || policy::AwaitsProgram(slot)) && slot.spawn_at > now;
   row.next_spawn_ns.store(waiting ? absl::ToUnixNanos(slot.spawn_at) : 0,
                           std::memory_order_relaxed);
 }

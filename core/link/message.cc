@@ -27,9 +27,12 @@ enum class Type : uint16_t {
   kHelloEnd = 14,
   kClaim = 15,
   kClaimed = 16,
+  kProgramEnded = 17,
+  kStartProgram = 18,
 };
 
 constexpr size_t kReasonBytesMax = 1000;
+constexpr int32_t kExitCodeMax = 255;
 
 class Writer {
  public:
@@ -156,6 +159,14 @@ struct Encoder {
     writer.Text(absl::string_view(claimed.address).substr(0, kReasonBytesMax));
     return writer.Take();
   }
+  std::string operator()(const ProgramEnded& ended) const {
+    Writer writer(Type::kProgramEnded);
+    writer.Number<uint8_t>(ended.clean);
+    writer.Number<int32_t>(std::clamp(ended.exit_code, -1, kExitCodeMax));
+    writer.Text(absl::string_view(ended.reason).substr(0, kReasonBytesMax));
+    return writer.Take();
+  }
+  std::string operator()(const StartProgram&) const { return Writer(Type::kStartProgram).Take(); }
 
  private:
   static std::string OfSlot(Type type, uint32_t slot) {
@@ -231,7 +242,7 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
       hello.slot = reader.Number<uint32_t>();
       hello.generation = reader.Number<uint32_t>();
       const uint8_t phase = reader.Number<uint8_t>();
-      if (phase < 1 || phase > 3) return absl::InvalidArgumentError("link: unknown phase");
+      if (phase < 1 || phase > 4) return absl::InvalidArgumentError("link: unknown phase");
       hello.phase = static_cast<Phase>(phase);
       hello.steering = reader.Number<uint16_t>();
       message = hello;
@@ -282,6 +293,22 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
       message = std::move(claimed);
       break;
     }
+    case Type::kProgramEnded: {
+      ProgramEnded ended;
+      const uint8_t clean = reader.Number<uint8_t>();
+      ended.clean = clean == 1;
+      ended.exit_code = reader.Number<int32_t>();
+      ended.reason = reader.Text();
+      if (clean > 1 || ended.exit_code < -1 || ended.exit_code > kExitCodeMax ||
+          ended.reason.size() > kReasonBytesMax) {
+        return absl::InvalidArgumentError("link: malformed end of a program");
+      }
+      message = std::move(ended);
+      break;
+    }
+    case Type::kStartProgram:
+      message = StartProgram{};
+      break;
     default:
       return absl::InvalidArgumentError(absl::StrCat("link message of unknown type ", type));
   }

@@ -18,7 +18,7 @@
 
 namespace uc::link {
 
-inline constexpr uint32_t kVersion = 4;
+inline constexpr uint32_t kVersion = 5;
 inline constexpr int kWorkerLinkFd = 3;  // where an exec'd worker finds its end
 inline constexpr size_t kMessageBytesMax = 8192;
 inline constexpr size_t kDescriptorsMax = 240;  // per message; the kernel takes 253 (SCM_MAX_FD)
@@ -82,6 +82,18 @@ struct Bound {};
 struct Ready {
   bool http = true;  // its app speaks HTTP: it can be probed
 };
+// Worker to coordinator, whose program had made it Ready: that has ended, or could not be started
+// again, also not in time. It keeps its clients and waits for StartProgram, whatever the
+// coordinator makes of it.
+struct ProgramEnded {
+  bool clean = false;      // exit code 0
+  int32_t exit_code = -1;  // 0 to 255; -1: a signal, or there was no exit
+  std::string reason;      // "exited with code 3", "killed by SIGSEGV"; cut to 1,000 bytes
+};
+// Coordinator to worker: start your program again. Ready or ProgramEnded follows. Nothing is to be
+// done about it while the program starts; when it serves, Ready is said again: a new coordinator
+// may not know.
+struct StartProgram {};
 // Worker to coordinator: its program wants to listen on `address`. Port 0: the `ordinal`-th time that it did not
 // mind which. Claimed answers; all workers are given the same.
 struct Claim {
@@ -103,7 +115,12 @@ struct Refused {
 };
 
 // Worker to a new coordinator that knocked at its door: one Hello, one Holds for each adopted slot, HelloEnd.
-enum class Phase : uint8_t { kReady = 1, kServing = 2, kDraining = 3 };
+enum class Phase : uint8_t {
+  kReady = 1,
+  kServing = 2,
+  kDraining = 3,
+  kRestarting = 4,  // its program has ended and does not serve again yet
+};
 // Descriptors: the inbox's writing end, then `steering` ones, then the slot's listeners.
 struct Hello {
   uint32_t slot = 0;
@@ -117,8 +134,9 @@ struct Holds {
 };
 struct HelloEnd {};
 
-using Message = std::variant<Assign, Admit, Serve, Drain, Give, Reopen, Adopt, Release, Bound,
-                             Ready, Refused, Hello, Holds, HelloEnd, Claim, Claimed>;
+using Message =
+    std::variant<Assign, Admit, Serve, Drain, Give, Reopen, Adopt, Release, Bound, Ready, Refused,
+                 Hello, Holds, HelloEnd, Claim, Claimed, ProgramEnded, StartProgram>;
 
 // Fixed-width little-endian fields behind {version, type}. Never larger than kMessageBytesMax.
 std::string Encode(const Message& message);

@@ -30,6 +30,13 @@ struct Admit {
   WorkerId worker;
 };
 
+// The worker starts its program again, once for each ProgramEnded. WorkerReady follows when it
+// serves, or ProgramEnded when it could not. A worker whose program serves already says WorkerReady
+// again; one that is about to start it does nothing.
+struct StartProgram {
+  WorkerId worker;
+};
+
 enum class DrainKind {
   kHandOver,  // others go on: stop accepting, idle connections go to the heirs
   kPrompt,    // idle connections that no heir takes end now, requests in flight finish
@@ -40,7 +47,7 @@ struct Drain {
   WorkerId worker;
   DrainKind kind = DrainKind::kHandOver;
   absl::Duration within;
-  std::vector<WorkerId> heirs;  // serving workers; empty: nobody can take over connections
+  std::vector<WorkerId> heirs;  // workers that accept; empty: nobody can take over connections
 };
 
 enum class KillReason { kStuck, kLateReady, kLateExit, kAborted, kStopNow };
@@ -115,9 +122,9 @@ struct Finish {
   bool asked = false;  // by a stop
 };
 
-using Action =
-    std::variant<Spawn, Probe, Admit, Drain, Kill, SetLive, Adopt, Release, Evacuate, Rebalance,
-                 Progress, Acknowledge, ReopenLogFiles, Upgrade, StartEnded, Report, Finish>;
+using Action = std::variant<Spawn, Probe, Admit, StartProgram, Drain, Kill, SetLive, Adopt, Release,
+                            Evacuate, Rebalance, Progress, Acknowledge, ReopenLogFiles, Upgrade,
+                            StartEnded, Report, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace uc::policy

@@ -192,7 +192,7 @@ void Supervisor::State::RestartSlot(Slot& slot, const std::vector<WorkerId>& hei
   for (const Seat seat : {&Slot::incumbent, &Slot::successor}) {
     if (!(slot.*seat).has_value()) continue;
     Worker& worker = *(slot.*seat);
-    if (worker.state == WorkerState::kServing) {
+    if (Accepts(worker.state)) {
       crew.Drain(now, worker, DrainKind::kPrompt, now + options.kill_timeout, heirs);
     } else if (worker.state == WorkerState::kStarting || worker.state == WorkerState::kProving) {
       crew.Kill(now, worker, KillReason::kAborted);

@@ -18,6 +18,27 @@ bool Serves(const Slot& slot) {
 
 bool Healthy(const Slot& slot) { return Serves(slot) && !slot.incumbent->suspect; }
 
+bool Accepts(WorkerState state) {
+  return state == WorkerState::kServing || state == WorkerState::kRestarting;
+}
+
+bool Accepts(const Slot& slot) {
+  return slot.incumbent.has_value() && Accepts(slot.incumbent->state);
+}
+
+bool ServesOn(const Slot& slot) { return Accepts(slot) && !slot.incumbent->ended_for_good; }
+
+bool AwaitsProgram(const Slot& slot) {
+  return ServesOn(slot) && slot.incumbent->state == WorkerState::kRestarting &&
+         !slot.incumbent->program_asked;
+}
+
+Fitness FitnessOf(const Slot& slot) {
+  if (Healthy(slot)) return Fitness::kHealthy;
+  if (Serves(slot)) return Fitness::kServes;
+  return Accepts(slot) ? Fitness::kRestarting : Fitness::kNone;
+}
+
 bool SuccessorComes(const Slot& slot) {
   if (!slot.successor.has_value()) return false;
   const WorkerState state = slot.successor->state;
@@ -75,7 +96,9 @@ bool Crew::MayStart() const {
   for (const Slot& slot : slots_) {
     for (const Seat seat : kSeats) {
       const std::optional<Worker>& worker = slot.*seat;
-      starting += worker.has_value() && worker->state == WorkerState::kStarting;
+      if (!worker.has_value()) continue;
+      starting += worker->state == WorkerState::kStarting ||
+                  (worker->state == WorkerState::kRestarting && worker->program_asked);
     }
   }
   return starting < options_.starting_max;
@@ -89,11 +112,11 @@ void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, const Legacy::Found& fou
   worker.id = found.worker;
   worker.state = found.state;
   worker.since = now;
-  if (found.state == WorkerState::kServing) worker.ready_at = std::min(found.ready_at, now);
+  if (Accepts(found.state)) worker.ready_at = std::min(found.ready_at, now);
   worker.deadline =
       found.state == WorkerState::kDraining ? now + options_.kill_timeout : absl::InfiniteFuture();
   // What was asked to leave, or has to begin anew, ends as no crash.
-  worker.dismissed = found.state != WorkerState::kServing;
+  worker.dismissed = !Accepts(found.state);
   slot.*seat = worker;
   slot.closed = false;
   slot.tried = true;
@@ -115,8 +138,10 @@ void Crew::Spawn(absl::Time now, Slot& slot, Seat seat) {
 
 void Crew::Ready(absl::Time now, Slot& slot, Seat seat) {
   Worker& worker = *(slot.*seat);
-  UC_CHECK(worker.state == WorkerState::kStarting);
+  UC_CHECK(worker.state == WorkerState::kStarting ||
+           (worker.state == WorkerState::kRestarting && seat == &Slot::incumbent));
   worker.ready_at = now;
+  worker.program_asked = worker.ended_for_good = worker.done = false;
   if (seat == &Slot::successor) {
     worker.state = WorkerState::kProving;
     worker.since = now;
@@ -142,6 +167,20 @@ void Crew::Admit(absl::Time now, Worker& worker) {
   actions_.push_back(policy::Admit{worker.id});
 }
 
+void Crew::BeginRestart(absl::Time now, Worker& worker) {
+  UC_CHECK(worker.state == WorkerState::kServing ||
+           (worker.state == WorkerState::kRestarting && worker.program_asked));
+  if (worker.state == WorkerState::kServing) worker.since = now;
+  worker.state = WorkerState::kRestarting;
+  worker.program_asked = false;
+}
+
+void Crew::StartProgram(Worker& worker) {
+  UC_CHECK(worker.state == WorkerState::kRestarting && !worker.program_asked);
+  worker.program_asked = true;
+  actions_.push_back(policy::StartProgram{worker.id});
+}
+
 void Crew::Promote(Slot& slot) {
   UC_CHECK(slot.successor.has_value());
   if (slot.incumbent.has_value()) {
@@ -162,8 +201,8 @@ std::vector<WorkerId> Crew::HeirsBeside(const Slot& slot) const {
 
 void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline,
                  const std::vector<WorkerId>& heirs) {
-  UC_CHECK(worker.state == WorkerState::kServing || worker.state == WorkerState::kDraining);
-  if (worker.state == WorkerState::kServing) worker.since = now;
+  UC_CHECK(Accepts(worker.state) || worker.state == WorkerState::kDraining);
+  if (worker.state != WorkerState::kDraining) worker.since = now;
   worker.state = WorkerState::kDraining;
   worker.deadline = deadline;
   worker.dismissed = true;
@@ -172,7 +211,7 @@ void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time dead
   for (const WorkerId& heir : heirs) {
     const Place place = Find(heir);
     if (heir == worker.id || place.slot == nullptr) continue;
-    if (place.worker().state == WorkerState::kServing) drain.heirs.push_back(heir);
+    if (Accepts(place.worker().state)) drain.heirs.push_back(heir);
   }
   actions_.push_back(std::move(drain));
 }
@@ -187,7 +226,7 @@ void Crew::Kill(absl::Time now, Worker& worker, KillReason reason) {
 
 void Crew::SetLive(Slot& slot, bool live) {
   if (slot.live == live) return;
-  UC_CHECK(!live || Serves(slot));
+  UC_CHECK(!live || Accepts(slot));
   slot.live = live;
   actions_.push_back(policy::SetLive{slot.index, live});
 }

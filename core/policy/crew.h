@@ -3,8 +3,8 @@
 // An act changes the table and asks for the Action in one go, so that the table and what was asked for
 // can never differ. What to do, and when, is the Supervisor's affair.
 //
-// Invariants: slots are in index order; at most two workers in a slot; a live slot's incumbent serves;
-// no act names a worker that has gone or was killed.
+// Invariants: slots are in index order; at most two workers in a slot; a live slot's incumbent
+// accepts; no act names a worker that has gone or was killed.
 #ifndef CORE_POLICY_CREW_H_
 #define CORE_POLICY_CREW_H_
 
@@ -36,6 +36,23 @@ int WorkerCount(const Slot& slot);
 bool Serves(const Slot& slot);
 // It serves and nothing speaks against sending it work.
 bool Healthy(const Slot& slot);
+// A worker in this state takes connections and keeps those that it has: it serves, or is
+// restarting.
+bool Accepts(WorkerState state);
+// The incumbent does.
+bool Accepts(const Slot& slot);
+// The incumbent serves, or will when its program has been started again.
+bool ServesOn(const Slot& slot);
+// The incumbent's program has ended, and it was not told yet to start it again.
+bool AwaitsProgram(const Slot& slot);
+// What a slot is to new connections, from the worst to the best.
+enum class Fitness {
+  kNone,        // nobody accepts, or only for those that are there
+  kRestarting,  // a request waits until the program has been started again
+  kServes,      // a suspect: perhaps nobody answers
+  kHealthy,
+};
+Fitness FitnessOf(const Slot& slot);
 // Somebody is about to take the slot over: a successor that starts, proves itself or soaks.
 bool SuccessorComes(const Slot& slot);
 // "slot 2, generation 9".
@@ -57,7 +74,8 @@ class Crew {
 
   bool Empty() const;   // no worker is left
   int Serving() const;  // of the wanted slots
-  // One more worker may start now: in the whole cluster, and in this slot.
+  // One more worker, or program of a worker, may start now: in the whole cluster. And one more
+  // worker in this slot.
   bool MayStart() const;
   static bool HasRoom(const Slot& slot);
   // What the next worker will be called; all those of before are older.
@@ -68,12 +86,15 @@ class Crew {
   void SetNextGeneration(Generation next) { next_generation_ = next; }
 
   void Spawn(absl::Time now, Slot& slot, Seat seat);
-  // An incumbent serves from now on; a successor is admitted, or proves itself first.
+  // An incumbent serves from now on, or again; a successor is admitted, or proves itself first.
   void Ready(absl::Time now, Slot& slot, Seat seat);
   void Admit(absl::Time now, Worker& worker);
+  // The worker's program has ended. It is started again by StartProgram, once.
+  void BeginRestart(absl::Time now, Worker& worker);
+  void StartProgram(Worker& worker);
   // The successor becomes the incumbent; the incumbent, if there is one, goes on the leaving seat.
   void Promote(Slot& slot);
-  // `deadline` is when it is killed. `heirs` that do not serve (any more) are left out.
+  // `deadline` is when it is killed. `heirs` that do not accept (any more) are left out.
   void Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline,
              const std::vector<WorkerId>& heirs);
   // The healthy workers of all other wanted slots; without any, those of slots that are yet to retire.

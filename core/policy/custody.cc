@@ -52,7 +52,7 @@ std::optional<WorkerId> Custody::Choose(Crew& crew, SlotIndex slot) const {
 void Custody::LetGo(SlotIndex slot, Kept& kept, Crew& crew) {
   if (!kept.stand_in.has_value()) return;
   const Place place = crew.Find(*kept.stand_in);
-  if (place.slot != nullptr && place.worker().state == WorkerState::kServing) {
+  if (place.slot != nullptr && Accepts(place.worker().state)) {
     actions_.push_back(Release{slot, *kept.stand_in});
   }
   kept.stand_in.reset();
@@ -66,7 +66,7 @@ void Custody::Settle(Crew& crew) {
       kept.binder.reset();
     }
     const Slot* const own = crew.Find(slot);
-    if (own != nullptr && Healthy(*own)) {
+    if (own != nullptr && Accepts(*own) && !own->incumbent->suspect) {
       LetGo(slot, kept, crew);
       continue;
     }

@@ -1,11 +1,12 @@
 // Custody: who accepts from each slot's listeners while the slot's own worker does not. PURE.
 //
 // A socket that listens and that nobody accepts from makes clients hang, so: as long as any worker is healthy,
-// every set of listeners that the coordinator keeps is served by its own worker or by a stand-in.
-// Level-triggered: Settle() compares and asks for the difference. Refused: waiting for a replacement; it may
-// take its back-off.
-// The one exception: sockets whose first worker is still starting are bound and do not listen yet; nobody can
-// wait there.
+// every set of listeners that the coordinator keeps is served by its own worker or by a stand-in. A
+// worker whose program is being restarted accepts and lets requests wait: its own slot needs no
+// stand-in, but it stands in for nobody when there is a healthy one. Level-triggered: Settle()
+// compares and asks for the difference. Refused: waiting for a replacement; it may take its
+// back-off. The one exception: sockets whose first worker is still starting are bound and do not
+// listen yet; nobody can wait there.
 #ifndef CORE_POLICY_CUSTODY_H_
 #define CORE_POLICY_CUSTODY_H_
 

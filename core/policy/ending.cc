@@ -51,7 +51,7 @@ void Supervisor::State::Press(StopKind kind) {
       if (kind == StopKind::kAtOnce || worker.state == WorkerState::kStarting ||
           worker.state == WorkerState::kProving) {
         crew.Kill(now, worker, KillReason::kStopNow);
-      } else if (worker.state == WorkerState::kServing) {
+      } else if (Accepts(worker.state)) {
         crew.Drain(now, worker, drain, now + options.kill_timeout, {});
       } else if (worker.state == WorkerState::kDraining && drain == DrainKind::kPrompt &&
                  !worker.prompt) {

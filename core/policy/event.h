@@ -63,6 +63,15 @@ struct WorkerExited {
   std::string reason;
   std::optional<int> exit_code;  // nullopt: it was a signal
 };
+// The program behind a worker has ended; the worker has not, and keeps its clients. Said of a start
+// that failed as well, also of one that took too long: the worker sees to that itself. The fields
+// are those of WorkerExited.
+struct ProgramEnded {
+  WorkerId worker;
+  bool clean = false;
+  std::string reason;
+  std::optional<int> exit_code;
+};
 // The worker has had its day: too much memory, enough requests. Said again as long as it is so. `reason`:
 // "312M of memory, over --max-memory-restart=200M".
 struct RecycleDue {
@@ -92,9 +101,9 @@ struct UpgradeFailed {
 // The deadline of NextDeadline() has come (or nothing at all: always harmless).
 struct Woke {};
 
-using Event =
-    std::variant<SpawnFailed, WorkerReady, ListenersKept, ProbeAnswered, WorkerRefused,
-                 WorkerExited, RecycleDue, HealthObserved, CommandGiven, UpgradeFailed, Woke>;
+using Event = std::variant<SpawnFailed, WorkerReady, ListenersKept, ProbeAnswered, WorkerRefused,
+                           WorkerExited, ProgramEnded, RecycleDue, HealthObserved, CommandGiven,
+                           UpgradeFailed, Woke>;
 
 }  // namespace uc::policy
 

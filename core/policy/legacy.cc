@@ -1,7 +1,9 @@
 // What a new coordinator makes of the workers that it finds: those that serve go on, those that had not got
 // that far begin anew. A roll that was under way is not continued: nobody knows any more who waits for it.
 #include <algorithm>
+#include <iterator>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "core/policy/supervisor_state.h"
@@ -9,6 +11,13 @@
 namespace uc::policy {
 
 namespace {
+
+// Nobody is in it but one that leaves.
+bool Ends(const Slot& slot) {
+  return std::all_of(std::begin(kSeats), std::end(kSeats), [&](Seat seat) {
+    return !(slot.*seat).has_value() || (slot.*seat)->state == WorkerState::kDraining;
+  });
+}
 
 bool CanBe(const WorkerId& id) {
   return id.slot < kWorkersMax && id.generation >= 1 && id.generation <= kGenerationMax;
@@ -21,7 +30,7 @@ uint32_t Wanted(const Legacy& legacy, const SupervisorOptions& options) {
   }
   uint32_t wanted = 0;
   for (const Legacy::Found& found : legacy.workers) {
-    if (found.state != WorkerState::kServing || found.worker.slot >= options.workers_max) continue;
+    if (!Accepts(found.state) || found.worker.slot >= options.workers_max) continue;
     wanted = std::max(wanted, found.worker.slot + 1);
   }
   return wanted > 0 ? wanted : options.workers;
@@ -62,7 +71,7 @@ void Supervisor::State::Inherit(const Legacy& legacy) {
   }
   for (const SlotIndex index : legacy.stopped) {
     Slot* const slot = crew.Find(index);
-    if (slot != nullptr && WorkerCount(*slot) == 0) slot->stopped_by = 0;
+    if (slot != nullptr && Ends(*slot)) slot->stopped_by = 0;
   }
   InheritLive(legacy);
 }
@@ -70,9 +79,12 @@ void Supervisor::State::Inherit(const Legacy& legacy) {
 // What is live may be untrue: the one before may have died before it took the bit of a dead worker away, and a worker
 // of a slot that nobody wants may have died while there was no coordinator.
 void Supervisor::State::InheritLive(const Legacy& legacy) {
+  const absl::Span<const Slot> slots = std::as_const(crew).slots();
+  const bool served = std::any_of(slots.begin(), slots.end(), Serves);
   for (Slot& slot : crew.slots()) {
-    if (slot.wanted && Serves(slot)) continue;  // ReviewLive() speaks of these
-    if (Serves(slot)) slot.retire_at = now + options.retire_grace;
+    // ReviewLive() speaks of these: all that serve, and where nobody does all that are restarting.
+    if (slot.wanted && (served ? Serves(slot) : Accepts(slot))) continue;
+    if (Accepts(slot)) slot.retire_at = now + options.retire_grace;
     if (slot.index < options.workers_max) actions.push_back(SetLive{slot.index, false});
   }
   const std::vector<SlotIndex> kept = custody.kept();
@@ -101,8 +113,18 @@ void Supervisor::State::Inherit(const Legacy::Found& found) {
                                                        : &Slot::incumbent;
   switch (found.state) {
     case WorkerState::kServing:
+    case WorkerState::kRestarting:  // SpawnDue() has its program started
       if (!slot.incumbent.has_value()) {
         crew.Enrol(now, slot, &Slot::incumbent, found);
+        return;
+      }
+      // The program of the younger one has ended just after its promotion; the older one still
+      // serves.
+      if (found.state == WorkerState::kServing && !Serves(slot)) {
+        slot.*free_seat = std::exchange(slot.incumbent, std::nullopt);
+        crew.Enrol(now, slot, &Slot::incumbent, found);
+        crew.Drain(now, *(slot.*free_seat), DrainKind::kHandOver, now + options.kill_timeout,
+                   {slot.incumbent->id});
         return;
       }
       // The younger one was soaking, or this one had not been told to leave yet.

@@ -22,7 +22,7 @@ void Supervisor::State::On(const HealthObserved& event) {
   }
   Worker& worker = place.worker();
   // Those that start or leave have a deadline of their own.
-  if (worker.state != WorkerState::kServing) return;
+  if (!Accepts(worker.state)) return;
   switch (event.health) {
     case Health::kWell:
       Trust(worker);
@@ -71,38 +71,48 @@ void Supervisor::State::Trust(Worker& worker) {
 
 void Supervisor::State::ReviewLive() {
   const absl::Span<Slot> slots = crew.slots();
-  const bool choice = std::any_of(slots.begin(), slots.end(),
-                                  [](const Slot& slot) { return slot.wanted && Healthy(slot); });
+  Fitness best = Fitness::kNone;
+  for (const Slot& slot : slots) {
+    if (slot.wanted) best = std::max(best, FitnessOf(slot));
+  }
   // Up before down: in between new connections must have somewhere to go.
+  if (best < Fitness::kServes && !AllStopped()) {  // those that retire serve nobody's stead then
+    if (Slot* const last = LastResort(best)) {
+      best = std::max(best, FitnessOf(*last));
+      crew.SetLive(*last, true);
+    }
+  }
   for (const bool live : {true, false}) {
     for (Slot& slot : slots) {
-      if (!slot.wanted || !Serves(slot)) continue;
-      if ((Healthy(slot) || !choice) != live) continue;
+      if (!slot.wanted || !Accepts(slot) || (FitnessOf(slot) == best) != live) continue;
       if (slot.live && !live) slot.retire_at = now + options.retire_grace;
       crew.SetLive(slot, live);
     }
   }
-  const auto lives = [](const Slot& slot) { return slot.live; };
-  if (std::any_of(slots.begin(), slots.end(), lives)) return;
-  if (AllStopped()) return;  // those that retire serve nobody's stead
+}
+
+Slot* Supervisor::State::LastResort(Fitness least) {
   Slot* last = nullptr;
-  for (Slot& slot : slots) {
-    if (!Serves(slot) || slot.closed || slot.index >= options.workers_max) continue;
-    if (last == nullptr || (Healthy(slot) && !Healthy(*last))) last = &slot;
+  for (Slot& slot : crew.slots()) {
+    if (slot.wanted || slot.closed || slot.index >= options.workers_max) continue;
+    const Fitness fitness = FitnessOf(slot);
+    if (slot.live && fitness >= Fitness::kServes) return &slot;  // as it is
+    const Fitness other = last == nullptr ? least : FitnessOf(*last);
+    if (fitness > other || (fitness == other && last != nullptr && slot.live)) last = &slot;
   }
-  if (last != nullptr) crew.SetLive(*last, true);
+  return last;
 }
 
 void Supervisor::State::RetireUnwanted() {
   const absl::Span<Slot> slots = crew.slots();
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (slot->wanted || slot->closed) continue;
-    if (Serves(*slot) && IsLastLive(*slot)) continue;
+    if (Accepts(*slot) && IsLastLive(*slot)) continue;
     if (slot->live) {
       crew.SetLive(*slot, false);
       slot->retire_at = now + options.retire_grace;
     }
-    if (!Serves(*slot) || slot->retire_at <= now) Retire(*slot);
+    if (!Accepts(*slot) || slot->retire_at <= now) Retire(*slot);
   }
 }
 
@@ -115,7 +125,7 @@ void Supervisor::State::Retire(Slot& slot) {
   EvacuateRetired();  // before they hear that they have to leave: the kernel moves what they do not take
   for (const WorkerId& id : members) {
     Worker& worker = crew.Find(id).worker();
-    if (worker.state == WorkerState::kServing) {
+    if (Accepts(worker.state)) {
       crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,
                  crew.HeirsBeside(slot));
     } else if (worker.state == WorkerState::kStarting || worker.state == WorkerState::kProving) {
@@ -139,7 +149,8 @@ void Supervisor::State::EvacuateRetired() {
 
 void Supervisor::State::EvacuateStopped() {
   const absl::Span<Slot> slots = crew.slots();
-  if (!AllStopped() || std::any_of(slots.begin(), slots.end(), Serves)) return;
+  const auto accepts = [](const Slot& slot) { return Accepts(slot); };
+  if (!AllStopped() || std::any_of(slots.begin(), slots.end(), accepts)) return;
   for (const SlotIndex index : custody.kept()) {
     custody.Drop(index, crew);
     actions.push_back(Evacuate{index});
@@ -158,7 +169,8 @@ bool Supervisor::State::AllStopped() const {
 bool Supervisor::State::IsLastLive(const Slot& slot) const {
   return !AllStopped() &&
          std::none_of(crew.slots().begin(), crew.slots().end(), [&](const Slot& other) {
-           return other.live && Healthy(other) && other.index != slot.index;
+           return other.live && other.index != slot.index &&
+                  (Healthy(other) || (!Serves(slot) && Accepts(other)));
          });
 }
 

@@ -32,7 +32,7 @@ bool Supervisor::State::BeginRecycling() {
   std::erase_if(due, [this](const Due& one) {
     const Place place = crew.Find(one.worker);
     return place.slot == nullptr || place.seat != &Slot::incumbent || !place.slot->wanted ||
-           !Serves(*place.slot);
+           !Serves(*place.slot) || now < place.slot->recycle_at;  // it will be said again
   });
   if (due.empty() || upgrade.has_value()) return false;
   // Nobody is twofold: who was replaced before has left.

@@ -88,7 +88,7 @@ bool Supervisor::State::StepCurrent(SlotIndex index) {
   // Only who serves is recycled.
   if (roll->recycling.has_value() && !Serves(*slot) && !SuccessorComes(*slot)) return true;
   if (slot->successor.has_value() || !Crew::HasRoom(*slot) || !crew.MayStart()) return false;
-  if (Serves(*slot)) {
+  if (Accepts(*slot)) {
     crew.Spawn(now, *slot, &Slot::successor);
   } else if (!slot->incumbent.has_value()) {
     Wake(*slot);
@@ -130,7 +130,7 @@ void Supervisor::State::PromoteSuccessor(Slot& slot) {
   std::string text =
       absl::StrCat("slot ", slot.index, ": generation ", slot.incumbent->id.generation, " ready");
   if (slot.leaving.has_value()) {
-    if (slot.leaving->state == WorkerState::kServing) {
+    if (Accepts(slot.leaving->state)) {
       crew.Drain(now, *slot.leaving, DrainKind::kHandOver, now + options.kill_timeout,
                  {slot.incumbent->id});
     }
@@ -173,7 +173,7 @@ void Supervisor::State::EndRoll() {
 }
 
 void Supervisor::State::DismissSuccessor(Slot& slot) {
-  if (!SuccessorComes(slot) || !Serves(slot)) return;
+  if (!SuccessorComes(slot) || !ServesOn(slot)) return;
   Worker& worker = *slot.successor;
   if (worker.state == WorkerState::kServing) {  // it accepts already, so it has to finish
     crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,

@@ -15,18 +15,22 @@
 namespace uc::policy {
 
 enum class WorkerState {
-  kStarting,  // spawned, not READY
-  kProving,   // READY, answers our probe, accepts nothing yet: a successor before its admission
-  kServing,   // READY, admitted and not asked to leave
-  kDraining,  // told to leave; serves what it has
-  kKilled,    // SIGKILL sent, exit not yet seen
+  kStarting,    // spawned, not READY
+  kProving,     // READY, answers our probe, accepts nothing yet: a successor before its admission
+  kServing,     // READY, admitted and not asked to leave
+  kRestarting,  // its program has ended and is (to be) started again; it keeps its clients
+  kDraining,    // told to leave; serves what it has
+  kKilled,      // SIGKILL sent, exit not yet seen
 };
 //
-//   Spawn ──> kStarting ──READY──> kServing ──Drain──> kDraining ──exit──> (gone)
-//                 │ └─READY─> kProving ─┘ probe passed     │
-//                 │               │     │                  │
-//                 └──late/aborted─┴─────┴──stuck───────────┴──kill_timeout──> kKilled ──exit──> (gone)
-//   An exit may come in every state.
+//   Spawn ──> kStarting ──READY──> kServing ─────────────Drain───────────────> kDraining ──exit──> (gone)
+//                 │ └─READY─> kProving ─┘ │ │ ^                                 ^    │
+//                 │         probe passed  │ │ └─── READY ───┐                   │    │
+//                 │               │       │ └─ program ─> kRestarting ─── Drain ┘    │
+//                 │               │       │     ended       │                        │
+//                 └──late/aborted─┴───────┴──── stuck ──────┴────────────────────────┴──kill_timeout──> kKilled ──exit──> (gone)
+//   An exit may come in every state. A program that could not be started leaves its worker in
+//   kRestarting.
 
 struct Worker {
   WorkerId id;
@@ -41,8 +45,12 @@ struct Worker {
   bool suspect_told = false;                     // the log knows
   // In the successor's seat: when it has been healthy for long enough to take its slot over.
   absl::Time soaked_at = absl::InfiniteFuture();
-  std::string failure;  // why it could not start; empty: it did not fail
-  bool done = false;    // its exit code means that it is to stay down
+  std::string failure;         // why it could not start; empty: it did not fail
+  bool done = false;           // its exit code, or its program's, means that it is to stay down
+  bool program_asked = false;  // kRestarting: it was told to start its program since that ended
+  // kRestarting: its program is not started again. It only waits for the successor that is on its
+  // way.
+  bool ended_for_good = false;
   absl::Time starved_report_after = absl::InfinitePast();
   absl::Time suspect_report_after = absl::InfinitePast();
 };
@@ -59,13 +67,16 @@ struct Slot {
       successor;  // during a roll: starting, proving or soaking beside the incumbent
   std::optional<Worker> leaving;  // a former incumbent that drains beside its successor
   RestartPolicy restarts;
-  absl::Time spawn_at = absl::InfinitePast();  // when there is no incumbent: not before
+  // When there is no incumbent, or when the program of one in kRestarting has to be started: not
+  // before.
+  absl::Time spawn_at = absl::InfinitePast();
   // The worker that ended for good: nobody is spawned until an operator asks for it. 0: one of a coordinator
   // before this one.
   std::optional<Generation> stopped_by;
   absl::Time recycle_at = absl::InfinitePast();  // its worker is not recycled before
-  uint64_t restart_count = 0;  // workers started in the place of one that ended unasked
-  bool tried = false;          // a worker of its own was spawned once
+  uint64_t restart_count =
+      0;               // workers and programs started in the place of one that ended unasked
+  bool tried = false;  // a worker of its own was spawned once
   // Why its last worker failed, and when; empty: none has, or an operator has asked for a new beginning.
   std::string failure;
   absl::Time failed_at = absl::InfinitePast();

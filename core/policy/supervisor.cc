@@ -43,6 +43,7 @@ void Supervisor::State::Settle() {
   KillTheLate();
   if (!ending.has_value()) {
     PromoteSoaked();
+    DismissEnded();
     ReviewLive();
     RetireUnwanted();
     EvacuateRetired();
@@ -77,17 +78,21 @@ void Supervisor::State::Settle() {
 void Supervisor::State::SpawnDue() {
   std::vector<Slot*> due;
   for (Slot& slot : crew.slots()) {
-    if (slot.wanted && !slot.incumbent.has_value() && !SuccessorComes(slot) &&
-        !slot.stopped_by.has_value() && Crew::HasRoom(slot) && slot.spawn_at <= now) {
-      due.push_back(&slot);
-    }
+    if (slot.spawn_at > now) continue;
+    const bool worker = slot.wanted && !slot.incumbent.has_value() && !SuccessorComes(slot) &&
+                        !slot.stopped_by.has_value() && Crew::HasRoom(slot);
+    if (worker || AwaitsProgram(slot)) due.push_back(&slot);
   }
   // Who has waited longest goes first: bad slots cannot keep the others from their turn.
   std::stable_sort(due.begin(), due.end(),
                    [](const Slot* a, const Slot* b) { return a->spawn_at < b->spawn_at; });
   for (Slot* const slot : due) {
     if (!crew.MayStart()) return;
-    crew.Spawn(now, *slot, &Slot::incumbent);
+    if (slot->incumbent.has_value()) {
+      crew.StartProgram(*slot->incumbent);
+    } else {
+      crew.Spawn(now, *slot, &Slot::incumbent);
+    }
   }
 }
 
@@ -166,8 +171,8 @@ absl::Time Supervisor::NextDeadline() const {
       next = std::min(next, slot.retire_at);
     }
     // What is due already waits for a worker to become READY or to leave, not for the time.
-    if (slot.wanted && !slot.incumbent.has_value() && !slot.stopped_by.has_value() &&
-        slot.spawn_at > state_->now) {
+    const bool worker = slot.wanted && !slot.incumbent.has_value() && !slot.stopped_by.has_value();
+    if ((worker || AwaitsProgram(slot)) && slot.spawn_at > state_->now) {
       next = std::min(next, slot.spawn_at);
     }
   }

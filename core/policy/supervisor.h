@@ -5,7 +5,8 @@
 // difference. Invariants (DESIGN.md 11): during a roll the serving workers never fall below slots minus
 // width; the live set is never empty while a slot serves and holds no crash loop; no action names a dead
 // generation; at most two workers in a slot; the spawn rate is bounded; each command is acknowledged
-// exactly once; at most one worker is recycled at a time; no terminal state that was not asked for.
+// exactly once; at most one worker is recycled at a time; a worker whose program has ended is told
+// once to start it again, not before its back-off; no terminal state that was not asked for.
 #ifndef CORE_POLICY_SUPERVISOR_H_
 #define CORE_POLICY_SUPERVISOR_H_
 
@@ -39,7 +40,7 @@ struct SupervisorOptions {
   uint32_t workers_max = kWorkersMax;                 // what the mode in force can steer
   absl::Duration listen_timeout = absl::Seconds(10);  // from Spawn to READY
   absl::Duration kill_timeout = absl::Seconds(10);    // from Drain to exit, then SIGKILL
-  uint32_t starting_max = 16;                         // workers in kStarting at one time
+  uint32_t starting_max = 16;                         // workers and programs that start at one time
   uint32_t roll_width = 1;                            // slots that a roll renews at one time
   absl::Duration soak;                                // a successor's time beside its incumbent
   bool probing = false;  // a successor answers a probe before it accepts

@@ -2,6 +2,7 @@
 //
 // supervisor.cc    the order of the steps, and the interface
 // workers.cc       what becomes of workers, and what the end of one means
+// programs.cc      what the end of a worker's program means
 // live.cc          health, the live set, retirement
 // legacy.cc        what a new coordinator makes of the workers that it finds
 // commands.cc      what each command sets going, and when it is answered
@@ -47,6 +48,7 @@ struct Supervisor::State {
   void On(const ProbeAnswered& event);
   void On(const WorkerRefused& event);
   void On(const WorkerExited& event);
+  void On(const ProgramEnded& event);
   void On(const RecycleDue& event);
   void On(const HealthObserved& event);
   void On(const CommandGiven& event);
@@ -61,15 +63,26 @@ struct Supervisor::State {
   void NoteFailure(SlotIndex index, const std::string& reason);
   // The process has ended and its seat is empty.
   void Departed(Slot& slot, Seat seat, const Worker& worker, const std::string& reason);
-  void DepartedUnasked(Slot& slot, const Worker& worker, const std::string& reason);
+  // Nobody asked for this end, of the slot's worker or of its program: when is the next one
+  // started, if at all? `uptime`: since READY; zero: it never was, or not since its program ended.
+  void EndedUnasked(Slot& slot, const Worker& worker, absl::Duration uptime,
+                    const std::string& reason);
   // Nobody is spawned in this slot until an operator asks for it.
   void StayDown(Slot& slot, const Worker& worker, const std::string& reason);
+  // The program of a successor that soaks has ended: the successor has failed, and leaves.
+  void SuccessorFailed(Slot& slot, const std::string& reason);
+  // Workers whose program is not started again leave, unless a successor is on its way.
+  void DismissEnded();
   std::string NextTry(const Slot& slot, absl::Duration delay) const;
   void Suspect(Slot& slot, Worker& worker);
   void Trust(Worker& worker);
   // Live are the wanted slots that serve, without the suspects as long as there are others. If no wanted slot
-  // serves at all, one that was to be retired does.
+  // serves at all, one that was to be retired does; if none does either, those that are restarting
+  // are.
   void ReviewLive();
+  // A slot that nobody wants, for want of others: the fittest, if it is fitter than `least`.
+  // nullptr: there is none.
+  Slot* LastResort(Fitness least);
   void KillTheLate();
   void KillLateLeaver(Slot& slot, Worker& worker);
   void RetireUnwanted();

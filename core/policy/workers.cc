@@ -29,14 +29,15 @@ void Supervisor::State::On(const SpawnFailed& event) {
 
 void Supervisor::State::On(const WorkerReady& event) {
   const Place place = crew.Find(event.worker);
-  if (place.slot == nullptr || place.worker().state != WorkerState::kStarting) {
+  const bool again = place.slot != nullptr && place.worker().state == WorkerState::kRestarting;
+  if (place.slot == nullptr || (!again && place.worker().state != WorkerState::kStarting)) {
     ++events_ignored;
     return;
   }
   ever_ready = true;
   crew.Ready(now, *place.slot, place.seat);
-  if (place.seat == &Slot::successor) return;  // PromoteSoaked() goes on
-  crew.SetLive(*place.slot, true);
+  if (place.seat == &Slot::successor) return;   // PromoteSoaked() goes on
+  if (!again) crew.SetLive(*place.slot, true);  // else ReviewLive() knows whether it may
   // Who lost its connection in a crash needs a moment to come back.
   const bool replaced = place.slot->restart_count > 0;
   if (complete_once) rebalance_at = now + (replaced ? kReconnectTime : absl::ZeroDuration());
@@ -115,7 +116,7 @@ void Supervisor::State::Departed(Slot& slot, Seat seat, const Worker& worker,
   if (seat == &Slot::incumbent) crew.SetLive(slot, false);
   if (ending.has_value()) return;
   if (!slot.wanted) {
-    if (!worker.dismissed && worker.state == WorkerState::kServing) {
+    if (!worker.dismissed && Accepts(worker.state)) {
       Say(Report::Level::kWarning,
           absl::StrCat(Name(worker.id), ": ", reason, "; it was retiring"));
     }
@@ -127,12 +128,16 @@ void Supervisor::State::Departed(Slot& slot, Seat seat, const Worker& worker,
     if (worker.dismissed) {
       slot.spawn_at = now;
     } else {
-      DepartedUnasked(slot, worker, reason);
+      const bool served =
+          worker.state != WorkerState::kRestarting && worker.ready_at != absl::InfiniteFuture();
+      EndedUnasked(slot, worker, served ? now - worker.ready_at : absl::ZeroDuration(), reason);
     }
   } else if (!slot.incumbent.has_value() && !worker.failure.empty()) {
     // The successor was the slot's only hope.
     slot.spawn_at = now + slot.restarts.DelayAfterDeath(absl::ZeroDuration(), options.restarts);
-    if (!options.restarts.autorestart) StayDown(slot, worker, reason);
+    if (!options.restarts.autorestart && !slot.stopped_by.has_value()) {
+      StayDown(slot, worker, reason);
+    }
   }
 }
 
@@ -146,15 +151,14 @@ void Supervisor::State::StayDown(Slot& slot, const Worker& worker, const std::st
   TellWaiting(slot, absl::StrCat("slot ", slot.index, ": ", text));
 }
 
-void Supervisor::State::DepartedUnasked(Slot& slot, const Worker& worker,
-                                        const std::string& reason) {
+void Supervisor::State::EndedUnasked(Slot& slot, const Worker& worker, absl::Duration uptime,
+                                     const std::string& reason) {
   const bool was_ready = worker.ready_at != absl::InfiniteFuture();
   if (worker.done && !SuccessorComes(slot)) {
     slot.failure.clear();  // its end is what was asked for
     return StayDown(slot, worker, reason);
   }
   if (!worker.done) NoteFailure(slot.index, reason);
-  const absl::Duration uptime = was_ready ? now - worker.ready_at : absl::ZeroDuration();
   const absl::Duration delay = slot.restarts.DelayAfterDeath(uptime, options.restarts);
   slot.spawn_at = now + delay;
   if (SuccessorComes(slot)) {

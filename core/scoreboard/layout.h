@@ -32,6 +32,7 @@ enum class RowState : uint32_t {
   kDraining = 3,
   kKilled = 4,
   kProving = 5,
+  kRestarting = 6,
 };
 
 // What workers count; open connections = accepted + taken_over - closed - handed_over. Only ever added to, by one writer: relaxed load + store, no locked instruction.

@@ -43,7 +43,9 @@ const std::vector<Message>& OneOfEach() {
       Holds{4},
       HelloEnd{},
       Claim{3, 1, true, "[::]:0"},
-      Claimed{3, 98, "in use"}};
+      Claimed{3, 98, "in use"},
+      ProgramEnded{false, 3, "exited with code 3"},
+      StartProgram{}};
   return *messages;
 }
 
@@ -95,6 +97,7 @@ TEST(MessageTest, MessagesWithoutFieldsRoundTrip) {
   Through(Reopen{});
   Through(Bound{});
   Through(HelloEnd{});
+  Through(StartProgram{});
   const Claim claim = Through(Claim{3, 1, true, "[::]:0"});
   EXPECT_EQ(claim.id, 3u);
   EXPECT_EQ(claim.ordinal, 1u);
@@ -125,7 +128,7 @@ TEST(MessageTest, GiveRoundTripsWithAllItsNumbers) {
 }
 
 TEST(MessageTest, HelloRoundTripsInEachPhase) {
-  for (const Phase phase : {Phase::kReady, Phase::kServing, Phase::kDraining}) {
+  for (const Phase phase : {Phase::kReady, Phase::kServing, Phase::kDraining, Phase::kRestarting}) {
     const Hello hello = Through(Hello{3, 4, phase, 129});
     EXPECT_EQ(hello.phase, phase);
     EXPECT_EQ(hello.slot, 3u);
@@ -135,7 +138,7 @@ TEST(MessageTest, HelloRoundTripsInEachPhase) {
 }
 
 TEST(MessageTest, UnknownEntryAndPhaseAreRefused) {
-  for (const char wrong : {0, 4, 127}) {
+  for (const char wrong : {0, 5, 127}) {
     std::string bytes = Encode(Assign{});
     bytes[18] = wrong;
     ExpectRefused(bytes, "unknown entry");
@@ -152,7 +155,28 @@ TEST(MessageTest, RefusedRoundTripsWithBothFaults) {
   EXPECT_EQ(refused.reason, std::string("a\0\xff\n", 4));
 }
 
+TEST(MessageTest, ProgramEndedRoundTripsWithEachKindOfEnd) {
+  for (const int32_t code : {-1, 0, 3, 255}) {
+    const ProgramEnded ended = Through(ProgramEnded{code == 0, code, "why"});
+    EXPECT_EQ(ended.clean, code == 0);
+    EXPECT_EQ(ended.exit_code, code);
+    EXPECT_EQ(ended.reason, "why");
+  }
+}
+
+TEST(MessageTest, ExitCodeThatCannotBeIsNotSaidAndRefused) {
+  EXPECT_EQ(Through(ProgramEnded{false, -70'000, ""}).exit_code, -1);
+  EXPECT_EQ(Through(ProgramEnded{false, 70'000, ""}).exit_code, 255);
+  for (const char high : {1, 127, -2}) {
+    std::string bytes = Encode(ProgramEnded{});
+    bytes[8] = high;
+    ExpectRefused(bytes, "malformed end of a program");
+  }
+}
+
 TEST(MessageTest, ReasonIsCutToThousandBytes) {
+  EXPECT_EQ(Through(ProgramEnded{false, 1, std::string(70'000, 'r')}).reason,
+            std::string(1000, 'r'));
   EXPECT_EQ(Through(Refused{false, std::string(1000, 'r')}).reason, std::string(1000, 'r'));
   EXPECT_EQ(Through(Refused{false, std::string(70'000, 'r')}).reason, std::string(1000, 'r'));
 }
@@ -167,13 +191,13 @@ TEST(MessageTest, MostAndLongestAddressesFitIntoOneMessage) {
 
 TEST(MessageTest, FieldsAreLittleEndianBehindVersionAndType) {
   EXPECT_EQ(Encode(Drain{DrainKind::kPrompt, 0x01020304}),
-            std::string("\x04\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
+            std::string("\x05\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
 }
 
 TEST(MessageTest, OtherVersionIsRefusedByItsNumber) {
   for (std::string bytes : {Encode(Ready{}), Encode(Assign{})}) {
     bytes[0] = 2;
-    ExpectRefused(bytes, "version 2, this is 4");
+    ExpectRefused(bytes, "version 2, this is 5");
   }
 }
 
@@ -219,9 +243,11 @@ TEST(MessageTest, TooManyAddressesAreRefused) {
 }
 
 TEST(MessageTest, FlagOtherThanZeroAndOneIsRefused) {
-  std::string bytes = Encode(Refused{true, "reason"});
-  bytes[6] = 2;
-  ExpectExactOrRefused(bytes);
+  for (const Message& message : {Message(Refused{true, "reason"}), Message(ProgramEnded{})}) {
+    std::string bytes = Encode(message);
+    bytes[6] = 2;
+    ExpectRefused(bytes, "malformed");
+  }
 }
 
 TEST(MessageTest, ReasonPastThousandBytesIsRefused) {
@@ -238,9 +264,9 @@ TEST(MessageTest, TenThousandRandomPacketsAreExactOrRefused) {
 TEST(MessageTest, TenThousandRandomBodiesAreExactOrRefused) {
   std::mt19937_64 random(20260102);
   for (int i = 0; i < 10'000; ++i) {
-    const char type = static_cast<char>(random() % 9);
-    const std::string body = RandomBytes(random, 40);
-    ExpectExactOrRefused(std::string("\x01\0\0\0", 4) + type + '\0' + body);
+    std::string bytes = Encode(StartProgram{});  // its version and no body
+    bytes[4] = static_cast<char>(random() % 20);
+    ExpectExactOrRefused(bytes + RandomBytes(random, 40));
   }
 }
 

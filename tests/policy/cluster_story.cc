@@ -64,6 +64,12 @@ void ClusterStory::Leaves(WorkerId worker) {
 void ClusterStory::Exits(WorkerId worker, int code) {
   Happens(WorkerExited{worker, code == 0, absl::StrCat("exited with code ", code), code});
 }
+void ClusterStory::ProgramDies(WorkerId worker, absl::string_view reason) {
+  Happens(ProgramEnded{worker, false, std::string(reason)});
+}
+void ClusterStory::ProgramExits(WorkerId worker, int code) {
+  Happens(ProgramEnded{worker, code == 0, absl::StrCat("exited with code ", code), code});
+}
 void ClusterStory::Due(WorkerId worker, absl::string_view reason) {
   Happens(RecycleDue{worker, std::string(reason)});
 }

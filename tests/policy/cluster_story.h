@@ -37,6 +37,8 @@ class ClusterStory : public ::testing::Test {
   void Dies(WorkerId worker, absl::string_view reason = "killed by SIGSEGV");
   void Leaves(WorkerId worker);  // exit code 0
   void Exits(WorkerId worker, int code);
+  void ProgramDies(WorkerId worker, absl::string_view reason = "killed by SIGSEGV");
+  void ProgramExits(WorkerId worker, int code);
   void Due(WorkerId worker, absl::string_view reason = "enough requests");
   void Refuses(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);
   void CannotSpawn(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);

@@ -55,6 +55,9 @@ struct ActionText {
   }
   std::string operator()(const Probe& a) const { return "probe " + ToText(a.worker); }
   std::string operator()(const Admit& a) const { return "admit " + ToText(a.worker); }
+  std::string operator()(const StartProgram& a) const {
+    return "start program " + ToText(a.worker);
+  }
   std::string operator()(const Drain& a) const {
     const auto add = [](std::string* text, const WorkerId& heir) { text->append(ToText(heir)); };
     return absl::StrCat("drain ", ToText(a.worker), " ", ToText(a.kind),
@@ -109,6 +112,9 @@ struct EventText {
   }
   std::string operator()(const WorkerExited& e) const {
     return absl::StrCat("exited ", ToText(e.worker), ": ", e.reason);
+  }
+  std::string operator()(const ProgramEnded& e) const {
+    return absl::StrCat("program ended ", ToText(e.worker), ": ", e.reason);
   }
   std::string operator()(const RecycleDue& e) const {
     return absl::StrCat("recycle due ", ToText(e.worker), ": ", e.reason);

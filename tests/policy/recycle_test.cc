@@ -125,6 +125,20 @@ TEST_F(RecycleTest, StopEndsIt) {
 
 // --- Errors ---
 
+TEST_F(RecycleTest, WhatWasDueWhileASuccessorStartedWaitsWhenThatHasFailed) {
+  options_.listen_timeout = absl::Seconds(20);
+  Boot(1);
+  Due({0, 1});
+  Pass(absl::Seconds(15));
+  Due({0, 1});
+  Refuses({0, 2}, "no database");
+  Dies({0, 2});
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Minutes(1));
+  Due({0, 1});
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/3 on-admission"));
+}
+
 TEST_F(RecycleTest, SuccessorThatFailsLeavesTheOldOne) {
   Boot(1);
   Due({0, 1});

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/policy/crew.h"
 #include "tests/policy/policy_text.h"
 #include "tests/sim/invariants.h"
 
 namespace uc::sim {
 
 using policy::Action;
+using policy::SlotIndex;
 using policy::ToText;
 using policy::WorkerState;
 
@@ -34,6 +36,13 @@ bool OlderOneServes(const Moment& moment, const policy::WorkerId& id) {
 }  // namespace
 
 namespace {
+
+// Where this action starts a worker, or the program of one.
+std::optional<SlotIndex> StartsIn(const Action& action) {
+  if (const auto* spawn = std::get_if<policy::Spawn>(&action)) return spawn->worker.slot;
+  if (const auto* start = std::get_if<policy::StartProgram>(&action)) return start->worker.slot;
+  return std::nullopt;
+}
 
 // Whom this action tells something.
 std::optional<policy::WorkerId> Addressee(const Action& action) {
@@ -73,7 +82,7 @@ std::string ActionNamesALivingWorker(const Moment& moment, const Action& action)
   if (const auto* drain = std::get_if<policy::Drain>(&action)) {
     member = moment.chronicle.Find(drain->worker);
     if (member != nullptr &&
-        (member->state == WorkerState::kServing || member->state == WorkerState::kDraining)) {
+        (policy::Accepts(member->state) || member->state == WorkerState::kDraining)) {
       return "";
     }
   } else if (const auto* kill = std::get_if<policy::Kill>(&action)) {
@@ -100,15 +109,15 @@ std::string ServingWorkersAreNotKilled(const Moment& moment, const Action& actio
     return "";
   }
   const Member* const member = moment.chronicle.Find(kill->worker);
-  if (member == nullptr || member->state != WorkerState::kServing || moment.reborn) return "";
-  return absl::StrCat(ToText(action), ": it serves");
+  if (member == nullptr || !policy::Accepts(member->state) || moment.reborn) return "";
+  return absl::StrCat(ToText(action), ": it serves, or will again");
 }
 
 std::string RebirthKillsNobodyReady(const Moment& moment, const Action& action) {
   const auto* kill = std::get_if<policy::Kill>(&action);
   if (kill == nullptr || !moment.reborn) return "";
   const Member* const member = moment.chronicle.Find(kill->worker);
-  if (member != nullptr && member->state != WorkerState::kServing &&
+  if (member != nullptr && !policy::Accepts(member->state) &&
       member->state != WorkerState::kDraining) {
     return "";
   }
@@ -122,7 +131,7 @@ std::string RebirthKillsNobodyReady(const Moment& moment, const Action& action) 
 
 std::string SuccessorsProveThemselves(const Moment& moment, const Action& action) {
   if (const auto* spawn = std::get_if<policy::Spawn>(&action)) {
-    const bool beside = moment.chronicle.Serves(spawn->worker.slot);
+    const bool beside = moment.chronicle.Accepts(spawn->worker.slot);
     if (beside == (spawn->entry == policy::Entry::kOnAdmission)) return "";
     return absl::StrCat(ToText(action),
                         beside ? ": somebody serves here already" : ": nobody else serves here");
@@ -147,8 +156,15 @@ std::string SuccessorsProveThemselves(const Moment& moment, const Action& action
 std::string HandOverHasASuccessor(const Moment& moment, const Action& action) {
   const policy::Drain* const drain = HandOver(moment, action);
   if (drain == nullptr || drain->worker.slot >= moment.view.wanted) return "";
+  const Member* const leaves = moment.chronicle.Find(drain->worker);
   for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
-    if (other.id != drain->worker && other.state == WorkerState::kServing) return "";
+    if (other.id == drain->worker) continue;
+    if (other.state == WorkerState::kServing) return "";
+    // Of two that a new coordinator found.
+    if (leaves != nullptr && leaves->state == WorkerState::kRestarting && moment.reborn &&
+        other.state == WorkerState::kRestarting) {
+      return "";
+    }
   }
   return absl::StrCat(ToText(action), ": nobody else serves this slot");
 }
@@ -157,6 +173,9 @@ std::string HandOverComesAfterTheSoak(const Moment& moment, const Action& action
   const policy::Drain* const drain = HandOver(moment, action);
   if (drain == nullptr || drain->worker.slot >= moment.view.wanted || moment.reborn) return "";
   if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
+  const Member* const leaves = moment.chronicle.Find(drain->worker);
+  if (leaves != nullptr && leaves->state == WorkerState::kRestarting)
+    return "";  // it does not serve
   for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
     if (other.id.generation <= drain->worker.generation || other.state != WorkerState::kServing) {
       continue;
@@ -177,7 +196,10 @@ std::string HeirsServe(const Moment& moment, const Action& action) {
   for (const policy::WorkerId& heir : drain->heirs) {
     const Member* const member = moment.chronicle.Find(heir);
     if (heir == drain->worker) return absl::StrCat(ToText(action), ": it cannot be its own heir");
-    if (member == nullptr || member->state != WorkerState::kServing) {
+    // Of two in a slot that a new coordinator found one stays, though its program has ended.
+    const bool serves = member != nullptr && (member->state == WorkerState::kServing ||
+                                              (moment.reborn && policy::Accepts(member->state)));
+    if (!serves) {
       return absl::StrCat(ToText(action), ": ", ToText(heir), " does not serve");
     }
     if (std::count(drain->heirs.begin(), drain->heirs.end(), heir) > 1) {
@@ -295,17 +317,27 @@ std::string RecyclesAreDue(const Moment& moment, const Action& action) {
   return absl::StrCat(ToText(action), ": nobody is to be recycled here");
 }
 
+std::string ProgramsAreStartedWhenTheyHaveEnded(const Moment& moment, const Action& action) {
+  const auto* start = std::get_if<policy::StartProgram>(&action);
+  if (start == nullptr) return "";
+  const Member* const member = moment.chronicle.Find(start->worker);
+  if (member == nullptr || member->state != WorkerState::kRestarting) {
+    return absl::StrCat(ToText(action), ": its program has not ended");
+  }
+  return member->program_asked ? absl::StrCat(ToText(action), ": it was told already") : "";
+}
+
 std::string WhatEndedForGoodStaysDown(const Moment& moment, const Action& action) {
-  const auto* spawn = std::get_if<policy::Spawn>(&action);
-  if (spawn == nullptr || !moment.chronicle.At(spawn->worker.slot).over) return "";
+  const std::optional<SlotIndex> slot = StartsIn(action);
+  if (!slot.has_value() || !moment.chronicle.At(*slot).over) return "";
   if (moment.view.rolling || moment.rolling_before) return "";  // that renews all that are wanted
   return absl::StrCat(ToText(action), ": its program ended for good, and nobody has asked");
 }
 
 std::string QuickDeathsBackOff(const Moment& moment, const Action& action) {
-  const auto* spawn = std::get_if<policy::Spawn>(&action);
-  if (spawn == nullptr || moment.view.rolling || moment.rolling_before) return "";
-  const Story& story = moment.chronicle.At(spawn->worker.slot);
+  const std::optional<SlotIndex> slot = StartsIn(action);
+  if (!slot.has_value() || moment.view.rolling || moment.rolling_before) return "";
+  const Story& story = moment.chronicle.At(*slot);
   // Who asks for a worker gets one at once.
   if (story.quick_ends < 2 || story.last_end <= moment.chronicle.last_reload_or_restart ||
       story.last_end <= moment.chronicle.last_scale) {

@@ -9,6 +9,7 @@ using policy::DrainKind;
 using policy::Health;
 using policy::Woke;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 using ActionRulesTest = DoctoredCluster;
 
@@ -190,6 +191,26 @@ TEST_F(ActionRulesTest, QuickDeathsBackOff) {
   Boot(2);
   Holds(Death(kFirst));
   EXPECT_THAT(With(policy::Spawn{{0, 4}}, Death({0, 3})), Falls("QuickDeathsBackOff"));
+}
+
+TEST_F(ActionRulesTest, ProgramsAreStartedWhenTheyHaveEnded) {
+  Boot(2);
+  EXPECT_THAT(With(policy::StartProgram{kFirst}), Falls("ProgramsAreStartedWhenTheyHaveEnded"));
+  Holds(policy::ProgramEnded{kFirst});
+  EXPECT_THAT(With(policy::StartProgram{kFirst}), Falls("ProgramsAreStartedWhenTheyHaveEnded"));
+}
+
+TEST_F(ActionRulesTest, ProgramsQuickDeathsBackOff) {
+  Boot(2);
+  Holds(policy::ProgramEnded{kFirst});
+  EXPECT_THAT(With(policy::StartProgram{kFirst}, policy::ProgramEnded{kFirst}),
+              Falls("QuickDeathsBackOff"));
+}
+
+TEST_F(ActionRulesTest, ProgramThatEndedForGoodStaysDown) {
+  options_.restarts.autorestart = false;
+  Boot(2);
+  EXPECT_THAT(With(policy::StartProgram{kFirst}, policy::ProgramEnded{kFirst}), Not(""));
 }
 
 TEST_F(ActionRulesTest, RecyclesAreDue) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <variant>
 
+#include "core/policy/crew.h"
+
 namespace uc::sim {
 
 using policy::WorkerState;
@@ -20,6 +22,7 @@ void Chronicle::Happened(absl::Time now, const policy::Event& event) {
   std::visit(Overloaded{
                  [&](const policy::SpawnFailed& e) { Ended(now, e.worker, std::nullopt); },
                  [&](const policy::WorkerExited& e) { Ended(now, e.worker, e.exit_code); },
+                 [&](const policy::ProgramEnded& e) { ProgramEnded(now, e); },
                  [&](const policy::RecycleDue& e) {
                    if (Member* const member = Known(e.worker)) member->recycle_due = true;
                  },
@@ -47,7 +50,14 @@ void Chronicle::Happened(absl::Time now, const policy::Event& event) {
 
 void Chronicle::Ready(absl::Time now, const policy::WorkerId& id) {
   Member* const member = Known(id);
-  if (member == nullptr || member->state != WorkerState::kStarting) return;
+  if (member == nullptr) return;
+  if (member->state == WorkerState::kRestarting) {
+    member->state = WorkerState::kServing;
+    member->program_asked = false;
+    member->ready_at = member->well_since = now;
+    return;
+  }
+  if (member->state != WorkerState::kStarting) return;
   ever_ready = true;
   member->ready_at = now;
   if (member->entry == policy::Entry::kAtOnce) {
@@ -72,7 +82,7 @@ void Chronicle::Kept(policy::SlotIndex slot) {
 
 void Chronicle::Observed(absl::Time now, const policy::HealthObserved& event) {
   Member* const member = Known(event.worker);
-  if (member == nullptr || member->state != WorkerState::kServing) return;
+  if (member == nullptr || !policy::Accepts(member->state)) return;
   if (event.health == policy::Health::kSuspect) member->suspect = true;
   if (event.health == policy::Health::kWell && member->suspect) {
     member->suspect = false;
@@ -120,6 +130,9 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                      member->state = WorkerState::kServing;
                      member->well_since = now;
                    }
+                 },
+                 [&](const policy::StartProgram& a) {
+                   if (Member* const member = Known(a.worker)) member->program_asked = true;
                  },
                  [&](const policy::Drain& a) {
                    if (Member* const member = Known(a.worker); member != nullptr) {
@@ -205,6 +218,7 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy, Header head
     story = std::move(again);
   }
   served_before_rebirth.clear();
+  restarting_before_rebirth.clear();
   impossible_.clear();
   if (header == Header::kLies) newest = 0;  // nobody can know any more
   if (legacy.newest_generation <= policy::kGenerationMax) {
@@ -241,17 +255,17 @@ void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   member.id = id;
   member.state = found.state;
   // Who is believed to serve is thought to have been ready by now.
-  member.ready_at =
-      found.state == WorkerState::kServing ? std::min(found.ready_at, now) : found.ready_at;
+  member.ready_at = policy::Accepts(found.state) ? std::min(found.ready_at, now) : found.ready_at;
   member.well_since = now;
-  member.dismissed = found.state != WorkerState::kServing;
+  member.dismissed = !policy::Accepts(found.state);
   if (id.slot >= policy::kWorkersMax || id.generation == 0 ||
       id.generation > policy::kGenerationMax || At(id.slot).members.size() == 2) {
     impossible_.push_back(member);
     return;
   }
   newest = std::max(newest, id.generation);
-  if (found.state == WorkerState::kServing) served_before_rebirth.push_back(id);
+  if (policy::Accepts(found.state)) served_before_rebirth.push_back(id);
+  if (found.state == WorkerState::kRestarting) restarting_before_rebirth.push_back(id);
   std::vector<Member>& members = slots_[id.slot].members;
   members.insert(members.begin(), member);
   for (const policy::SlotIndex slot : found.adopted) {
@@ -264,10 +278,37 @@ void Chronicle::Ended(absl::Time now, const policy::WorkerId& id, std::optional<
   if (member == nullptr) return;
   if (std::erase_if(impossible_, [&](const Member& other) { return other.id == id; }) > 0) return;
   Story& story = slots_[id.slot];
+  const bool served = member->ready_at != absl::InfiniteFuture() && now > member->ready_at &&
+                      member->state != WorkerState::kRestarting;
+  EndedUnasked(now, story, *member, exit_code,
+               served ? now - member->ready_at : absl::ZeroDuration());
+  const policy::WorkerId gone = id;
+  std::erase_if(story.members, [&](const Member& other) { return other.id == gone; });
+  for (auto& [index, other] : slots_) std::erase(other.stand_ins, gone);
+}
+
+void Chronicle::ProgramEnded(absl::Time now, const policy::ProgramEnded& event) {
+  Member* const member = Known(event.worker);
+  if (member == nullptr) return;
+  const bool served = member->state == WorkerState::kServing;
+  if (!served && !(member->state == WorkerState::kRestarting && member->program_asked)) return;
+  EndedUnasked(now, slots_[event.worker.slot], *member, event.exit_code,
+               served && now > member->ready_at ? now - member->ready_at : absl::ZeroDuration());
+  member->state = WorkerState::kRestarting;
+  member->program_asked = false;
+  // It begins anew, as one that had been spawned in its place: neither for a roll nor to recycle
+  // anybody.
+  member->entry = policy::Entry::kAtOnce;
+  member->recycles = false;
+}
+
+void Chronicle::EndedUnasked(absl::Time now, Story& story, const Member& ended,
+                             std::optional<int> exit_code, absl::Duration life) {
+  const Member* const member = &ended;
+  const policy::WorkerId& id = ended.id;
   const bool done = policy::MeansDone(exit_code, options_) && member->state != WorkerState::kKilled;
   story.perhaps_over |= done || !options_.autorestart;
-  const bool incumbent =
-      member->entry == policy::Entry::kAtOnce || member->state == WorkerState::kServing;
+  const bool incumbent = member->entry == policy::Entry::kAtOnce || policy::Accepts(member->state);
   const bool stays_down = !options_.autorestart || (done && incumbent);
   if (stays_down && !member->unclear && !member->dismissed && !member->retired &&
       id.slot < wanted_ && story.members.size() == 1) {
@@ -278,9 +319,7 @@ void Chronicle::Ended(absl::Time now, const policy::WorkerId& id, std::optional<
   } else if (member->unclear) {
     story.quick_ends = 0;
   } else if (!member->dismissed && id.slot < wanted_) {
-    const bool good =
-        member->ready_at != absl::InfiniteFuture() && now > member->ready_at &&
-        now - member->ready_at >= std::max(options_.min_uptime, options_.backoff_first);
+    const bool good = life >= std::max(options_.min_uptime, options_.backoff_first);
     // A successor that fails beside its incumbent is the roll's misfortune, not the slot's.
     const bool beside = story.members.size() > 1;
     if (good) {
@@ -290,9 +329,6 @@ void Chronicle::Ended(absl::Time now, const policy::WorkerId& id, std::optional<
     }
     story.last_end = now;
   }
-  const policy::WorkerId gone = id;
-  std::erase_if(story.members, [&](const Member& other) { return other.id == gone; });
-  for (auto& [index, other] : slots_) std::erase(other.stand_ins, gone);
 }
 
 // Whether the command was carried out or refused is not seen by those that were killed already: neither
@@ -324,6 +360,13 @@ const Member* Chronicle::Find(const policy::WorkerId& id) const {
   return nullptr;
 }
 
+const Member* Chronicle::Acceptor(policy::SlotIndex slot) const {
+  for (const Member& member : At(slot).members) {
+    if (policy::Accepts(member.state)) return &member;
+  }
+  return nullptr;
+}
+
 const Member* Chronicle::Incumbent(policy::SlotIndex slot) const {
   for (const Member& member : At(slot).members) {
     if (member.state == WorkerState::kServing) return &member;
@@ -348,7 +391,7 @@ std::vector<const Member*> Chronicle::StandIns(const Story& story) const {
   std::vector<const Member*> accepting;
   for (const policy::WorkerId& id : story.stand_ins) {
     const Member* const stand_in = Find(id);
-    if (stand_in != nullptr && stand_in->state == WorkerState::kServing) {
+    if (stand_in != nullptr && policy::Accepts(stand_in->state)) {
       accepting.push_back(stand_in);
     }
   }
@@ -377,7 +420,8 @@ int Chronicle::Starting() const {
   int starting = 0;
   for (const auto& [index, story] : slots_) {
     starting += std::count_if(story.members.begin(), story.members.end(), [](const Member& member) {
-      return member.state == WorkerState::kStarting;
+      return member.state == WorkerState::kStarting ||
+             (member.state == WorkerState::kRestarting && member.program_asked);
     });
   }
   return starting;

@@ -26,6 +26,7 @@ struct Member {
   absl::Time ready_at = absl::InfiniteFuture();
   absl::Time well_since = absl::InfiniteFuture();  // it serves and is not silent
   bool suspect = false;
+  bool program_asked = false;  // to start again, since it ended
   bool probed = false;
   bool proven = false;     // its probe was passed
   bool dismissed = false;  // asked to leave
@@ -76,6 +77,10 @@ class Chronicle {
   const std::map<policy::SlotIndex, Story>& slots() const { return slots_; }
   const Story& At(policy::SlotIndex slot) const;         // an empty one if nothing is known
   const Member* Find(const policy::WorkerId& id) const;  // nullptr: not alive
+  // The oldest that serves, or keeps its clients while its program is started again; nullptr:
+  // nobody does.
+  const Member* Acceptor(policy::SlotIndex slot) const;
+  bool Accepts(policy::SlotIndex slot) const { return Acceptor(slot) != nullptr; }
   // The oldest that serves; nullptr: nobody does.
   const Member* Incumbent(policy::SlotIndex slot) const;
   bool Serves(policy::SlotIndex slot) const { return Incumbent(slot) != nullptr; }
@@ -101,8 +106,9 @@ class Chronicle {
   bool ever_ready = false;
   bool stop_given = false;
   bool finished = false;
-  std::optional<policy::CommandId> upgrade;  // under way
-  std::vector<policy::WorkerId> served_before_rebirth;
+  std::optional<policy::CommandId> upgrade;             // under way
+  std::vector<policy::WorkerId> served_before_rebirth;  // or were restarting
+  std::vector<policy::WorkerId> restarting_before_rebirth;
   // The end of the start, or of the last take-over: said so often; and when there was progress last.
   int start_tells = 0;
   absl::Time start_progress_at = absl::InfinitePast();
@@ -119,6 +125,10 @@ class Chronicle {
   void Given(absl::Time now, const policy::CommandGiven& event);
   void DoubtKilled(const policy::Restart& restart);
   void Ended(absl::Time now, const policy::WorkerId& id, std::optional<int> exit_code);
+  void ProgramEnded(absl::Time now, const policy::ProgramEnded& event);
+  // Nobody asked for this end, of a worker or of its program, after so long a life.
+  void EndedUnasked(absl::Time now, Story& story, const Member& member,
+                    std::optional<int> exit_code, absl::Duration life);
   // Whoever is asked to serve in this slot begins anew.
   void Woken(std::optional<policy::SlotIndex> slot);
   void Answered(const policy::Acknowledge& answer);

@@ -25,7 +25,10 @@ void World::Plan(absl::Time at, Kind kind, WorkerId worker, bool good, policy::C
   happening.kind = kind;
   happening.worker = worker;
   const auto process = alive_.find(worker.generation);
-  if (process != alive_.end()) happening.pid = process->second.pid;
+  if (process != alive_.end()) {
+    happening.pid = process->second.pid;
+    happening.program = process->second.programs;
+  }
   happening.good = good;
   happening.command = command;
   happening.fault = random_.Percent(50) ? policy::Fault::kOperator : policy::Fault::kWorld;
@@ -89,6 +92,28 @@ void World::PlanLife(absl::Time now, WorkerId worker) {
   if (Fault(5, 15)) Plan(now + random_.Milliseconds(0, 2000), Kind::kSilent, worker);
   if (Fault(4, 15)) Plan(now + random_.Milliseconds(0, 60'000), Kind::kStarved, worker);
   if (Fault(10, 20)) Plan(now + random_.Milliseconds(0, 60'000), Kind::kBloated, worker);
+  PlanProgram(now, worker);
+}
+
+void World::PlanProgram(absl::Time now, WorkerId worker) {
+  if (behind_ == Behind::kNothing) return;
+  if (weather_ == Weather::kBadBuild ? random_.Percent(70) : Fault(15, 40)) {
+    Plan(now + random_.Milliseconds(0, 5000), Kind::kProgramEnds, worker, random_.Percent(20));
+  } else if (Fault(30, 50)) {
+    Plan(now + random_.Milliseconds(0, 60'000), Kind::kProgramEnds, worker, random_.Percent(20));
+  }
+}
+
+void World::PlanProgramStart(absl::Time now, WorkerId worker) {
+  const bool bad = weather_ == Weather::kBadBuild ? random_.Percent(80) : Fault(10, 40);
+  if (!bad) {
+    Plan(now + random_.Milliseconds(1, absl::ToInt64Milliseconds(kBootMax)), Kind::kProgramServes,
+         worker);
+    return;
+  }
+  const absl::Duration late = options_.listen_timeout;
+  Plan(now + (random_.Percent(30) ? late : random_.Milliseconds(0, 500)), Kind::kProgramFails,
+       worker);
 }
 
 void World::PlanProbe(absl::Time now, WorkerId worker) {

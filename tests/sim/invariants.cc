@@ -48,6 +48,7 @@ constexpr ActionRule kActionRules[] = {
     UC_RULE(SharingIsCalm),
     UC_RULE(CommandsAreAnsweredOnce),
     UC_RULE(QuickDeathsBackOff),
+    UC_RULE(ProgramsAreStartedWhenTheyHaveEnded),
     UC_RULE(RecyclesAreDue),
     UC_RULE(WhatEndedForGoodStaysDown),
     UC_RULE(StartEndsOnceAndIsCounted),
@@ -64,6 +65,7 @@ constexpr StepRule kStepRules[] = {
     UC_RULE(LiveSetIsNotEmptyWhileASlotServes),
     UC_RULE(LiveSetIsNotEmptiedByChoice),
     UC_RULE(LiveSetShunsSuspects),
+    UC_RULE(LiveSetShunsWhoRestarts),
     UC_RULE(KeptListenersAreServed),
     UC_RULE(AtMostOneStandIn),
     UC_RULE(ReleasedSlotsAreServed),
@@ -78,6 +80,7 @@ constexpr StepRule kStepRules[] = {
     UC_RULE(DeadlinesAreAhead),
     UC_RULE(StartEndsInTime),
     UC_RULE(NoTerminalState),
+    UC_RULE(NoProgramIsForgotten),
     UC_RULE(OpenCommandsAreBounded),
 };
 constexpr StepRule kRecoveryRules[] = {
@@ -104,7 +107,9 @@ Invariants::Invariants(const policy::SupervisorOptions& options)
 Moment Invariants::At(absl::Time now, const policy::Event& event, const policy::Actions& actions,
                       const View& view) {
   const int serving = chronicle_.ServingBelow(view.wanted);
-  const int live = chronicle_.Live();
+  const auto live = static_cast<int>(std::count_if(
+      chronicle_.slots().begin(), chronicle_.slots().end(),
+      [&](const auto& slot) { return slot.second.live && chronicle_.Serves(slot.first); }));
   Moment moment = {now, event, options_, chronicle_, view, actions, serving, rolling_, live};
   if (processes_.has_value()) moment.processes = &*processes_;
   return moment;

@@ -40,7 +40,7 @@ struct Moment {
   absl::Span<const policy::Action> actions;
   int serving_before = 0;  // of the wanted slots, with the event but before the actions
   bool rolling_before = false;
-  int live_before = 0;
+  int live_before = 0;                   // slots that were live and served
   bool reborn = false;                   // no event: a new coordinator has looked around
   const Processes* processes = nullptr;  // before the actions; nullptr: nobody has looked
 };
@@ -64,6 +64,7 @@ std::string ReleasedAreTheStandIns(const Moment& moment, const policy::Action& a
 std::string OneUpgradeAtATime(const Moment& moment, const policy::Action& action);
 std::string SharingIsCalm(const Moment& moment, const policy::Action& action);
 std::string CommandsAreAnsweredOnce(const Moment& moment, const policy::Action& action);
+std::string ProgramsAreStartedWhenTheyHaveEnded(const Moment& moment, const policy::Action& action);
 std::string RecyclesAreDue(const Moment& moment, const policy::Action& action);
 std::string WhatEndedForGoodStaysDown(const Moment& moment, const policy::Action& action);
 std::string QuickDeathsBackOff(const Moment& moment, const policy::Action& action);
@@ -82,6 +83,7 @@ std::string LiveSlotsServe(const Moment& moment);
 std::string LiveSetIsNotEmptyWhileASlotServes(const Moment& moment);
 std::string LiveSetIsNotEmptiedByChoice(const Moment& moment);
 std::string LiveSetShunsSuspects(const Moment& moment);
+std::string LiveSetShunsWhoRestarts(const Moment& moment);
 std::string KeptListenersAreServed(const Moment& moment);
 std::string AtMostOneStandIn(const Moment& moment);
 std::string ReleasedSlotsAreServed(const Moment& moment);
@@ -96,6 +98,7 @@ std::string TablesAreTrue(const Moment& moment);
 std::string DeadlinesAreAhead(const Moment& moment);
 std::string StartEndsInTime(const Moment& moment);
 std::string NoTerminalState(const Moment& moment);
+std::string NoProgramIsForgotten(const Moment& moment);
 std::string OpenCommandsAreBounded(const Moment& moment);
 std::string RebirthKnowsEverybody(const Moment& moment);
 std::string WhatCannotBeIsEnded(const Moment& moment);

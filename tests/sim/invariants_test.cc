@@ -87,6 +87,20 @@ TEST(TamperedSimulationTest, LostAdoptionIsSeen) {
               StartsWith("KeptListenersAreServed"));
 }
 
+TEST(TamperedSimulationTest, LostStartOfAProgramIsSeen) {
+  EXPECT_THAT(
+      RunTampered<policy::StartProgram>([](const auto&, const policy::StartProgram&, Actions*) {}),
+      StartsWith("TablesAreTrue"));
+}
+
+TEST(TamperedSimulationTest, SecondStartOfAProgramIsSeen) {
+  EXPECT_THAT(RunTampered<policy::StartProgram>(
+                  [](const auto&, const policy::StartProgram& start, Actions* actions) {
+                    actions->insert(actions->end(), {start, start});
+                  }),
+              StartsWith("ProgramsAreStartedWhenTheyHaveEnded"));
+}
+
 TEST(TamperedSimulationTest, UnaskedEvacuationIsSeen) {
   EXPECT_THAT(
       RunTampered<policy::SetLive>([](const auto&, const policy::SetLive& live, Actions* actions) {

@@ -230,6 +230,9 @@ bool Simulation::TakeOverOnce(Departure departure, bool* broken_off) {
   ++tally_.rebirths;
   if (random_.Percent(20)) DrawHabits();
   const policy::Legacy legacy = world_->WhatIsFound(now_, options_, departure);
+  for (const policy::Legacy::Found& found : legacy.workers) {
+    tally_.restarting_found += found.state == policy::WorkerState::kRestarting;
+  }
   tally_.ignored += supervisor_->events_ignored();
   supervisor_.emplace(options_);
   policy::Actions actions = supervisor_->Resume(now_, legacy);
@@ -257,6 +260,7 @@ void Simulation::CountWorld() {
   tally_.cut_births += world_->unnoted();
   tally_.dismissed += world_->dismissed();
   tally_.lies += world_->lies();
+  tally_.late_ends += world_->late_ends();
 }
 
 void Simulation::CountStates() {
@@ -266,6 +270,8 @@ void Simulation::CountStates() {
     tally_.errored += slot.restarts.Errored(options_.restarts);
     tally_.graces += !slot.wanted && !slot.live && !slot.closed && slot.retire_at > now_;
     if (!slot.incumbent.has_value()) continue;
+    const bool restarts = slot.incumbent->state == policy::WorkerState::kRestarting;
+    tally_.restarting_live += restarts && slot.live;
     if (slot.incumbent->state != policy::WorkerState::kServing) continue;
     (slot.incumbent->suspect ? suspect : healthy) = true;
   }
@@ -279,18 +285,28 @@ void Simulation::Count(const policy::Event& event, const policy::Actions& action
   if (const auto* health = std::get_if<policy::HealthObserved>(&event)) {
     tally_.suspicions += health->health == policy::Health::kSuspect;
   }
+  if (const auto* ended = std::get_if<policy::ProgramEnded>(&event)) {
+    ++tally_.programs_ended;
+    tally_.programs_failed += ended->reason == "did not listen in time";
+  }
   tally_.wide_rolls += supervisor_->rolling() && options_.roll_width > 1;
   for (const policy::Action& action : actions) {
+    tally_.programs_started += std::holds_alternative<policy::StartProgram>(action);
     tally_.probes += std::holds_alternative<policy::Probe>(action);
     tally_.adoptions += std::holds_alternative<policy::Adopt>(action);
     tally_.releases += std::holds_alternative<policy::Release>(action);
     tally_.evacuations += std::holds_alternative<policy::Evacuate>(action);
     tally_.sharings += std::holds_alternative<policy::Rebalance>(action);
     if (const auto* report = std::get_if<policy::Report>(&action)) {
+      tally_.programs_done += absl::StrContains(report->text, "its program") &&
+                              absl::StrContains(report->text, "stays down");
       tally_.recycles += absl::StrContains(report->text, ": was recycled");
       tally_.recycles_failed += absl::StrContains(report->text, ": cannot be recycled");
     }
     if (const auto* drain = std::get_if<policy::Drain>(&action)) {
+      const Member* const leaves = invariants_->chronicle().Find(drain->worker);
+      tally_.restarting_drained +=
+          leaves != nullptr && leaves->state == policy::WorkerState::kRestarting;
       tally_.inherited += !drain->heirs.empty();
       tally_.sent_away += drain->heirs.size() == 1 && drain->heirs[0].slot == drain->worker.slot &&
                           drain->heirs[0].generation < drain->worker.generation;

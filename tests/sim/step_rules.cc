@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/policy/crew.h"
 #include "tests/policy/policy_text.h"
 #include "tests/sim/invariants.h"
 
@@ -37,8 +38,8 @@ std::string LiveSlotsServe(const Moment& moment) {
     if (story.evacuated > 0 && !story.kept && story.members.empty()) {
       return absl::StrCat("slot ", index, " is live without a listener");
     }
-    if (!moment.chronicle.Serves(index)) {
-      return absl::StrCat("slot ", index, " is live and has no serving worker");
+    if (!moment.chronicle.Accepts(index)) {
+      return absl::StrCat("slot ", index, " is live and has no worker that accepts");
     }
   }
   return "";
@@ -55,9 +56,9 @@ std::string LiveSetIsNotEmptyWhileASlotServes(const Moment& moment) {
   bool serving = false;
   for (const auto& [index, story] : moment.chronicle.slots()) {
     if (story.live) return "";
-    serving |= moment.chronicle.Serves(index);
+    serving |= moment.chronicle.Accepts(index);
   }
-  return serving ? "a slot serves, but new connections reach nobody" : "";
+  return serving ? "a slot accepts, but new connections reach nobody" : "";
 }
 
 // Stop and restart ask serving workers to leave; a stuck one has to.
@@ -88,16 +89,36 @@ std::string LiveSetShunsSuspects(const Moment& moment) {
   return "";
 }
 
+std::string LiveSetShunsWhoRestarts(const Moment& moment) {
+  const Chronicle& chronicle = moment.chronicle;
+  const auto lives = [&](const auto& entry) { return entry.second.live; };
+  const auto serves = [&](const auto& entry) {
+    return lives(entry) && chronicle.Serves(entry.first);
+  };
+  if (std::none_of(chronicle.slots().begin(), chronicle.slots().end(), serves)) return "";
+  for (const auto& [index, story] : chronicle.slots()) {
+    if (!story.live || chronicle.Serves(index)) continue;
+    return absl::StrCat("slot ", index, " is live and restarts, though others serve");
+  }
+  return "";
+}
+
 // --- Who accepts ---
+
+static bool AcceptsAndAnswers(const Chronicle& chronicle, SlotIndex slot) {
+  const Member* const acceptor = chronicle.Acceptor(slot);
+  return chronicle.Healthy(slot) || (acceptor != nullptr && !acceptor->suspect);
+}
 
 std::string KeptListenersAreServed(const Moment& moment) {
   if (moment.view.stopping) return "";
   const Chronicle& chronicle = moment.chronicle;
   for (const auto& [index, story] : chronicle.slots()) {
-    if (!story.kept || chronicle.Silent(story) || chronicle.Healthy(index)) continue;
+    if (!story.kept || chronicle.Silent(story) || AcceptsAndAnswers(chronicle, index)) continue;
     const std::vector<const Member*> stand_ins = chronicle.StandIns(story);
-    const bool well = std::any_of(stand_ins.begin(), stand_ins.end(),
-                                  [](const Member* stand_in) { return !stand_in->suspect; });
+    const bool well = std::any_of(stand_ins.begin(), stand_ins.end(), [](const Member* stand_in) {
+      return stand_in->state == WorkerState::kServing && !stand_in->suspect;
+    });
     if (well || !chronicle.HealthyBeside(index, policy::kWorkersMax)) continue;
     return absl::StrCat("slot ", index, " has listeners that nobody accepts from");
   }
@@ -119,7 +140,7 @@ std::string ReleasedSlotsAreServed(const Moment& moment) {
     const auto* release = std::get_if<policy::Release>(&action);
     if (release == nullptr) continue;
     const Story& story = moment.chronicle.At(release->slot);
-    if (!story.kept || moment.chronicle.Healthy(release->slot) ||
+    if (!story.kept || AcceptsAndAnswers(moment.chronicle, release->slot) ||
         !moment.chronicle.StandIns(story).empty()) {
       continue;
     }
@@ -137,7 +158,7 @@ std::string NothingAcceptsForEvacuatedSlots(const Moment& moment) {
                           " stands in");
     }
     for (const Member& member : story.members) {
-      if (member.id.generation > story.evacuated || member.state != WorkerState::kServing) continue;
+      if (member.id.generation > story.evacuated || !policy::Accepts(member.state)) continue;
       return absl::StrCat("slot ", index, " was evacuated, and ", ToText(member.id), " serves on");
     }
   }
@@ -236,7 +257,9 @@ std::string TablesAreTrue(const Moment& moment) {
       if (!worker->has_value()) continue;
       ++shown;
       const Member* const member = moment.chronicle.Find((*worker)->id);
-      if (member == nullptr || member->state != (*worker)->state) {
+      if (member == nullptr || member->state != (*worker)->state ||
+          (member->state == WorkerState::kRestarting &&
+           member->program_asked != (*worker)->program_asked)) {
         return absl::StrCat("worker ", ToText((*worker)->id), " is not as the table says");
       }
     }
@@ -262,6 +285,19 @@ std::string NoTerminalState(const Moment& moment) {
     const bool waits =
         moment.view.next_deadline != absl::InfiniteFuture() || moment.chronicle.Starting() > 0;
     if (!waits) return absl::StrCat("slot ", slot.index, " is empty and nothing will come");
+  }
+  return "";
+}
+
+std::string NoProgramIsForgotten(const Moment& moment) {
+  if (moment.view.next_deadline != absl::InfiniteFuture() || moment.chronicle.Starting() > 0) {
+    return "";
+  }
+  for (const auto& [index, story] : moment.chronicle.slots()) {
+    for (const Member& member : story.members) {
+      if (member.state != WorkerState::kRestarting) continue;
+      return absl::StrCat("the program of ", ToText(member.id), " has ended and nothing will come");
+    }
   }
   return "";
 }

@@ -71,6 +71,19 @@ TEST_F(StepRulesTest, LiveSetShunsSuspects) {
               Falls("LiveSetShunsSuspects"));
 }
 
+TEST_F(StepRulesTest, LiveSetShunsWhoRestarts) {
+  Boot(2);
+  Holds(Seen(kSecond, Health::kSuspect));
+  EXPECT_THAT(Doctored(policy::ProgramEnded{kFirst},
+                       [](Actions* actions) {
+                         std::erase_if(*actions, [](const policy::Action& action) {
+                           const auto* change = std::get_if<policy::SetLive>(&action);
+                           return change != nullptr && !change->live;
+                         });
+                       }),
+              Falls("LiveSetShunsWhoRestarts"));
+}
+
 // --- Who accepts ---
 
 TEST_F(StepRulesTest, KeptListenersAreServed) {
@@ -167,6 +180,14 @@ TEST_F(StepRulesTest, NoTerminalState) {
   Holds(Death({0, 3}));
   EXPECT_THAT(ShownAs([](View* view) { view->next_deadline = absl::InfiniteFuture(); }),
               Falls("NoTerminalState"));
+}
+
+TEST_F(StepRulesTest, NoProgramIsForgotten) {
+  Boot(2);
+  Holds(policy::ProgramEnded{kFirst});
+  Holds(policy::ProgramEnded{kFirst});
+  EXPECT_THAT(ShownAs([](View* view) { view->next_deadline = absl::InfiniteFuture(); }),
+              Falls("NoProgramIsForgotten"));
 }
 
 TEST_F(StepRulesTest, OpenCommandsAreBounded) {

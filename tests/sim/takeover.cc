@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/policy/crew.h"
 #include "tests/sim/world.h"
 
 namespace uc::sim {
@@ -12,7 +13,9 @@ using policy::WorkerState;
 WorkerState World::StateOf(const Process& process) {
   if (process.draining) return WorkerState::kDraining;
   if (!process.ready) return WorkerState::kStarting;
-  return process.admitted ? WorkerState::kServing : WorkerState::kProving;
+  if (!process.admitted) return WorkerState::kProving;
+  return process.program == Process::Program::kServes ? WorkerState::kServing
+                                                      : WorkerState::kRestarting;
 }
 
 void World::Publish(absl::Span<const policy::Slot> slots) {
@@ -69,7 +72,7 @@ RunDirectory World::ReadableDirectory() {
     if (Answers(process)) {
       keeper.hello = {
           process.assigned, StateOf(process), {process.adopted.begin(), process.adopted.end()}};
-      if (keeper.hello->state != WorkerState::kServing) keeper.hello->adopted.clear();
+      if (!policy::Accepts(keeper.hello->state)) keeper.hello->adopted.clear();
     }
     directory.doors[generation] = keeper;
   }
@@ -101,7 +104,7 @@ void World::LieInRow(Row& row) {
       row.generation = random_.Percent(50) ? UINT32_MAX : static_cast<uint32_t>(random_.Below(50));
       return;
     default:
-      row.state = static_cast<uint32_t>(random_.Percent(50) ? random_.Below(5) : random_.Next());
+      row.state = static_cast<uint32_t>(random_.Percent(50) ? random_.Below(6) : random_.Next());
       return;
   }
 }
@@ -145,8 +148,9 @@ void World::TakeIn(const TakenOver& taken) {
     process->second.id = found.worker;
     process->second.row_state = static_cast<uint32_t>(found.state);
     process->second.pid_in_row = true;
+    process->second.end_is_known = found.state == WorkerState::kRestarting;
     // Its heart does not beat.
-    if (found.state == WorkerState::kServing && !process->second.ready) {
+    if (policy::Accepts(found.state) && !process->second.ready) {
       Plan(now_ + kHangTimeout, Kind::kStuckSeen, found.worker);
     }
   }

@@ -12,7 +12,11 @@ using policy::WorkerId;
 
 World::World(uint64_t seed, absl::Time start, const policy::SupervisorOptions& options,
              const Habits& habits)
-    : random_(seed), habits_(habits), options_(options), now_(start) {
+    : random_(seed),
+      habits_(habits),
+      behind_(habits.behind.value_or(random_.Percent(60) ? Behind::kProgram : Behind::kNothing)),
+      options_(options),
+      now_(start) {
   PlanGossip(start);
   PlanCommand(start);
   PlanDeath(start);
@@ -91,6 +95,7 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
         process.ready_at = now_;
         PlanLife(now_, worker);
       }
+      if (process.program != Process::Program::kServes) return false;
       *event = policy::WorkerReady{worker};
       return true;
     case Kind::kProbeAnswered:
@@ -130,6 +135,9 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       process.silent = false;
       // A coordinator that had knocked in vain hears now what it holds.
       if (process.bound && !process.draining) Plan(now_, Kind::kKept, worker);
+      if (process.program != Process::Program::kServes && !process.end_is_known) {
+        Plan(now_, Kind::kProgramLate, worker);
+      }
       if (Fault(20, 50)) Plan(now_ + random_.Milliseconds(50, 10'000), Kind::kSilent, worker);
       *event = policy::HealthObserved{worker, policy::Health::kWell};
       return true;
@@ -150,6 +158,12 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       if (Fault(90, 90)) Plan(now_ + absl::Seconds(1), Kind::kStarved, worker);
       *event = policy::HealthObserved{worker, policy::Health::kStarved};
       return true;
+    case Kind::kProgramEnds:
+    case Kind::kProgramIsAsked:
+    case Kind::kProgramServes:
+    case Kind::kProgramFails:
+    case Kind::kProgramLate:
+      return Program(happening, process, event);
     case Kind::kBloated:
       if (weather_ == Weather::kQuiet) return false;
       Plan(now_ + absl::Seconds(1), Kind::kBloated, worker);
@@ -161,6 +175,86 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
     case Kind::kUpgradeDone:
     case Kind::kCoordinatorDies:
       return false;  // no worker's affair
+  }
+  return false;
+}
+
+// What a worker does not come to say now, it says when it answers again.
+bool World::Program(const Happening& happening, Process& process, policy::Event* event) {
+  using Is = Process::Program;
+  const WorkerId worker = process.id;
+  const bool of_another = happening.kind != Kind::kProgramIsAsked &&
+                          happening.kind != Kind::kProgramLate &&
+                          happening.program != process.programs;
+  if (process.hung || process.killed || of_another) return false;
+  if (process.silent && happening.kind != Kind::kProgramEnds) {
+    Plan(now_ + absl::Milliseconds(100), happening.kind, worker, happening.good);
+    return false;
+  }
+  switch (happening.kind) {
+    case Kind::kProgramEnds:
+      return ProgramEnds(happening, process, event);
+    case Kind::kProgramIsAsked:
+      return ProgramIsAsked(process, event);
+    case Kind::kProgramServes:
+      if (process.program != Is::kStarts) return false;
+      process.program = Is::kServes;
+      PlanProgram(now_, worker);
+      *event = policy::WorkerReady{worker};
+      return !process.draining;
+    case Kind::kProgramFails:
+      if (process.program != Is::kStarts) return false;
+      process.program = Is::kEnded;
+      process.end_is_known = coordinated_;
+      *event = policy::ProgramEnded{worker, false, "did not listen in time", happening.exit_code};
+      return true;
+    case Kind::kProgramLate: {
+      const bool known = std::exchange(process.end_is_known, true) || process.draining;
+      if (known || process.program == Is::kServes || !coordinated_) return false;
+      // A coordinator knows by its own table whether it was told.
+      const bool serves = process.row_state == static_cast<uint32_t>(policy::WorkerState::kServing);
+      if (!serves) return false;
+      ++late_ends_;
+      *event = policy::ProgramEnded{worker, false, "ended when nobody heard it"};
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
+bool World::ProgramEnds(const Happening& happening, Process& process, policy::Event* event) {
+  if (weather_ == Weather::kQuiet || !process.ready) return false;
+  if (process.program != Process::Program::kServes) return false;
+  const WorkerId worker = process.id;
+  process.program = Process::Program::kEnded;
+  process.end_is_known = coordinated_ && !process.silent;
+  if (process.silent) return false;
+  // One that nobody was let in to has nothing to keep, and one that leaves nothing to wait for:
+  // they end.
+  if (!process.admitted || process.draining) {
+    Plan(now_ + random_.Milliseconds(0, 50), Kind::kExit, worker, happening.good);
+    if (random_.Percent(50)) return false;
+  }
+  *event = policy::ProgramEnded{worker, happening.good,
+                                happening.good ? "exited with code 0" : "ended badly",
+                                happening.good ? std::optional(0) : happening.exit_code};
+  return true;
+}
+
+bool World::ProgramIsAsked(Process& process, policy::Event* event) {
+  if (process.draining) return false;
+  switch (process.program) {
+    case Process::Program::kServes:
+      *event = policy::WorkerReady{process.id};
+      return process.ready;
+    case Process::Program::kStarts:
+      return false;
+    case Process::Program::kEnded:
+      process.program = Process::Program::kStarts;
+      ++process.programs;
+      PlanProgramStart(now_, process.id);
+      return false;
   }
   return false;
 }
@@ -187,7 +281,9 @@ policy::Event World::Gossip() {
   if (worker.generation == 0 || alive_.count(worker.generation) == 1) {
     worker = {static_cast<uint32_t>(random_.Below(20)), 4'000'000'000};
   }
-  switch (random_.Below(10)) {
+  switch (random_.Below(11)) {
+    case 9:
+      return policy::ProgramEnded{worker, false, "gossip", std::nullopt};
     case 8:
       return policy::RecycleDue{worker, "gossip"};
     case 0:
@@ -297,6 +393,11 @@ std::string World::CarryOut(absl::Time now, const policy::Action& action) {
   }
   if (const auto* admit = std::get_if<policy::Admit>(&action)) {
     return tell(admit->worker, [&](Process& process) { process.admitted = true; });
+  }
+  if (const auto* start = std::get_if<policy::StartProgram>(&action)) {
+    return tell(start->worker, [&](Process&) {
+      Plan(now + random_.Milliseconds(0, 5), Kind::kProgramIsAsked, start->worker);
+    });
   }
   if (const auto* drain = std::get_if<policy::Drain>(&action)) {
     return tell(drain->worker, [&](Process& process) {

@@ -32,6 +32,12 @@ enum class Weather {
   kBadBuild,  // what runs is good, what is born is not
 };
 
+// What a worker has behind it.
+enum class Behind {
+  kNothing,  // it is the application
+  kProgram,  // that dies by itself, and is started again
+};
+
 // How long good things, a silence, an upgrade and a SIGKILL take at most.
 inline constexpr absl::Duration kBootMax = absl::Milliseconds(500);
 inline constexpr absl::Duration kProbeMax = absl::Milliseconds(200);
@@ -54,6 +60,7 @@ struct Habits {
   std::optional<TakeOver> take_over;  // nullopt: kChecked or kByRowsAndDoors, by chance
   BirthOrder birth = BirthOrder::kRowFirst;
   bool rows_lie = true;
+  std::optional<Behind> behind;  // nullopt: by chance
 };
 
 enum class Departure { kDied, kReplacedItself };
@@ -106,6 +113,7 @@ class World {
   uint64_t dismissed() const { return dismissed_; }
   uint64_t unnoted() const { return unnoted_; }
   uint64_t lies() const { return lies_; }
+  uint64_t late_ends() const { return late_ends_; }
 
  private:
   enum class Kind {
@@ -119,7 +127,12 @@ class World {
     kSilent,  // for a while
     kSilenceSeen,
     kAnswers,
-    kHang,  // silent for ever
+    kProgramEnds,
+    kProgramIsAsked,  // StartProgram has come
+    kProgramServes,   // after that
+    kProgramFails,    // after that
+    kProgramLate,     // it tells, when it answers again, of an end that nobody heard of
+    kHang,            // silent for ever
     kStuckSeen,
     kStarved,
     kBloated,  // takes too much memory, from now on
@@ -139,6 +152,7 @@ class World {
     bool good = false;              // the exit is clean, the probe is passed
     std::optional<int> exit_code;   // of an exit that is not clean; nullopt: a signal
     policy::CommandId command = 0;  // of an upgrade
+    uint64_t program = 0;           // of a worker, the so many-th
     bool operator<(const Happening& other) const {  // for a queue that gives the earliest
       return at != other.at ? at > other.at : order > other.order;
     }
@@ -160,6 +174,9 @@ class World {
     bool draining = false;
     bool killed = false;
     std::set<policy::SlotIndex> adopted;
+    enum class Program { kServes, kEnded, kStarts } program = Program::kServes;
+    uint64_t programs = 0;      // started again so often
+    bool end_is_known = false;  // the coordinator that there is was told of its program's end
   };
 
   void Plan(absl::Time at, Kind kind, policy::WorkerId worker, bool good = false,
@@ -167,6 +184,8 @@ class World {
   void PlanBirth(absl::Time now, policy::WorkerId worker);
   void PlanLife(absl::Time now, policy::WorkerId worker);
   void PlanFailedBirth(absl::Time now, policy::WorkerId worker);
+  void PlanProgram(absl::Time now, policy::WorkerId worker);
+  void PlanProgramStart(absl::Time now, policy::WorkerId worker);
   void PlanProbe(absl::Time now, policy::WorkerId worker);
   void PlanDrain(absl::Time now, policy::WorkerId worker);
   void PlanKill(absl::Time now, policy::WorkerId worker);
@@ -176,6 +195,9 @@ class World {
   void PlanDeath(absl::Time now);
   bool TakePlace(const Happening& happening, policy::Event* event);
   bool Worker(const Happening& happening, Process& process, policy::Event* event);
+  bool Program(const Happening& happening, Process& process, policy::Event* event);
+  bool ProgramEnds(const Happening& happening, Process& process, policy::Event* event);
+  bool ProgramIsAsked(Process& process, policy::Event* event);
   bool Binds(Process& process, policy::Event* event);
   bool GivesCommand(const Happening& happening, policy::Event* event);
   policy::Event Gossip();
@@ -198,6 +220,7 @@ class World {
 
   Random random_;
   const Habits habits_;
+  const Behind behind_;
   policy::SupervisorOptions options_;
   absl::Time now_;
   Weather weather_ = Weather::kQuiet;
@@ -211,7 +234,7 @@ class World {
   bool coordinated_ = true;
   Header header_read_ = Header::kTrue;
   Pid next_pid_ = kPidFirst;
-  uint64_t dismissed_ = 0, unnoted_ = 0, lies_ = 0;
+  uint64_t dismissed_ = 0, unnoted_ = 0, lies_ = 0, late_ends_ = 0;
   policy::CommandId upgrade_ = 0;                      // under way; 0: none
   std::vector<policy::WorkerId> dead_;                 // the last ones, for gossip
   std::map<uint64_t, policy::CommandGiven> commands_;  // by order of their happening
