@@ -55,7 +55,9 @@ class ProgramFront final : public app::App, public worker::Gateway {
     if (program_.has_value()) program_->OnReadable();
   }
   void OnStartProgram() override {
-    if (!service_->draining && ended()) StartProgram();
+    if (service_->draining) return;
+    if (ended()) return StartProgram();
+    if (serving_) loop_->BecomeReady();  // a new coordinator does not know
   }
   void OnDrain(int64_t within_ns) override {
     if (!serving_) front_.RefuseWaiting();
