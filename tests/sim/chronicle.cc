@@ -314,9 +314,8 @@ void Chronicle::EndedUnasked(absl::Time now, Story& story, const Member& ended,
       id.slot < wanted_ && story.members.size() == 1) {
     story.over = true;
   }
-  if (done) {
-    // No failure.
-  } else if (member->unclear) {
+  // What was done is no failure: it ends the row, unless a successor is on its way after a short life.
+  if (done || member->unclear) {
     story.quick_ends = 0;
   } else if (!member->dismissed && id.slot < wanted_) {
     const bool good = life >= std::max(options_.min_uptime, options_.backoff_first);
