@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kComplainEveryNs = 1'000'000'000;
 constexpr std::chrono::milliseconds kTick(100);
+constexpr int64_t kLaterNs = 90'000'000;
 
 // The callbacks of a peer that does not exist any more go first.
 void Refuse(worker::RelayExchange& client, const app::Response& response) {
@@ -91,7 +92,10 @@ ServerConnection* Front::Connect() {
 }
 
 void Front::Wait(worker::RelayExchange& client, int tries) {
-  if (queue_.Push(client.id(), tries, service_->now_ns) == RequestQueue::Pushed::kFull) {
+  // A server that ends refuses connections, or resets them, for some milliseconds: the last try is not for these.
+  const int64_t not_before = tries > 2 ? service_->now_ns + kLaterNs : 0;
+  if (queue_.Push(client.id(), tries, service_->now_ns, not_before) ==
+      RequestQueue::Pushed::kFull) {
     RefuseBusy(client);
     return;
   }
@@ -102,6 +106,7 @@ void Front::Wait(worker::RelayExchange& client, int tries) {
 void Front::ServeWaiting() {
   while (!queue_.empty()) {
     const WaitingRequest next = queue_.first();
+    if (next.not_before_ns > service_->now_ns) return;
     worker::RelayExchange* const client = Find(next.id);
     if (client != nullptr && TrySend(*client, next.tries) != Sent::kYes) return;
     queue_.Pop();

@@ -137,6 +137,10 @@ class ProgramFront final : public app::App, public worker::Gateway {
     context_->After(kLook, [this] {
       if (!program_.has_value()) return;
       program_->OnTime(MonotonicNow());
+      // At once: the coordinator's own patience ends soon, and it would not know why.
+      if (program_->late() && !ready_) {
+        return loop_->Leave(absl::FailedPreconditionError(program_->Failure()));
+      }
       if (program_->state() == ProgramProcess::State::kStarting) ArmLook();
     });
   }

@@ -68,6 +68,8 @@ class ProgramProcess {
   int wait_status() const { return wait_status_; }         // once it has ended
   // It ended by what it was asked to leave with, or with code 0 after that.
   bool left_as_asked() const;
+  // It did not come to serve in time, and is being ended.
+  bool late() const { return late_; }
   // Why it never served; empty: it has, or may yet.
   std::string Failure() const;
 

@@ -18,6 +18,7 @@ struct WaitingRequest {
   app::ExchangeId id = 0;
   int tries = 1;  // the next one included
   int64_t until_ns = 0;
+  int64_t not_before_ns = 0;  // those behind it wait as well
 };
 
 class RequestQueue {
@@ -26,9 +27,9 @@ class RequestQueue {
       : waiting_max_(waiting_max), wait_max_ns_(wait_max_ns) {}
 
   enum class Pushed { kYes, kFull };
-  Pushed Push(app::ExchangeId id, int tries, int64_t now_ns) {
+  Pushed Push(app::ExchangeId id, int tries, int64_t now_ns, int64_t not_before_ns = 0) {
     if (waiting_.size() >= waiting_max_) return Pushed::kFull;
-    waiting_.push_back({id, tries, now_ns + wait_max_ns_});
+    waiting_.push_back({id, tries, now_ns + wait_max_ns_, not_before_ns});
     return Pushed::kYes;
   }
   bool empty() const { return waiting_.empty(); }

@@ -197,7 +197,7 @@ class NotTrusted(Case):
             self.assertNotIn("serves", out)
             self.refused("flush", "web", saying="everyone may replace files there")
             os.chmod(folder, 0o700)
-        self.assertIn("serves", self.ok("logs", "web"))
+        wait_until(lambda: "serves" in self.ok("logs", "web"), "the worker's line is written")
 
 
 class Words(Case):
