@@ -140,6 +140,7 @@ int FakeCluster::EndedBy(pid_t child) {
 void FakeCluster::MakeUnreadable(const std::string& name) {
   std::filesystem::create_directory(base_ + "/" + name);
   std::ofstream(base_ + "/" + name + "/scoreboard", std::ios::trunc) << "not one of ours";
+  std::ofstream(base_ + "/" + name + "/scoreboard.reports", std::ios::trunc) << "nor this";
 }
 
 }  // namespace uc::tools
