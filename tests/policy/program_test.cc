@@ -201,7 +201,7 @@ TEST_F(ProgramTest, WithoutAutorestartItsEndIsTheEndOfIt) {
   BootLong(1);
   ProgramDies({0, 1});
   EXPECT_THAT(Asked(), ElementsAre("live 0 off", "drain 0/1 prompt"));
-  EXPECT_THAT(Reported(), ElementsAre(HasSubstr("(--noautorestart)")));
+  EXPECT_THAT(Reported(), ElementsAre(HasSubstr("(--no-autorestart)")));
   EXPECT_EQ(At(0).failure, "its program was killed by SIGSEGV");
   Leaves({0, 1});
   EXPECT_THAT(Asked(), ElementsAre("evacuate 0"));
