@@ -41,15 +41,6 @@ size_t CountSurvivors(const std::string& directory, const scoreboard::Layout* la
   return coordinator::CountSurvivors(directory, layout).value_or(1);
 }
 
-// Rows of native workers that name a program lie.
-int EndPrograms(const scoreboard::Layout& layout) {
-  return layout.header.program.load() != 0 ? coordinator::EndPrograms(layout) : 0;
-}
-
-size_t CountPrograms(const scoreboard::Layout& layout) {
-  return layout.header.program.load() != 0 ? coordinator::CountPrograms(layout) : 0;
-}
-
 // The kernel tears a worker's ring down some milliseconds after its end, and until then its door is kept.
 size_t CountAtTheEnd(const std::string& directory, const scoreboard::Layout* layout) {
   const absl::Time until = MonotonicNow() + kDyingRingPatience;
@@ -89,7 +80,7 @@ int CountOrphans(const std::string& directory) {
   if (!folder.ok()) return 0;
   const std::optional<scoreboard::Scoreboard> board = OpenBoard(*folder);
   return static_cast<int>(CountSurvivors(folder->pinned_path(), LayoutOf(board)) +
-                          (board.has_value() ? CountPrograms(board->layout()) : 0));
+                          (board.has_value() ? coordinator::CountPrograms(board->layout()) : 0));
 }
 
 absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int* killed) {
@@ -109,7 +100,7 @@ absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int*
   if (!orphans.ok()) return orphans.status();
   const coordinator::Dismissal dismissal = coordinator::DismissAll(
       absl::MakeSpan(*orphans), how == OrphanEnd::kAsked ? kOrphanPatience : absl::ZeroDuration());
-  const int programs = board.has_value() ? EndPrograms(board->layout()) : 0;
+  const int programs = board.has_value() ? coordinator::EndPrograms(board->layout()) : 0;
   if (const size_t left = CountAtTheEnd(pinned, LayoutOf(board)); left > 0) {
     return absl::DeadlineExceededError(absl::StrCat(
         left, left == 1 ? " process keeps its door in " : " processes keep their doors in ",

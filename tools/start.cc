@@ -222,8 +222,10 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   }
   options.supervisor.roll_width = static_cast<uint32_t>(request.roll_width);
   options.supervisor.soak = request.soak;
-  options.program = IsProgram(request);
-  options.front = options.program && request.launch.front;
+  if (IsProgram(request)) {
+    options.kind =
+        request.launch.front ? scoreboard::AppKind::kBehindFronts : scoreboard::AppKind::kProgram;
+  }
   options.supervisor.rebalancing = request.rebalance && !options.launches();
   const absl::StatusOr<coordinator::ModeRequest> mode = ToModeRequest(request);
   if (!mode.ok()) return mode.status();
@@ -244,7 +246,7 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.binary = OwnBinary();
   options.worker_arguments = SameWords("worker", request);
   // A launcher stays who we are, and makes its program's environment itself.
-  if (!options.program && worker->identity.has_value()) {
+  if (!options.program() && worker->identity.has_value()) {
     options.worker_environment = NativeEnvironment(*worker->identity, request.launch);
   }
   options.own_arguments = SameWords("start", request);

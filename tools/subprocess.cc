@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/exec_vector.h"
 #include "core/base/fd.h"
 #include "tools/record.h"
 
@@ -19,13 +20,6 @@ namespace uc::tools {
 namespace {
 
 constexpr size_t kOutputMax = 8 << 20;
-
-std::vector<char*> Pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
 
 absl::StatusOr<int> Wait(pid_t pid) {
   int status = 0;
@@ -58,9 +52,9 @@ absl::StatusOr<pid_t> Spawn(const Subprocess& subprocess, int output_fd) {
   posix_spawnattr_setsigdefault(&attributes, &ours);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = 0;
-  const int error =
-      posix_spawnp(&pid, subprocess.path.c_str(), &files, &attributes,
-                   Pointers(subprocess.arguments).data(), Pointers(subprocess.environment).data());
+  const int error = posix_spawnp(&pid, subprocess.path.c_str(), &files, &attributes,
+                                 ExecVector(subprocess.arguments).data(),
+                                 ExecVector(subprocess.environment).data());
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
   if (error == 0) return pid;

@@ -75,11 +75,6 @@ std::vector<net::Address> JoinAll(std::vector<net::Address> all,
   return all;
 }
 
-scoreboard::AppKind KindOf(const CoordinatorOptions& options) {
-  if (options.front) return scoreboard::AppKind::kBehindFronts;
-  return options.program ? scoreboard::AppKind::kProgram : scoreboard::AppKind::kNative;
-}
-
 void FillHeader(const CoordinatorOptions& options, const std::vector<net::Address>& addresses,
                 const Mode& mode, scoreboard::Scoreboard& board) {
   scoreboard::Header& header = board.layout().header;
@@ -88,7 +83,7 @@ void FillHeader(const CoordinatorOptions& options, const std::vector<net::Addres
     header.started_unix_ns = absl::GetCurrentTimeNanos();
     header.started_ns = MonotonicNanos();
   }
-  header.program.store(static_cast<uint32_t>(KindOf(options)));
+  header.program.store(static_cast<uint32_t>(options.kind));
   header.program_user.store(options.serves_as_id.value_or(geteuid()));
   scoreboard::SetText(header.name, sizeof(header.name), options.name);
   scoreboard::SetText(header.app, sizeof(header.app), options.app_text);
@@ -268,7 +263,7 @@ absl::Status Beginning::GoOn(scoreboard::Scoreboard board, Greeted greeted,
   options_.supervisor.workers = wanted;
   board.layout().header.workers_wanted.store(wanted);
   SetApart(greeted, options_.supervisor.workers_max);
-  SendAway(greeted, board.layout(), options_.program, options_.supervisor.kill_timeout);
+  SendAway(greeted, board.layout(), options_.supervisor.kill_timeout);
   cluster_ = std::make_unique<Cluster>(options_, std::move(addresses), *std::move(mode),
                                        std::move(board), std::move(watch_), std::move(claimed));
   std::map<policy::SlotIndex, std::vector<Fd>> listeners;

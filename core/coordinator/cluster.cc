@@ -275,7 +275,7 @@ void Cluster::PublishAddresses() {
 }
 
 void Cluster::KillProgram(const WorkerProcess& process) {
-  if (options_.program) EndProgramOf(board_.layout(), process.row);
+  if (options_.program()) EndProgramOf(board_.layout(), process.row);
 }
 
 void Cluster::OnExit(absl::Time now, policy::Generation generation) {

@@ -343,12 +343,12 @@ absl::Status Begin(const CoordinatorOptions& options, const RunDirectory& direct
                    Beginning& beginning) {
   if (!board.ok()) return beginning.Afresh(directory);
   absl::StatusOr<Greeted> greeted =
-      GreetSurvivors(options.directory, board->layout(), options.program, kGreetingPatience);
+      GreetSurvivors(options.directory, board->layout(), kGreetingPatience);
   if (!greeted.ok()) return greeted.status();
   if (!greeted->workers.empty()) {
     return beginning.GoOn(*std::move(board), *std::move(greeted), former);
   }
-  SendAway(*greeted, board->layout(), options.program, options.supervisor.kill_timeout);
+  SendAway(*greeted, board->layout(), options.supervisor.kill_timeout);
   return beginning.Afresh(directory);
 }
 

@@ -19,12 +19,15 @@
 #include "core/net/listener.h"
 #include "core/policy/cron.h"
 #include "core/policy/supervisor.h"
+#include "core/scoreboard/layout.h"
 
 namespace uc::coordinator {
 
 struct CoordinatorOptions {
-  // Workers that have no ring, and bind what their program asks for.
-  bool launches() const { return program && !front; }
+  scoreboard::AppKind kind = scoreboard::AppKind::kNative;
+  bool program() const { return kind != scoreboard::AppKind::kNative; }
+  // Its workers are launchers: they have no ring, and bind what their program asks for.
+  bool launches() const { return kind == scoreboard::AppKind::kProgram; }
 
   policy::SupervisorOptions supervisor;
   // A worker whose heartbeat is older than hang_timeout, and that is not starved of CPU, is stuck.
@@ -49,10 +52,6 @@ struct CoordinatorOptions {
   // What a worker finds as its environment from its exec on, when it becomes another user; nullopt: ours. The block that
   // the kernel makes at an exec stays readable for whoever serves in that process, whatever is done to `environ` later.
   std::optional<std::vector<std::string>> worker_environment;
-
-  bool program = false;  // the app is a program of its own: its workers are launchers
-  bool front =
-      false;  // a program behind each worker: workers have rings, and listeners that are fixed
 
   std::vector<std::string> own_arguments;  // argv that started us, for an upgrade
   bool workers_given = false;              // the number of workers was asked for, not derived

@@ -155,7 +155,7 @@ void FreeDeadRows(const Greeted& greeted, scoreboard::Layout& layout,
 }  // namespace
 
 absl::StatusOr<Greeted> GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
-                                       bool programs_run, absl::Duration patience) {
+                                       absl::Duration patience) {
   absl::StatusOr<std::vector<Survivor>> survivors = FindSurvivors(directory, &layout);
   if (!survivors.ok()) return survivors.status();
   std::vector<FormerWorker> found;
@@ -180,7 +180,7 @@ absl::StatusOr<Greeted> GreetSurvivors(const std::string& directory, scoreboard:
       unlink(DoorPath(directory, worker.process.generation).c_str());
     }
   }
-  if (const int programs = programs_run ? EndPrograms(layout) : 0; programs > 0) {
+  if (const int programs = EndPrograms(layout); programs > 0) {
     LogWarning(absl::StrCat("ended what ", programs,
                             programs == 1 ? " program has" : " programs have",
                             " started whose launcher is gone"));
@@ -210,8 +210,7 @@ void SetApart(Greeted& greeted, uint32_t slots_max) {
   greeted.workers = std::move(kept);
 }
 
-void SendAway(Greeted& greeted, scoreboard::Layout& layout, bool programs,
-              absl::Duration patience) {
+void SendAway(Greeted& greeted, scoreboard::Layout& layout, absl::Duration patience) {
   if (greeted.strangers.empty()) return;
   for (const Survivor& stranger : greeted.strangers) {
     LogWarning(absl::StrCat(ToText(stranger),
@@ -220,7 +219,7 @@ void SendAway(Greeted& greeted, scoreboard::Layout& layout, bool programs,
   DismissAll(absl::MakeSpan(greeted.strangers), patience);
   greeted.strangers.clear();
   std::map<policy::SlotIndex, uint32_t> lost;
-  if (programs) EndPrograms(layout);
+  EndPrograms(layout);
   FreeDeadRows(greeted, layout, lost);
 }
 

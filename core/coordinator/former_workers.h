@@ -37,14 +37,13 @@ struct Greeted {
   std::map<policy::SlotIndex, uint32_t> lost;
 };
 // Knocks at all doors and waits until all have told what they hold, or `patience` is over. The rows of those that
-// are dead are folded and freed, and, where the app is a
-// program, what a dead launcher had started is ended (a row of a native worker that names a program lies). Only with the run directory's lock.
+// are dead are folded and freed, and the programs of dead workers are ended. Only with the run directory's lock.
 absl::StatusOr<Greeted> GreetSurvivors(const std::string& directory, scoreboard::Layout& layout,
-                                       bool programs, absl::Duration patience);
+                                       absl::Duration patience);
 // Those in slots from `slots_max` on are strangers; what the others hold of such slots is dropped.
 void SetApart(Greeted& greeted, uint32_t slots_max);
 // They leave, at most by `patience`; then their rows are freed.
-void SendAway(Greeted& greeted, scoreboard::Layout& layout, bool programs, absl::Duration patience);
+void SendAway(Greeted& greeted, scoreboard::Layout& layout, absl::Duration patience);
 
 // What the policy is to know: the scoreboard's words and the workers. The kept listeners are not among it.
 // `workers_given`: how many are wanted where the scoreboard's figure makes no sense.

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/exec_vector.h"
 #include "core/link/message.h"
 
 #ifndef P_PIDFD
@@ -93,14 +94,6 @@ absl::StatusOr<ExitReport> ReapStranger(const Fd& pidfd) {
                                      : Exited(WEXITSTATUS(info.exit_code));
 }
 
-// For exec: they point into `texts`.
-std::vector<char*> Pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 absl::Status SpawnError(int error, const std::string& binary) {
   if (error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE) {
     return absl::UnavailableError(
@@ -117,9 +110,9 @@ absl::StatusOr<Spawned> SpawnWorker(const std::string& binary,
                                     const std::vector<std::string>& arguments, int link_fd,
                                     const StandardStreams& streams,
                                     const std::optional<std::vector<std::string>>& environment) {
-  const std::vector<char*> argv = Pointers(arguments);
+  const std::vector<char*> argv = ExecVector(arguments);
   const std::vector<char*> variables =
-      environment.has_value() ? Pointers(*environment) : std::vector<char*>();
+      environment.has_value() ? ExecVector(*environment) : std::vector<char*>();
 
   const SpawnSettings settings(link_fd, streams);
   Spawned spawned;

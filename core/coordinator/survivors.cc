@@ -125,6 +125,11 @@ bool IsThere(Survivor& survivor) {
   return survivor.pidfd.valid() || survivor.channel.has_value();
 }
 
+// A report of a native worker that names a program lies.
+bool RunsPrograms(const scoreboard::Layout& layout) {
+  return layout.header.program.load() != static_cast<uint32_t>(scoreboard::AppKind::kNative);
+}
+
 // Those who are still there, at `until` at the latest.
 std::vector<Survivor*> AwaitEnds(absl::Span<Survivor> survivors, absl::Time until) {
   for (;;) {
@@ -268,7 +273,7 @@ absl::StatusOr<size_t> CountSurvivors(const std::string& directory,
 
 size_t CountPrograms(const scoreboard::Layout& layout) {
   size_t count = 0;
-  for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
+  for (uint32_t row = 0; RunsPrograms(layout) && row < scoreboard::kWorkerRows; ++row) {
     const scoreboard::WorkerRow& entry = layout.workers[row];
     count += HasWorker(entry) && !ProcessOf(entry).valid() && ProgramGroupLives(layout, row);
   }
@@ -298,7 +303,7 @@ Dismissal DismissAll(absl::Span<Survivor> survivors, absl::Duration patience) {
 
 int EndPrograms(const scoreboard::Layout& layout) {
   std::vector<uint32_t> ended;
-  for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
+  for (uint32_t row = 0; RunsPrograms(layout) && row < scoreboard::kWorkerRows; ++row) {
     const scoreboard::WorkerRow& entry = layout.workers[row];
     if (HasWorker(entry) && !ProcessOf(entry).valid() && EndProgramGroup(layout, row)) {
       ended.push_back(row);

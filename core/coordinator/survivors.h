@@ -57,7 +57,7 @@ void IdentifySender(Survivor& survivor);
 // How many are left, without a knock. `layout` may be nullptr. Errors as KeptDoors().
 absl::StatusOr<size_t> CountSurvivors(const std::string& directory,
                                       const scoreboard::Layout* layout);
-// How many programs are left whose launcher has gone.
+// How many programs are left whose worker has gone.
 size_t CountPrograms(const scoreboard::Layout& layout);
 
 // Asks each to leave, by SIGTERM or, who is not known, over its link; and kills those that have not by then.
@@ -66,7 +66,7 @@ struct Dismissal {
   int unknown = 0;  // still there and never known: not signalled
 };
 Dismissal DismissAll(absl::Span<Survivor> survivors, absl::Duration patience);
-// The programs of launchers that are gone; waits for their end. Returns how many rows had one.
+// The programs of workers that are gone; waits for their end. Returns how many rows had one.
 int EndPrograms(const scoreboard::Layout& layout);
 
 }  // namespace uc::coordinator

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/check.h"
+#include "core/base/exec_vector.h"
 #include "core/coordinator/spawner.h"
 #include "core/link/message.h"
 #include "core/scoreboard/layout.h"
@@ -52,13 +53,6 @@ absl::Status SetCloseOnExec(const std::vector<int>& descriptors, bool on) {
     }
   }
   return absl::OkStatus();
-}
-
-std::vector<char*> ToArgv(const std::vector<std::string>& arguments) {
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  return argv;
 }
 
 std::string AnswerTo(absl::string_view nonce) {
@@ -214,8 +208,8 @@ absl::StatusOr<Rehearsal> Rehearsal::Begin(const std::string& binary,
                                         absl::StrCat(kRehearsalVariable, "=", *nonce)};
   for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
   pid_t pid = 0;
-  const int error = posix_spawn(&pid, binary.c_str(), &files, &attributes, ToArgv(arguments).data(),
-                                ToArgv(variables).data());
+  const int error = posix_spawn(&pid, binary.c_str(), &files, &attributes,
+                                ExecVector(arguments).data(), ExecVector(variables).data());
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) {
@@ -261,7 +255,7 @@ absl::Status ReplaceProgram(const std::string& binary, const std::vector<std::st
   absl::Status status = SetCloseOnExec(kept, false);
   if (status.ok()) {
     setenv(kStateVariable, absl::StrCat(file->get()).c_str(), 1);
-    execv(binary.c_str(), ToArgv(arguments).data());
+    execv(binary.c_str(), ExecVector(arguments).data());
     status = absl::FailedPreconditionError(
         absl::StrCat(binary, ": cannot be executed: ", strerror(errno)));
     unsetenv(kStateVariable);

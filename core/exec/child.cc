@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/exec_vector.h"
 
 namespace uc::exec {
 namespace {
@@ -51,13 +52,6 @@ std::vector<std::string> Environment(const ChildOptions& options) {
   std::vector<std::string> all;
   for (const auto& [name, value] : variables) all.push_back(absl::StrCat(name, "=", value));
   return all;
-}
-
-std::vector<char*> Pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
 }
 
 // Puts the descriptors at kFirstInherited and up, and nothing else behind them. In the child.
@@ -184,8 +178,8 @@ absl::StatusOr<Child> Child::Start(const ChildOptions& options) {
   const Fd ours(ends[0]);
   Fd theirs(ends[1]);
   const std::vector<std::string> variables = Environment(options);
-  const std::vector<char*> argv = Pointers(options.program.argv);
-  const std::vector<char*> environment = Pointers(variables);
+  const std::vector<char*> argv = ExecVector(options.program.argv);
+  const std::vector<char*> environment = ExecVector(variables);
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return absl::UnavailableError(absl::StrCat("no process: ", strerror(errno)));

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/net/address_use.h"
 
 namespace uc::exec {
 
@@ -32,6 +33,20 @@ absl::Status CheckLaunch(const LaunchOptions& options) {
                      ", looked at as ", options.identity->ToString()));
   }
   return absl::OkStatus();
+}
+
+UserIds UserOf(const LaunchOptions& options) {
+  if (!options.identity.has_value()) return {geteuid(), getegid()};
+  return {options.identity->uid, options.identity->gid};
+}
+
+uint16_t PortLeast(const LaunchOptions& options) {
+  return UserOf(options).user != geteuid() ? net::UnprivilegedPortStart() : uint16_t{0};
+}
+
+SocketWay WayOf(const LaunchOptions& options, const Program& program) {
+  if (options.sockets != SocketWay::kAuto) return options.sockets;
+  return program.bypasses_libc ? SocketWay::kListenFds : SocketWay::kPreload;
 }
 
 }  // namespace uc::exec

@@ -3,6 +3,7 @@
 #define CORE_EXEC_LAUNCH_OPTIONS_H_
 
 #include <signal.h>
+#include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
@@ -51,6 +52,17 @@ struct LaunchOptions {
 
 // In the coordinator, before it spawns: everything about the program that can be known without running it.
 absl::Status CheckLaunch(const LaunchOptions& options);
+
+// Whom the program runs as.
+struct UserIds {
+  uid_t user;
+  gid_t group;
+};
+UserIds UserOf(const LaunchOptions& options);
+// Ports below this one it gets from --listen only: our own right to them is not the program's. 0: all are its own affair.
+uint16_t PortLeast(const LaunchOptions& options);
+// How it gets its listeners; not kAuto.
+SocketWay WayOf(const LaunchOptions& options, const Program& program);
 
 }  // namespace uc::exec
 

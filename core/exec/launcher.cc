@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -18,12 +17,10 @@
 #include "core/base/core_pin.h"
 #include "core/base/log.h"
 #include "core/exec/assigned.h"
-#include "core/exec/child.h"
 #include "core/exec/cluster_listeners.h"
 #include "core/exec/coordinator_link.h"
 #include "core/exec/environment.h"
 #include "core/exec/listen_door.h"
-#include "core/exec/node_channel.h"
 #include "core/exec/notify_socket.h"
 #include "core/exec/preload_file.h"
 #include "core/exec/program_drain.h"
@@ -31,27 +28,16 @@
 #include "core/exec/program_watch.h"
 #include "core/exec/readiness.h"
 #include "core/exec/slot_listeners.h"
+#include "core/exec/started_program.h"
 #include "core/exec/waits_at.h"
 #include "core/link/first_word.h"
-#include "core/net/address_use.h"
 #include "core/net/listener.h"
 #include "core/net/slot_load.h"
-#include "core/scoreboard/process_start.h"
 
 namespace uc::exec {
 namespace {
 
 constexpr absl::Duration kStartLook = absl::Milliseconds(20);
-
-struct UserIds {
-  uid_t user;
-  gid_t group;
-};
-
-UserIds UserOf(const LaunchOptions& options) {
-  if (!options.identity.has_value()) return {geteuid(), getegid()};
-  return {options.identity->uid, options.identity->gid};
-}
 
 class Launcher {
  public:
@@ -76,7 +62,7 @@ class Launcher {
     if (status.ok()) status = StartProgram();
     if (!status.ok()) return status;
     while (!ended_.has_value()) Turn();
-    child_->KillGroup();
+    started_->child().KillGroup();
     row_.program_pid.store(0, std::memory_order_relaxed);
     watch_.Count(door_->Total());
     if (readiness_.reached() || drain_.begun() || EndedAsItMay()) return *ended_;
@@ -133,8 +119,7 @@ class Launcher {
   std::optional<SlotListeners> listeners_;
   std::optional<ListenDoor> door_;
   std::optional<NotifySocket> notify_;
-  std::optional<NodeChannel> node_;
-  std::optional<Child> child_;
+  std::optional<StartedProgram> started_;
   Fd signals_;
 
   Readiness readiness_;
@@ -150,10 +135,7 @@ absl::Status Launcher::TakeListeners() {
   absl::StatusOr<Program> program = FindProgram(options_.program);
   if (!program.ok()) return program.status();
   program_ = *std::move(program);
-  sockets_ = options_.sockets;
-  if (sockets_ == SocketWay::kAuto) {
-    sockets_ = program_.bypasses_libc ? SocketWay::kListenFds : SocketWay::kPreload;
-  }
+  sockets_ = WayOf(options_, program_);
   absl::StatusOr<ClusterListeners> cluster = TakeClusterListeners(
       options_, sockets_, assigned_.assign, std::move(assigned_.listeners), link_);
   if (!cluster.ok()) return cluster.status();
@@ -169,8 +151,7 @@ absl::Status Launcher::TakeListeners() {
           .claim =
               [this](const link::Claim& claim) { return link_.linked() && link_.Send(claim).ok(); },
           .bound = [this](int fd) { link_.Send(link::Bound{}, {fd}).IgnoreError(); }},
-      // Root's own right is not the program's.
-      UserOf(options_).user != geteuid() ? net::UnprivilegedPortStart() : uint16_t{0});
+      PortLeast(options_));
   return absl::OkStatus();
 }
 
@@ -203,7 +184,6 @@ absl::Status Launcher::OpenDoors() {
 
 ProgramPlace Launcher::Place(const std::string& library) const {
   ProgramPlace place;
-  place.cluster = options_.name;
   place.slot = assigned_.assign.slot;
   place.generation = assigned_.assign.generation;
   place.notify_socket = notify_->path();
@@ -212,8 +192,6 @@ ProgramPlace Launcher::Place(const std::string& library) const {
     const absl::StatusOr<net::Address> first = net::Address::Parse(assigned_.assign.addresses[0]);
     if (first.ok()) place.port = first->port();
   }
-  place.inherited = InheritedEnvironment(options_);
-  place.environment = options_.environment;
   return place;
 }
 
@@ -224,33 +202,18 @@ absl::Status Launcher::StartProgram() {
     if (!placed.ok()) return placed.status();
     library = *std::move(placed);
   }
-  ChildOptions child;
-  child.program = program_;
-  child.directory = options_.program.directory;
-  child.environment = EnvironmentOf(Place(library));
-  child.identity = options_.identity;
-  child.descriptors = options_.descriptors;
+  std::vector<int> inherited;
   if (!preload()) {
-    child.listeners = listeners_->descriptors();
-    child.listeners.resize(listeners_->cluster_size());
+    inherited = listeners_->descriptors();
+    inherited.resize(listeners_->cluster_size());
   }
-  Fd node_end;
-  if (program_.node) {
-    absl::StatusOr<std::pair<NodeChannel, Fd>> channel = NodeChannel::Make();
-    if (!channel.ok()) return channel.status();
-    node_.emplace(std::move(channel->first));
-    node_end = std::move(channel->second);
-    child.node_channel = node_end.get();
-  }
-  absl::StatusOr<Child> started = Child::Start(child);
+  absl::StatusOr<StartedProgram> started =
+      StartedProgram::Start(options_, program_, Place(library), std::move(inherited), row_);
   if (!started.ok()) return started.status();
-  child_.emplace(*std::move(started));
-  row_.program_session.store(getsid(0), std::memory_order_relaxed);
-  row_.program_start.store(scoreboard::ProcessStart(child_->pid()), std::memory_order_relaxed);
-  row_.program_pid.store(child_->pid(), std::memory_order_release);
+  started_.emplace(*std::move(started));
   const size_t listeners = listeners_->cluster_size();
   LogInfo(absl::StrCat(
-      "runs ", program_.argv[0], " (pid ", child_->pid(), "): ",
+      "runs ", program_.argv[0], " (pid ", started_->child().pid(), "): ",
       preload() ? "its own listen() uses this slot's listener (preload library)"
       : listeners == 0
           ? "it bypasses libc and there is no --listen: its sockets are its own"
@@ -265,11 +228,11 @@ absl::Status Launcher::StartProgram() {
 void Launcher::Turn() {
   std::vector<pollfd> watched;
   const auto add = [&watched](int fd) { watched.push_back({fd, POLLIN, 0}); };
-  add(child_->fd());
+  add(started_->child().fd());
   add(signals_.get());
   add(notify_->fd());
   add(link_.door_fd());
-  add(node_.has_value() ? node_->fd() : -1);
+  add(started_->node_fd());
   add(link_.fd());
   const size_t doors = watched.size();
   for (const int fd : door_->descriptors()) add(fd);
@@ -298,7 +261,7 @@ void Launcher::Turn() {
     if (readable(i)) watch_.Stir(now);
   }
   OnTime(now);
-  if (readable(0)) ended_ = child_->Reap();
+  if (readable(0)) ended_ = started_->child().Reap();
 }
 
 absl::Duration Launcher::TimeLeft(absl::Time now) const {
@@ -309,13 +272,13 @@ absl::Duration Launcher::TimeLeft(absl::Time now) const {
 
 void Launcher::OnTime(absl::Time now) {
   if (now >= watch_.due()) Look(now);
-  if (AwaitsWaiting() && WaitsAt(child_->pid(), listeners_->descriptors())) {
+  if (AwaitsWaiting() && WaitsAt(started_->child().pid(), listeners_->descriptors())) {
     BecomeReady("waits at the listeners that it has inherited");
   }
   if (now >= readiness_.due()) {
     // At once: the coordinator's own patience ends soon, and it would not know why.
     link_.Send(link::Refused{true, readiness_.Refuse(sockets_)}).IgnoreError();
-    child_->KillGroup();
+    started_->child().KillGroup();
   }
   if (drain_.state() != ProgramDrain::State::kWaits) return;
   if (drain_.Over(now, door_->Connections())) AskToLeave();
@@ -391,7 +354,7 @@ void Launcher::OnSignal() {
   signalfd_siginfo info;
   while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
     if (++signal_count_ > 1) {
-      child_->KillGroup();
+      started_->child().KillGroup();
     } else {
       BeginDrain(link::DrainKind::kPrompt, options_.kill_timeout);
     }
@@ -401,11 +364,7 @@ void Launcher::OnSignal() {
 // --- The program ---
 
 void Launcher::OnNode() {
-  bool open = true;
-  for (const std::string& message : node_->Receive(&open)) {
-    if (message == "\"ready\"") BecomeReady("says 'ready'");
-  }
-  if (!open) node_.reset();
+  if (started_->HeardReady()) BecomeReady("says 'ready'");
 }
 
 void Launcher::BecomeReady(absl::string_view how) {
@@ -428,13 +387,7 @@ void Launcher::BeginDrain(link::DrainKind kind, absl::Duration within) {
 
 void Launcher::AskToLeave() {
   drain_.Asked();
-  if (options_.shutdown_with_message && node_.has_value() && node_->Send("\"shutdown\"")) {
-    LogInfo("the program is asked to leave: message 'shutdown'");
-    return;
-  }
-  const char* const name = sigabbrev_np(options_.kill_signal);
-  LogInfo(absl::StrCat("the program is asked to leave: SIG", name != nullptr ? name : "?"));
-  child_->Signal(options_.kill_signal);
+  started_->AskToLeave(options_);
 }
 
 }  // namespace

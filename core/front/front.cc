@@ -182,20 +182,18 @@ void Front::Tick() {
   if (!queue_.empty() || pool_.kept() > 0) ArmTick();
 }
 
+void Front::RefuseFirst() {
+  worker::RelayExchange* const client = Find(queue_.first().id);
+  queue_.Pop();
+  if (client != nullptr) RefuseBusy(*client);
+}
+
 void Front::RefuseWaiting() {
-  while (!queue_.empty()) {
-    worker::RelayExchange* const client = Find(queue_.first().id);
-    queue_.Pop();
-    if (client != nullptr) RefuseBusy(*client);
-  }
+  while (!queue_.empty()) RefuseFirst();
 }
 
 void Front::RefuseExpired() {
-  while (queue_.FirstExpired(service_->now_ns)) {
-    worker::RelayExchange* const client = Find(queue_.first().id);
-    queue_.Pop();
-    if (client != nullptr) RefuseBusy(*client);
-  }
+  while (queue_.FirstExpired(service_->now_ns)) RefuseFirst();
 }
 
 void Front::CloseSurplus() {

@@ -88,6 +88,7 @@ class Front final : public app::App, public worker::Gateway {
     return options_.in_flight_max == 0 || pool_.in_flight() < options_.in_flight_max;
   }
   void CloseSurplus();
+  void RefuseFirst();
   void RefuseExpired();
   void ArmTick();
   void Tick();

@@ -20,7 +20,6 @@
 #include "core/exec/program_end.h"
 #include "core/exec/waits_at.h"
 #include "core/net/listener.h"
-#include "core/scoreboard/process_start.h"
 
 namespace uc::front {
 namespace {
@@ -49,11 +48,6 @@ bool Listens(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
 }
 
-uint16_t PrivilegedBelow(const exec::LaunchOptions& options) {
-  const bool another = options.identity.has_value() && options.identity->uid != geteuid();
-  return another ? uint16_t{1024} : uint16_t{0};
-}
-
 }  // namespace
 
 ProgramProcess::ProgramProcess(const exec::LaunchOptions& options, Place place,
@@ -65,7 +59,7 @@ ProgramProcess::ProgramProcess(const exec::LaunchOptions& options, Place place,
       epoll_(epoll) {}
 
 ProgramProcess::~ProgramProcess() {
-  if (child_.has_value() && state_ != State::kEnded) child_->KillGroup();
+  if (started_.has_value() && state_ != State::kEnded) started_->child().KillGroup();
 }
 
 // --- The start ---
@@ -75,24 +69,19 @@ absl::Status ProgramProcess::Start(absl::Time now) {
   absl::StatusOr<exec::Program> program = exec::FindProgram(options_.program);
   if (!program.ok()) return program.status();
   program_ = *std::move(program);
-  sockets_ = options_.sockets;
-  if (sockets_ == exec::SocketWay::kAuto) {
-    sockets_ = program_.bypasses_libc ? exec::SocketWay::kListenFds : exec::SocketWay::kPreload;
-  }
+  sockets_ = exec::WayOf(options_, program_);
   if (absl::Status status = OpenDoors(); !status.ok()) return status;
   return StartChild();
 }
 
 absl::Status ProgramProcess::OpenDoors() {
-  if (!epoll_.valid()) return absl::ResourceExhaustedError("no file descriptors");
   const std::string name = absl::StrCat("@uring-cluster-", getpid(), "-", place_.slot, "-",
                                         place_.generation, "-", MonotonicNanos(), "-site");
   absl::StatusOr<exec::ListenDoor> door = exec::ListenDoor::Open(name, DoorEvents());
   if (!door.ok()) return door.status();
   door_.emplace(*std::move(door));
-  const bool another = options_.identity.has_value();
-  absl::StatusOr<exec::NotifySocket> notify = exec::NotifySocket::Open(
-      another ? options_.identity->uid : geteuid(), another ? options_.identity->gid : getegid());
+  const exec::UserIds user = exec::UserOf(options_);
+  absl::StatusOr<exec::NotifySocket> notify = exec::NotifySocket::Open(user.user, user.group);
   if (!notify.ok()) return notify.status();
   notify_.emplace(*std::move(notify));
   Watch(notify_->fd());
@@ -117,7 +106,6 @@ absl::Status ProgramProcess::OpenDoors() {
 
 absl::Status ProgramProcess::StartChild() {
   exec::ProgramPlace place;
-  place.cluster = options_.name;
   place.slot = place_.slot;
   place.generation = place_.generation;
   place.notify_socket = notify_->path();
@@ -128,33 +116,16 @@ absl::Status ProgramProcess::StartChild() {
     place.preload = {.library = *std::move(library), .door = door_->address()};
   }
   if (!place_.site.empty()) place.port = place_.site.front().port();
-  place.inherited = exec::InheritedEnvironment(options_);
-  place.environment = options_.environment;
-
-  exec::ChildOptions child;
-  child.program = program_;
-  child.directory = options_.program.directory;
-  child.environment = exec::EnvironmentOf(place);
-  child.identity = options_.identity;
-  child.descriptors = options_.descriptors;
-  if (!preload()) child.listeners = {inherited_.get()};
-  Fd node_end;
-  if (program_.node) {
-    absl::StatusOr<std::pair<exec::NodeChannel, Fd>> channel = exec::NodeChannel::Make();
-    if (!channel.ok()) return channel.status();
-    node_.emplace(std::move(channel->first));
-    node_end = std::move(channel->second);
-    child.node_channel = node_end.get();
-    Watch(node_->fd());
-  }
-  absl::StatusOr<exec::Child> started = exec::Child::Start(child);
+  std::vector<int> listeners;
+  if (!preload()) listeners = {inherited_.get()};
+  absl::StatusOr<exec::StartedProgram> started = exec::StartedProgram::Start(
+      options_, program_, std::move(place), std::move(listeners), report_);
   if (!started.ok()) return started.status();
-  child_.emplace(*std::move(started));
-  Watch(child_->fd());
-  report_.program_session.store(getsid(0), std::memory_order_relaxed);
-  report_.program_start.store(scoreboard::ProcessStart(child_->pid()), std::memory_order_relaxed);
-  report_.program_pid.store(child_->pid(), std::memory_order_release);
-  LogInfo(absl::StrCat("runs ", program_.argv[0], " (pid ", child_->pid(), ") behind this worker: ",
+  started_.emplace(*std::move(started));
+  Watch(started_->child().fd());
+  if (started_->node_fd() >= 0) Watch(started_->node_fd());
+  LogInfo(absl::StrCat("runs ", program_.argv[0], " (pid ", started_->child().pid(),
+                       ") behind this worker: ",
                        preload() ? "its site is a private socket"
                                  : "it inherits a private listener as LISTEN_FDS, descriptor 3"));
   return absl::OkStatus();
@@ -182,12 +153,12 @@ void ProgramProcess::OnReadable() {
     bool ended = false;
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
-      if (child_.has_value() && fd == child_->fd()) {
+      if (fd == started_->child().fd()) {
         ended = true;
-      } else if (notify_.has_value() && fd == notify_->fd()) {
+      } else if (fd == notify_->fd()) {
         if (notify_->HeardReady()) SaysReady("says READY=1");
-      } else if (node_.has_value() && fd == node_->fd()) {
-        OnNode();
+      } else if (fd == started_->node_fd()) {
+        if (started_->HeardReady()) SaysReady("says 'ready'");
       } else {
         door_->OnReadable(fd);
       }
@@ -195,14 +166,6 @@ void ProgramProcess::OnReadable() {
     WatchDoor();
     if (ended) return Reap();
   }
-}
-
-void ProgramProcess::OnNode() {
-  bool open = true;
-  for (const std::string& message : node_->Receive(&open)) {
-    if (message == "\"ready\"") SaysReady("says 'ready'");
-  }
-  if (!open) node_.reset();
 }
 
 void ProgramProcess::SaysReady(absl::string_view how) {
@@ -232,25 +195,25 @@ void ProgramProcess::ReviewReady() {
 }
 
 void ProgramProcess::OnTime(absl::Time now) {
-  if (state_ != State::kStarting || !child_.has_value()) return;
-  if (!preload() && !listens_ && exec::WaitsAt(child_->pid(), {inherited_.get()})) {
+  if (state_ != State::kStarting) return;
+  if (!preload() && !listens_ && exec::WaitsAt(started_->child().pid(), {inherited_.get()})) {
     listens_ = true;
     ReviewReady();
   }
   if (state_ == State::kStarting && now >= late_at_ && !late_) {
     late_ = true;
-    child_->KillGroup();
+    started_->child().KillGroup();
   }
 }
 
 // --- Its sockets ---
 
 exec::ListenDoor::Events ProgramProcess::DoorEvents() {
-  return {.may_bind = [this](exec::AskerId id, const exec::Wish& wish) { MayBind(id, wish); },
-          .may_listen = [this](exec::AskerId id, const exec::Wish& wish,
-                               Fd own) { MayListen(id, wish, own); },
-          .listening = [](exec::AskerId, const net::Address&) {},
-          .site_listens = [this](const net::Address&) { OnSiteListens(); }};
+  return {
+      .may_bind = [this](exec::AskerId id, const exec::Wish& wish) { MayBind(id, wish); },
+      .may_listen = [this](exec::AskerId id, const exec::Wish& wish, Fd) { MayListen(id, wish); },
+      .listening = [](exec::AskerId, const net::Address&) {},
+      .site_listens = [this](const net::Address&) { OnSiteListens(); }};
 }
 
 bool ProgramProcess::IsNamed(const net::Address& address) const {
@@ -270,7 +233,7 @@ void ProgramProcess::MayBind(exec::AskerId id, const exec::Wish& wish) {
 }
 
 // It was not asked about when it was bound (port 0), or it is not the site: then it goes on as it is.
-void ProgramProcess::MayListen(exec::AskerId id, const exec::Wish& wish, const Fd&) {
+void ProgramProcess::MayListen(exec::AskerId id, const exec::Wish& wish) {
   const bool asked_about = std::any_of(seen_.begin(), seen_.end(), [&](const net::Address& one) {
     return one.port() == wish.address.port();
   });
@@ -297,7 +260,7 @@ void ProgramProcess::GiveSite(exec::AskerId id, const net::Address& address) {
 
 void ProgramProcess::ShareOther(exec::AskerId id, const exec::Wish& wish) {
   if (seen_.size() < kSeenMax) seen_.push_back(wish.address);
-  if (wish.address.port() < PrivilegedBelow(options_)) return door_->LeaveAlone(id);
+  if (wish.address.port() < exec::PortLeast(options_)) return door_->LeaveAlone(id);
   net::ListenOptions options;
   options.dual_stack = wish.dual_stack;
   const absl::StatusOr<Fd> shared = net::Bind(wish.address, options);
@@ -308,27 +271,16 @@ void ProgramProcess::ShareOther(exec::AskerId id, const exec::Wish& wish) {
 // --- The end ---
 
 void ProgramProcess::AskToLeave() {
-  if (state_ == State::kLeaving || state_ == State::kEnded || !child_.has_value()) return;
+  if (state_ == State::kLeaving || state_ == State::kEnded) return;
   state_ = State::kLeaving;
-  if (options_.shutdown_with_message && node_.has_value() && node_->Send("\"shutdown\"")) {
-    LogInfo("the program is asked to leave: message 'shutdown'");
-    return;
-  }
-  signal_ = options_.kill_signal;
-  const char* const name = sigabbrev_np(signal_);
-  LogInfo(absl::StrCat("the program is asked to leave: SIG", name != nullptr ? name : "?"));
-  child_->Signal(signal_);
-}
-
-void ProgramProcess::KillGroup() {
-  if (child_.has_value()) child_->KillGroup();
+  signal_ = started_->AskToLeave(options_);
 }
 
 void ProgramProcess::Reap() {
-  const std::optional<int> status = child_->Reap();
+  const std::optional<int> status = started_->child().Reap();
   if (!status.has_value()) return;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, child_->fd(), nullptr);
-  child_->KillGroup();  // what it has started and left behind
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, started_->child().fd(), nullptr);
+  started_->child().KillGroup();  // what it has started and left behind
   report_.program_pid.store(0, std::memory_order_relaxed);
   wait_status_ = *status;
   if (listens_ && state_ != State::kLeaving) {

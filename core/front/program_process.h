@@ -10,7 +10,6 @@
 #define CORE_FRONT_PROGRAM_PROCESS_H_
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,12 +18,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/fd.h"
-#include "core/exec/child.h"
 #include "core/exec/launch_options.h"
 #include "core/exec/listen_door.h"
-#include "core/exec/node_channel.h"
 #include "core/exec/notify_socket.h"
 #include "core/exec/program.h"
+#include "core/exec/started_program.h"
 #include "core/front/endpoint.h"
 #include "core/front/private_listener.h"
 #include "core/net/address.h"
@@ -53,15 +51,14 @@ class ProgramProcess {
   ProgramProcess(const ProgramProcess&) = delete;
   ProgramProcess& operator=(const ProgramProcess&) = delete;
 
-  // Why it could not be started.
+  // Why it could not be started; then it is of no use.
   absl::Status Start(absl::Time now);
   void OnReadable();
   // It has listen_timeout to begin serving; then it is ended. To be called now and then until it serves.
   void OnTime(absl::Time now);
 
-  // By message or by signal, once. It has ended when State says so; KillGroup() does not wait for it.
+  // By message or by signal, once. It has ended when State says so.
   void AskToLeave();
-  void KillGroup();
 
   State state() const { return state_; }
   const Endpoint& endpoint() const { return *endpoint_; }  // once it is ready
@@ -81,11 +78,10 @@ class ProgramProcess {
   bool IsNamed(const net::Address& address) const;  // its port is one of --listen
   bool IsSite(const net::Address& wished) const;
   void MayBind(exec::AskerId id, const exec::Wish& wish);
-  void MayListen(exec::AskerId id, const exec::Wish& wish, const Fd& own);
+  void MayListen(exec::AskerId id, const exec::Wish& wish);
   void GiveSite(exec::AskerId id, const net::Address& address);
   void ShareOther(exec::AskerId id, const exec::Wish& wish);
   void OnSiteListens();
-  void OnNode();
   void SaysReady(absl::string_view how);
   void ReviewReady();
   void Reap();
@@ -103,8 +99,7 @@ class ProgramProcess {
   const Fd& epoll_;
   std::optional<exec::ListenDoor> door_;
   std::optional<exec::NotifySocket> notify_;
-  std::optional<exec::NodeChannel> node_;
-  std::optional<exec::Child> child_;
+  std::optional<exec::StartedProgram> started_;  // from Start() on
   std::optional<PrivateListener> site_;
   std::optional<PrivateListener> former_;  // taken for it until another one came
   Fd inherited_;                           // with LISTEN_FDS: what the program inherits

@@ -51,8 +51,8 @@ struct SupervisorOptions {
   RestartOptions restarts;
 };
 
-// What a new coordinator finds. It may be wrong: every worker can write to the scoreboard. What cannot be is not
-// believed, and a worker that cannot be is killed.
+// What a new coordinator finds. It may be wrong: the scoreboard may be damaged, and a worker says of itself what it
+// likes. What cannot be is not believed, and a worker that cannot be is killed.
 struct Legacy {
   struct Found {
     WorkerId worker;

@@ -53,7 +53,7 @@ TEST_F(AddressesInForceTest, OthersMoreOrFewerAreRefused) {
 }
 
 TEST_F(AddressesInForceTest, WhatAProgramHasAddedComesBehindAndIsNotAskedFor) {
-  options_.program = true;
+  options_.kind = scoreboard::AppKind::kProgram;
   Listen({"127.0.0.1:80"});
   EXPECT_EQ(Found("127.0.0.1:80 127.0.0.1:81"), "127.0.0.1:80;");
   EXPECT_EQ(Found("127.0.0.1:81 127.0.0.1:80"), "refused");

@@ -58,7 +58,7 @@ TEST_F(LegacyTest, NoiseIsNotTakenForANumberOfWorkersOrAGeneration) {
 class GreetTest : public FormerStage {
  protected:
   Greeted Greet(absl::Duration patience = absl::Seconds(10)) {
-    return *GreetSurvivors(directory_, layout(), true, patience);
+    return *GreetSurvivors(directory_, layout(), patience);
   }
   uint32_t StateOfRow(uint32_t index) { return row(index).state.load(); }
 };
@@ -87,7 +87,7 @@ TEST_F(GreetTest, WorkerInNoRowIsAStrangerAndLeaves) {
   Greeted greeted = Greet();
   EXPECT_TRUE(greeted.workers.empty());
   ASSERT_EQ(greeted.strangers.size(), 1u);
-  SendAway(greeted, layout(), true, absl::Seconds(10));
+  SendAway(greeted, layout(), absl::Seconds(10));
   EXPECT_EQ(EndedBy(worker), SIGTERM);
 }
 
@@ -96,7 +96,7 @@ TEST_F(GreetTest, RowThatLiesAboutTheSlotMakesAStranger) {
   Greeted greeted = Greet();
   EXPECT_TRUE(greeted.workers.empty());
   EXPECT_EQ(greeted.strangers.size(), 1u);
-  SendAway(greeted, layout(), true, absl::Seconds(10));
+  SendAway(greeted, layout(), absl::Seconds(10));
   EXPECT_EQ(StateOfRow(0), 0u);
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "tests/ring/ordinary_user.h"
 
 namespace uc::coordinator {
 namespace {
@@ -30,30 +31,9 @@ TEST(SlotsThatFitTest, ARollHasItsSuccessors) {
   }
 }
 
-// RLIMIT_MEMLOCK is shared per user, and comes back late: these are nobody else's, and each story has its own.
 constexpr uid_t kUser = 64140;
 
-// In a child that is an ordinary user with this limit. Failures are in its output; its exit code says so.
-bool HoldsFor(uid_t user, uint64_t limit_bytes, const std::function<void()>& story) {
-  const pid_t child = fork();
-  if (child == 0) {
-    const rlimit limit = {limit_bytes, limit_bytes};
-    const bool ordinary = setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && setgroups(0, nullptr) == 0 &&
-                          setgid(user) == 0 && setuid(user) == 0;
-    EXPECT_TRUE(ordinary);
-    if (ordinary) story();
-    _exit(testing::Test::HasFailure());
-  }
-  int status = 0;
-  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-class RingAllotmentTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "only root can be another user";
-  }
-};
+class RingAllotmentTest : public ring::OrdinaryUserTest {};
 
 TEST_F(RingAllotmentTest, WhatTheBoundAllowsMayStartAndNotOneMore) {
   for (const uint32_t width : {1, 3, 16}) {

@@ -84,36 +84,31 @@ class CleanedAway(Case):
         cluster.ok("stop", cluster.name)
         self.assertEqual(cluster.wait_exit(), 0)
 
-    def test_a_scoreboard_that_is_cut_short_ends_nobody(self):
+    def cut_short(self, file, lefts, shown):
+        """Cuts a file again and again under load; what `shown` waits for is so each time. The cluster."""
         cluster = self.cluster()
-        path = self.folder(cluster, "scoreboard")
+        path = self.folder(cluster, file)
         size = os.path.getsize(path)
         before = cluster.pids()
         with Load(cluster, threads=2, fresh=False) as load:
-            for left in (0, 100, 5000, size // 2):
+            for left in (*lefts, size // 2):
                 with self.subTest(left=left):
                     os.truncate(path, left)
                     wait_until(lambda: os.path.getsize(path) == size, "it has its length again")
-                    wait_until(lambda: cluster.cli("describe", cluster.name)[0] == 0 and cluster.pids() == before, "it shows the workers again")
-            cluster.wait_log("the scoreboard was cut short or overwritten")
-            wait_until(lambda: all(worker["heartbeat_age_ms"] < 5000 for worker in cluster.workers()), "they are alive")
-        self.assertEqual(load.lost, 0, load.failures)
-        self.whole(cluster)
-
-    def test_reports_that_are_cut_short_end_nobody(self):
-        cluster = self.cluster()
-        path = self.folder(cluster, "scoreboard.reports")
-        size = os.path.getsize(path)
-        before = cluster.pids()
-        with Load(cluster, threads=2, fresh=False) as load:
-            for left in (0, 100, size // 2):
-                with self.subTest(left=left):
-                    os.truncate(path, left)
-                    wait_until(lambda: os.path.getsize(path) == size, "it has its length again")
-                    self.assertEqual(cluster.pids(), before)
+                    shown(cluster, before)
             wait_until(lambda: all(0 <= worker["heartbeat_age_ms"] < 5000 for worker in cluster.workers()), "they are alive")
         self.assertEqual(load.lost, 0, load.failures)
         self.whole(cluster)
+        return cluster
+
+    def test_a_scoreboard_that_is_cut_short_ends_nobody(self):
+        def shown(cluster, pids):
+            wait_until(lambda: cluster.cli("describe", cluster.name)[0] == 0 and cluster.pids() == pids, "it shows the workers again")
+
+        self.cut_short("scoreboard", (0, 100, 5000), shown).wait_log("the scoreboard was cut short or overwritten")
+
+    def test_reports_that_are_cut_short_end_nobody(self):
+        self.cut_short("scoreboard.reports", (0, 100), lambda cluster, pids: self.assertEqual(cluster.pids(), pids))
 
     def test_a_second_coordinator_is_refused_afterwards(self):
         cluster = self.cluster()

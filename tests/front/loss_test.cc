@@ -9,7 +9,6 @@ namespace uc::front {
 namespace {
 
 using worker::Answer;
-using worker::Client;
 using worker::Ending;
 
 const char kPost[] = "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx";
@@ -114,9 +113,7 @@ TEST_F(LossTest, TheServerHasOnlySoManyAtOneTime) {
   RaiseFront();
   Client first = Connect();
   Client second = Connect();
-  ASSERT_TRUE(first.Say(kGet));
-  Peer peer = server_.Accept();
-  ASSERT_NE(peer.HearHead(), "");
+  Peer peer = Ask(first, kGet);
   ASSERT_TRUE(second.Say(kGet));
   ASSERT_TRUE(ReachesInFlight(2));
   EXPECT_TRUE(server_.Alone());
@@ -133,9 +130,7 @@ TEST_F(LossTest, WhoFindsTheQueueFullIsTold503AtOnce) {
   RaiseFront();
   Client first = Connect();
   Client second = Connect();
-  ASSERT_TRUE(first.Say(kGet));
-  Peer peer = server_.Accept();
-  ASSERT_NE(peer.HearHead(), "");
+  Peer peer = Ask(first, kGet);
   ASSERT_TRUE(second.Say(kGet));
   ASSERT_TRUE(ReachesInFlight(2));
   EXPECT_EQ(Connect().Get("/").status, 503);
@@ -165,9 +160,7 @@ TEST_F(LossTest, AServerThatEndsAConnectionMakesAPlace) {
 TEST_F(LossTest, TheServerLearnsThatTheClientHasGone) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kGet));
-  Peer peer = server_.Accept();
-  ASSERT_NE(peer.HearHead(), "");
+  Peer peer = Ask(client, kGet);
   client.Reset();
   EXPECT_NE(peer.AwaitEnd(), Ending::kOpen);
 }
@@ -176,9 +169,7 @@ TEST_F(LossTest, AnAnswerThatTakesTooLongIs504) {
   options_.request_timeout = absl::Milliseconds(300);
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kGet));
-  Peer peer = server_.Accept();
-  ASSERT_NE(peer.HearHead(), "");
+  Peer peer = Ask(client, kGet);
   EXPECT_EQ(client.Hear().status, 504);
   EXPECT_NE(peer.AwaitEnd(), Ending::kOpen);
 }
@@ -187,9 +178,7 @@ TEST_F(LossTest, AnUploadThatStopsIs408AndTheServerLearnsIt) {
   options_.body_timeout = absl::Milliseconds(300);
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nabc"));
-  Peer peer = server_.Accept();
-  ASSERT_NE(peer.HearHead(), "");
+  Peer peer = Ask(client, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nabc");
   EXPECT_EQ(client.Hear().status, 408);
   EXPECT_NE(peer.AwaitEnd(), Ending::kOpen);
 }
@@ -197,9 +186,8 @@ TEST_F(LossTest, AnUploadThatStopsIs408AndTheServerLearnsIt) {
 TEST_F(LossTest, ConnectionsThatNobodyUsesAreClosed) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kGet));
-  Peer peer = server_.Accept();
-  HearAndAnswer(peer);
+  Peer peer = Ask(client, kGet);
+  ASSERT_TRUE(peer.Say(kHello));
   EXPECT_EQ(client.Hear().body, "hello");
   EXPECT_EQ(peer.AwaitEnd(), Ending::kFin);
   EXPECT_TRUE(client.Silent());
@@ -208,9 +196,7 @@ TEST_F(LossTest, ConnectionsThatNobodyUsesAreClosed) {
 TEST_F(LossTest, ADrainWaitsForTheServersAnswer) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kGet));
-  Peer peer = server_.Accept();
-  ASSERT_NE(peer.HearHead(), "");
+  Peer peer = Ask(client, kGet);
   Drain(link::DrainKind::kPrompt, absl::Seconds(20));
   ASSERT_TRUE(peer.Say(kHello));
   EXPECT_EQ(client.Hear().body, "hello");

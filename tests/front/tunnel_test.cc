@@ -1,5 +1,6 @@
 // A change of protocol: from then on bytes pass both ways.
 #include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -10,7 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-using worker::Client;
 using worker::Ending;
 
 const char kUpgrade[] =
@@ -20,20 +20,21 @@ const char kSwitching[] =
 
 class TunnelTest : public FrontStage {
  protected:
-  // Both sides have changed the protocol.
-  void Open(Client& client, Peer& peer) {
+  // The client asks for the change, and both sides have made it.
+  Peer Open(Client& client, std::string_view request = kUpgrade) {
+    EXPECT_TRUE(client.Say(request));
+    Peer peer = server_.Accept();
     EXPECT_THAT(peer.HearHead(), HasSubstr("\r\nUpgrade: websocket\r\n"));
-    ASSERT_TRUE(peer.Say(kSwitching));
+    EXPECT_TRUE(peer.Say(kSwitching));
     EXPECT_THAT(client.HearHead(), StartsWith("HTTP/1.1 101 Switching Protocols\r\n"));
+    return peer;
   }
 };
 
 TEST_F(TunnelTest, BytesPassBothWays) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kUpgrade));
-  Peer peer = server_.Accept();
-  Open(client, peer);
+  Peer peer = Open(client);
   for (int i = 0; i < 10; ++i) {
     ASSERT_TRUE(client.Say("\x81\x05ping!"));
     ASSERT_EQ(peer.HearBytes(7), "\x81\x05ping!");
@@ -45,18 +46,14 @@ TEST_F(TunnelTest, BytesPassBothWays) {
 TEST_F(TunnelTest, WhatTheClientHasSentBeforeTheChangePasses) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(absl::StrCat(kUpgrade, "early")));
-  Peer peer = server_.Accept();
-  Open(client, peer);
+  Peer peer = Open(client, absl::StrCat(kUpgrade, "early"));
   EXPECT_EQ(peer.HearBytes(5), "early");
 }
 
 TEST_F(TunnelTest, WhatTheServerSendsWithTheChangePasses) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kUpgrade));
-  Peer peer = server_.Accept();
-  peer.HearHead();
+  Peer peer = Ask(client, kUpgrade);
   ASSERT_TRUE(peer.Say(absl::StrCat(kSwitching, "first")));
   EXPECT_NE(client.HearHead(), "");
   EXPECT_EQ(client.HearBytes(5), "first");
@@ -65,10 +62,8 @@ TEST_F(TunnelTest, WhatTheServerSendsWithTheChangePasses) {
 TEST_F(TunnelTest, TheServersEndIsTheClients) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kUpgrade));
   {
-    Peer peer = server_.Accept();
-    Open(client, peer);
+    Peer peer = Open(client);
     ASSERT_TRUE(peer.Say("bye"));
   }
   EXPECT_EQ(client.HearBytes(3), "bye");
@@ -78,9 +73,7 @@ TEST_F(TunnelTest, TheServersEndIsTheClients) {
 TEST_F(TunnelTest, TheClientsFinIsTheServersAndTheOtherWayStaysOpen) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kUpgrade));
-  Peer peer = server_.Accept();
-  Open(client, peer);
+  Peer peer = Open(client);
   ASSERT_TRUE(client.Say("last"));
   client.EndSending();
   EXPECT_EQ(peer.HearAll(), "last");
@@ -93,9 +86,7 @@ TEST_F(TunnelTest, TheClientsFinIsTheServersAndTheOtherWayStaysOpen) {
 TEST_F(TunnelTest, AClientThatBreaksOffEndsTheServersConnection) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kUpgrade));
-  Peer peer = server_.Accept();
-  Open(client, peer);
+  Peer peer = Open(client);
   client.Reset();
   EXPECT_NE(peer.AwaitEnd(), Ending::kOpen);
 }
@@ -105,9 +96,7 @@ TEST_F(TunnelTest, AnIdleTunnelHasNoDeadline) {
   options_.request_timeout = options_.body_timeout = absl::Seconds(1);
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kUpgrade));
-  Peer peer = server_.Accept();
-  Open(client, peer);
+  Peer peer = Open(client);
   EXPECT_EQ(Connect().AwaitEnd(), Ending::kFin);  // so much later an idle connection has ended
   ASSERT_TRUE(client.Say("ping"));
   EXPECT_EQ(peer.HearBytes(4), "ping");
@@ -116,9 +105,7 @@ TEST_F(TunnelTest, AnIdleTunnelHasNoDeadline) {
 TEST_F(TunnelTest, ARefusedChangeIsAnAnswerLikeOthers) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kUpgrade));
-  Peer peer = server_.Accept();
-  peer.HearHead();
+  Peer peer = Ask(client, kUpgrade);
   ASSERT_TRUE(peer.Say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"));
   EXPECT_EQ(client.Hear().body, "no");
   ASSERT_TRUE(client.Say(kGet));
@@ -131,13 +118,9 @@ TEST_F(TunnelTest, ATunnelTakesNoPlaceOfARequest) {
   in_flight_max_ = 1;
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(kUpgrade));
-  Peer peer = server_.Accept();
-  Open(client, peer);
+  Peer peer = Open(client);
   Client other = Connect();
-  ASSERT_TRUE(other.Say(kGet));
-  Peer another = server_.Accept();
-  EXPECT_NE(another.HearHead(), "");
+  Peer another = Ask(other, kGet);
   ASSERT_TRUE(another.Say(kHello));
   EXPECT_EQ(other.Hear().body, "hello");
 }
@@ -145,9 +128,7 @@ TEST_F(TunnelTest, ATunnelTakesNoPlaceOfARequest) {
 TEST_F(TunnelTest, WhoDoesNotReadStopsWhoWrites) {
   RaiseFront();
   Client client = Connect({.receive_buffer_bytes = 4096});
-  ASSERT_TRUE(client.Say(kUpgrade));
-  Peer peer = server_.Accept();
-  Open(client, peer);
+  Peer peer = Open(client);
   const std::string bytes(40'000'000, 'b');
   const size_t said = peer.SayWhatFits(bytes);
   EXPECT_LT(said, bytes.size() / 2);

@@ -62,4 +62,11 @@ void FrontStage::RaiseFront() {
       [options]() -> absl::StatusOr<worker::MadeApp> { return std::make_unique<Front>(options); });
 }
 
+Peer FrontStage::Ask(Client& client, std::string_view request) {
+  EXPECT_TRUE(client.Say(request));
+  Peer peer = server_.Accept();
+  EXPECT_NE(peer.HearHead(), "");
+  return peer;
+}
+
 }  // namespace uc::front

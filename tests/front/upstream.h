@@ -12,6 +12,7 @@
 
 namespace uc::front {
 
+using worker::Client;
 using Peer = worker::Client;  // the server's side of one connection
 
 class Upstream {
@@ -47,6 +48,8 @@ class FrontStage : public worker::Stage {
   absl::Duration wait_max_ = absl::Seconds(20);
 
   void RaiseFront();
+  // The client sends a request; the connection on which the server has heard its head.
+  Peer Ask(Client& client, std::string_view request);
 
   Upstream server_;
 };

@@ -14,27 +14,13 @@
 #include "core/base/clock.h"
 #include "core/ring/ring_size.h"
 #include "gtest/gtest.h"
+#include "tests/ring/ordinary_user.h"
 
 namespace uc::ring {
 namespace {
 
-// RLIMIT_MEMLOCK is shared per user: these are nobody else's.
 constexpr uid_t kUser = 64131;
 constexpr uint64_t kLimit = 256 << 10;
-
-bool HoldsFor(uid_t user, const std::function<void()>& story) {
-  const pid_t child = fork();
-  if (child == 0) {
-    const rlimit limit = {kLimit, kLimit};
-    const bool ordinary = setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && setgroups(0, nullptr) == 0 &&
-                          setgid(user) == 0 && setuid(user) == 0;
-    EXPECT_TRUE(ordinary);
-    if (ordinary) story();
-    _exit(testing::Test::HasFailure());
-  }
-  int status = 0;
-  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 using Rings = std::vector<std::unique_ptr<Ring>>;
 
@@ -49,15 +35,10 @@ Rings TakeAll() {
   return {};
 }
 
-class AwaitedRingTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "only root can be another user";
-  }
-};
+class AwaitedRingTest : public OrdinaryUserTest {};
 
 TEST_F(AwaitedRingTest, MemoryOfThoseWhoHaveJustLeftIsWaitedFor) {
-  EXPECT_TRUE(HoldsFor(kUser, [] {
+  EXPECT_TRUE(HoldsFor(kUser, kLimit, [] {
     Rings rings = TakeAll();
     for (size_t i = 0; i < 2 * rings.size(); ++i) {
       rings[i % rings.size()] = nullptr;
@@ -69,7 +50,7 @@ TEST_F(AwaitedRingTest, MemoryOfThoseWhoHaveJustLeftIsWaitedFor) {
 }
 
 TEST_F(AwaitedRingTest, TheAllottedIsWaitedForBeforeASmallerOneIsTaken) {
-  EXPECT_TRUE(HoldsFor(kUser + 1, [] {
+  EXPECT_TRUE(HoldsFor(kUser + 1, kLimit, [] {
     Rings rings = TakeAll();
     if (rings.empty()) return;
     rings.clear();
@@ -80,7 +61,7 @@ TEST_F(AwaitedRingTest, TheAllottedIsWaitedForBeforeASmallerOneIsTaken) {
 }
 
 TEST_F(AwaitedRingTest, ASmallerOneIsBetterThanNone) {
-  EXPECT_TRUE(HoldsFor(kUser + 2, [] {
+  EXPECT_TRUE(HoldsFor(kUser + 2, kLimit, [] {
     Rings rings = TakeAll();
     if (rings.empty()) return;
     rings.resize(rings.size() - 3);
@@ -91,7 +72,7 @@ TEST_F(AwaitedRingTest, ASmallerOneIsBetterThanNone) {
 }
 
 TEST_F(AwaitedRingTest, PatienceEnds) {
-  EXPECT_TRUE(HoldsFor(kUser + 3, [] {
+  EXPECT_TRUE(HoldsFor(kUser + 3, kLimit, [] {
     const Rings rings = TakeAll();
     if (rings.empty()) return;
     const RingPatience patience = {absl::Milliseconds(20), absl::Milliseconds(60)};

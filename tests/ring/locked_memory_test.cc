@@ -1,48 +1,24 @@
 // RLIMIT_MEMLOCK as the kernel counts it, seen by an ordinary user with an id of its own.
 #include "core/ring/locked_memory.h"
 
-#include <grp.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include "core/ring/ring.h"
 #include "core/ring/ring_size.h"
 #include "gtest/gtest.h"
+#include "tests/ring/ordinary_user.h"
 
 namespace uc::ring {
 namespace {
 
-// RLIMIT_MEMLOCK is shared per user: these are nobody else's.
 constexpr uid_t kUser = 64110;
 constexpr uint64_t kLimit = 8 << 20;
 constexpr uint64_t kPage = 4096;
 
-// In a child that is an ordinary user with this limit. Failures are in its output; its exit code says so.
-bool HoldsFor(uid_t user, uint64_t limit_bytes, const std::function<void()>& story) {
-  const pid_t child = fork();
-  if (child == 0) {
-    const rlimit limit = {limit_bytes, limit_bytes};
-    const bool ordinary = setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && setgroups(0, nullptr) == 0 &&
-                          setgid(user) == 0 && setuid(user) == 0;
-    EXPECT_TRUE(ordinary);
-    if (ordinary) story();
-    _exit(testing::Test::HasFailure());
-  }
-  int status = 0;
-  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-class LockedMemoryTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "only root can be another user";
-  }
-};
+class LockedMemoryTest : public OrdinaryUserTest {};
 
 TEST_F(LockedMemoryTest, NothingIsCountedForWhoMayLockAnyAmount) {
   EXPECT_FALSE(LockedMemory::Begin().has_value());

@@ -7,22 +7,17 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include "core/exec/preload/hex.h"
 
 namespace uc::exec {
 
 // Of the last part of the path; then the address, network order in hexadecimal: 4 or 16 bytes, '-', the port.
 inline constexpr char kSitePrefix[] = "uring-cluster-site-";
 inline constexpr size_t kSiteNameBytes = sizeof(kSitePrefix) + 2 * (16 + 2) + 1;
-
-inline void WriteHex(const void* bytes, size_t size, char* out) {
-  for (size_t i = 0; i < size; ++i) {
-    snprintf(out + 2 * i, 3, "%02x", static_cast<const uint8_t*>(bytes)[i]);
-  }
-}
 
 // `out`: kSiteNameBytes. `address`: AF_INET or AF_INET6.
 inline void WriteSiteName(const sockaddr* address, char* out) {
@@ -35,21 +30,6 @@ inline void WriteSiteName(const sockaddr* address, char* out) {
   WriteHex(six ? static_cast<const void*>(&v6->sin6_addr) : &v4->sin_addr, bytes, ip);
   ip[2 * bytes] = '-';
   WriteHex(six ? &v6->sin6_port : &v4->sin_port, 2, ip + 2 * bytes + 1);
-}
-
-inline int HexValue(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-inline bool ReadHex(const char* text, size_t size, void* out) {
-  for (size_t i = 0; i < size; ++i) {
-    const int high = HexValue(text[2 * i]);
-    const int low = high < 0 ? -1 : HexValue(text[2 * i + 1]);
-    if (low < 0) return false;
-    static_cast<uint8_t*>(out)[i] = static_cast<uint8_t>(high * 16 + low);
-  }
-  return true;
 }
 
 // The size of the TCP address that the socket of this name stands for; 0: it is another socket. `size`: of `name`.

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "core/exec/preload/hex.h"
 #include "core/exec/preload/real.h"
 
 namespace uc::exec {
@@ -15,19 +16,8 @@ constexpr int kOursFrom = 512;
 char door[sizeof(sockaddr_un::sun_path)];  // with a leading '@'
 uint8_t secret[kSecretBytes];
 
-int HexDigit(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 bool ReadSecret(const char* text) {
-  if (strlen(text) != 2 * kSecretBytes) return false;
-  for (int i = 0; i < kSecretBytes; ++i) {
-    const int high = HexDigit(text[2 * i]), low = HexDigit(text[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    secret[i] = static_cast<uint8_t>(high * 16 + low);
-  }
-  return true;
+  return strlen(text) == 2 * kSecretBytes && ReadHex(text, kSecretBytes, secret);
 }
 
 }  // namespace
