@@ -3,4 +3,5 @@ const http = require('http');
 http.createServer((request, response) => {
   response.setHeader('x-pid', process.pid);
   response.end('hello\n');
-}).listen(Number(process.env.APP_PORT), '127.0.0.1');
+}).listen(process.env.APP_SOCKET ? {path: process.env.APP_SOCKET}
+                                : {port: Number(process.env.APP_PORT), host: '127.0.0.1'});

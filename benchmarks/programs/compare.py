@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""The same Node app under uring-cluster, PM2 and Node's cluster module, side by side on this machine, as a table.
+"""The same Node app under uring-cluster (direct and behind the worker of its slot), PM2 and Node's cluster module, alone,
+and behind nginx, side by side on this machine, as a table.
 
     bazel build //tools:uring-cluster //tools/load:uring-cluster-load
     benchmarks/programs/compare.py [--pm2=FOLDER] [--reloads=20] [--seconds=3] [--rounds=3] [--many=32]
 
-Four to six minutes on a busy 2-core machine. PM2 comes from npm into a temporary folder unless FOLDER has it
+Six to nine minutes on a busy 2-core machine. nginx comes from Debian (nginx-light); PM2 comes from npm into a temporary folder unless FOLDER has it
 (FOLDER/node_modules/.bin/pm2), and has a home of its own there. Rounds take turns, so that a busy machine is busy for
 all; of figures the median is shown (and the least and the most), of losses the sum. Losses: a client with new connections
 and one with keep-alive ones ask at the same time while the cluster is reloaded again and again; neither retries, and what
@@ -15,6 +16,7 @@ import argparse
 import ctypes
 import json
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -104,6 +106,8 @@ def end_descendants():
 class Contender:
     """A running cluster of `workers` on a port of its own; when it is left, none of its processes is."""
 
+    rolls = True  # a reload is what it has
+
     def __init__(self, workers):
         self.port, self.workers = free_port(), workers
         self.env = {**os.environ, "APP_PORT": str(self.port)}
@@ -154,12 +158,13 @@ class Contender:
 
 class UringCluster(Contender):
     name = "uring-cluster"
+    way = ()
 
     def run(self, *words):
         self.command([CLUSTER, *words, "--run-dir=" + self.folder])
 
     def start(self):
-        self.run("start", APP, "--daemon", "-i", str(self.workers), "--listen-timeout=60s")
+        self.run("start", APP, "--daemon", "-i", str(self.workers), "--listen-timeout=60s", *self.way)
         with open(self.folder + "/app/pid") as pid:
             self.root = int(pid.read())
 
@@ -168,6 +173,14 @@ class UringCluster(Contender):
 
     def stop(self):
         self.run("stop", "app")
+
+
+class Front(UringCluster):
+    name = "uring-cluster --front"
+
+    @property
+    def way(self):
+        return ("--front", "--listen=127.0.0.1:%d" % self.port)
 
 
 class Pm2(Contender):
@@ -210,7 +223,88 @@ class NodeCluster(Contender):
         self.process.stdout.close()  # it has no word for it: end_descendants()
 
 
-KINDS = (UringCluster, Pm2, NodeCluster)
+class BareNode(Contender):
+    """One process, whatever was asked for: there is nothing that would share its port."""
+
+    name = "node alone (1 process)"
+    rolls = False
+
+    def __init__(self, _):
+        super().__init__(1)
+
+    def start(self):
+        self.process = subprocess.Popen(["node", APP], env=self.env)
+        self.root = self.process.pid
+
+    def stop(self):
+        self.process.kill()
+
+
+class BehindNginx(Contender):
+    """nginx keeps connections to so many Node processes, each at a UNIX socket."""
+
+    name = "nginx before node"
+    rolls = False
+
+    def start(self):
+        sockets = ["%s/node%d" % (self.folder, i) for i in range(self.workers)]
+        servers = "".join("server unix:%s max_fails=0;" % path for path in sockets)
+        conf = os.path.join(self.folder, "conf")
+        with open(conf, "w") as out:
+            out.write(
+                NGINX
+                % {
+                    "folder": self.folder,
+                    "port": self.port,
+                    "servers": servers,
+                    "user": pwd.getpwuid(os.geteuid()).pw_name,
+                    "workers": self.workers,
+                }
+            )
+        # nginx's master is the root: Node runs below this process, so both are under a shell that waits for them.
+        script = 'for path; do APP_SOCKET=$path node "$APP" & done; nginx -p "$FOLDER" -c "$CONF" -e stderr & wait'
+        self.process = subprocess.Popen(
+            ["sh", "-c", script, "sh", *sockets],
+            env={
+                **self.env,
+                "APP": APP,
+                "FOLDER": self.folder,
+                "CONF": conf,
+                "PATH": os.environ["PATH"] + ":/usr/sbin",
+            },
+            stderr=subprocess.DEVNULL,
+        )
+        self.root = self.process.pid
+
+    def stop(self):
+        pass  # end_descendants()
+
+
+NGINX = """daemon off;
+user %(user)s;
+worker_processes %(workers)d;
+pid %(folder)s/pid;
+error_log %(folder)s/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  keepalive_timeout 75s; keepalive_requests 1000000000;
+  client_body_temp_path %(folder)s/a; proxy_temp_path %(folder)s/b; fastcgi_temp_path %(folder)s/c;
+  uwsgi_temp_path %(folder)s/d; scgi_temp_path %(folder)s/e;
+  upstream app { %(servers)s keepalive 64; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:%(port)d reuseport backlog=4096;
+    location / {
+      proxy_pass http://app;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }
+  }
+}
+"""
+KINDS = (UringCluster, Front, Pm2, NodeCluster, BareNode, BehindNginx)
 
 
 def load(port, mode, *flags):
@@ -275,13 +369,16 @@ def measure_round(rows, seconds):
                 row.setdefault("%s: requests/s" % label, []).append(rate)
                 row.setdefault("%s: CPU us a request, all processes" % label, []).append(cpu)
                 say("%s, %s: %.0f requests/s, %.0f us" % (kind.name, label, rate, cpu))
-            row.setdefault("control process: RSS, MB", []).append(memory(contender.root, "Rss"))
+            if kind.rolls:
+                row.setdefault("control process: RSS, MB", []).append(memory(contender.root, "Rss"))
             total = sum(memory(pid, "Pss") for pid in tree(contender.root))
             row.setdefault("all processes with 2 workers: PSS, MB", []).append(total)
 
 
 def measure_losses(rows, reloads):
     for kind in KINDS:
+        if not kind.rolls:
+            continue
         with kind(2) as contender:
             contender.started()
             tallies, took = losses(contender, reloads)
@@ -294,6 +391,8 @@ def measure_losses(rows, reloads):
 
 def measure_many(rows, workers):
     for kind in KINDS:
+        if not kind.rolls:
+            continue
         with kind(workers) as contender:
             took = contender.started()
         rows[kind]["start of %d workers, s" % workers] = [took]
@@ -314,7 +413,7 @@ def print_table(rows):
     print("| | " + " | ".join(kind.name for kind in KINDS) + " |")
     print("|---" * (len(KINDS) + 1) + "|")
     for what in rows[KINDS[0]]:
-        print("| %s | %s |" % (what, " | ".join(shown(rows[kind][what]) for kind in KINDS)))
+        print("| %s | %s |" % (what, " | ".join(shown(rows[kind].get(what, "-")) for kind in KINDS)))
 
 
 def version_of_pm2():
