@@ -204,9 +204,11 @@ bool CoordinatorLives(const TrustedFolder& folder) {
 absl::StatusOr<scoreboard::Scoreboard> OpenScoreboard(const TrustedFolder& folder) {
   absl::StatusOr<Fd> file = folder.OpenFile("scoreboard", O_RDONLY);
   if (!file.ok()) return file.status();
+  // Without it there are no figures, and all the rest.
   absl::StatusOr<Fd> reports = folder.OpenFile("scoreboard.reports", O_RDONLY);
-  if (!reports.ok()) return reports.status();
-  return scoreboard::Scoreboard::OpenReadOnly(*std::move(file), *std::move(reports),
+  if (!reports.ok() && !absl::IsNotFound(reports.status())) return reports.status();
+  return scoreboard::Scoreboard::OpenReadOnly(*std::move(file),
+                                              reports.ok() ? *std::move(reports) : Fd(),
                                               folder.path() + "/scoreboard");
 }
 

@@ -21,6 +21,7 @@
 #include "tools/cluster_directory.h"
 #include "tools/cluster_view.h"
 #include "tools/config/ecosystem.h"
+#include "tools/orphans.h"
 #include "tools/print_error.h"
 #include "tools/printable.h"
 #include "tools/record.h"
@@ -46,7 +47,10 @@ void PrintJson(const Json& json) {
 absl::StatusOr<ClusterView> View(const std::string& given, const std::string& base) {
   const absl::StatusOr<std::string> name = ResolveCluster(base, given);
   if (!name.ok()) return name.status();
-  return ViewCluster(absl::StrCat(base, "/", *name), MonotonicNow());
+  const std::string directory = absl::StrCat(base, "/", *name);
+  absl::StatusOr<ClusterView> view = ViewCluster(directory, MonotonicNow());
+  if (!view.ok()) return WithOrphans(directory, *name, view.status());
+  return view;
 }
 
 int Id(const std::string& name, const VerbOptions& options) {

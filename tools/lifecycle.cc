@@ -1,6 +1,8 @@
 #include "tools/lifecycle.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -108,17 +110,28 @@ void Say(const std::string& name, absl::string_view text, const VerbOptions& opt
   }
 }
 
-// Without its record and its log the directory goes, too.
-void Forget(const std::string& base, const std::string& name) {
+// Without its record and its log the directory goes, too. FailedPrecondition: it does not, and why.
+absl::Status Forget(const std::string& base, const std::string& name) {
   const std::string directory = DirectoryOf(base, name);
   const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
-  if (!folder.ok()) return;
+  if (absl::IsNotFound(folder.status())) return absl::OkStatus();
+  if (!folder.ok()) return folder.status();
   for (const std::string& file : folder->Names()) {
     if (file == "record" || file == "log" || absl::StartsWith(file, "log.")) {
       folder->RemoveFile(file);
     }
   }
-  rmdir(directory.c_str());  // of an empty folder only
+  if (rmdir(directory.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  std::vector<std::string> left = folder->Names();
+  std::sort(left.begin(), left.end());
+  constexpr size_t kShown = 5;
+  if (left.size() > kShown) left.resize(kShown);
+  return absl::FailedPreconditionError(
+      absl::StrCat(directory, ": cannot be removed: ",
+                   left.empty() ? std::string(strerror(errno))
+                                : absl::StrCat("it holds ", absl::StrJoin(left, ", "),
+                                               ", which 'delete' does not remove"),
+                   "; look at it and remove it by hand"));
 }
 
 // One of several whose answers are the elements of one JSON array.
@@ -142,15 +155,22 @@ int RunOnOne(const std::string& verb, const std::string& name, const VerbOptions
   }
   if (!is_stopped) {
     const int exit_code = RunVerb(verb == "delete" ? "stop" : verb, {name}, options);
-    if (verb == "delete" && exit_code == kExitDone) Forget(options.base_directory, name);
-    return exit_code;
+    if (verb != "delete" || exit_code != kExitDone) return exit_code;
+    const absl::Status forgotten = Forget(options.base_directory, name);
+    if (forgotten.ok()) return kExitDone;
+    PrintError(forgotten.message());
+    return kExitFailed;
   }
   if (verb == "stop") {
     Say(name, "is stopped already", options);
     return kExitDone;
   }
   if (verb == "delete") {
-    Forget(options.base_directory, name);
+    const absl::Status forgotten = Forget(options.base_directory, name);
+    if (!forgotten.ok()) {
+      PrintError(forgotten.message());
+      return kExitFailed;
+    }
     Say(name, "forgotten", options);
     return kExitDone;
   }

@@ -112,4 +112,16 @@ absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how, int*
   return static_cast<int>(orphans->size()) + programs;
 }
 
+absl::Status WithOrphans(const std::string& directory, const std::string& name,
+                         const absl::Status& why) {
+  const int orphans = CoordinatorLives(directory) ? 0 : CountOrphans(directory);
+  if (orphans == 0) return why;
+  return absl::Status(
+      why.code() == absl::StatusCode::kPermissionDenied ? why.code()
+                                                        : absl::StatusCode::kFailedPrecondition,
+      absl::StrCat(why.message(), "; ", orphans,
+                   orphans == 1 ? " worker still serves" : " workers still serve",
+                   ": 'uring-cluster stop ", name, "' ends ", orphans == 1 ? "it" : "them"));
+}
+
 }  // namespace uc::tools

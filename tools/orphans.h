@@ -23,6 +23,10 @@ absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how = Orp
 // How many workers a dead coordinator has left behind.
 int CountOrphans(const std::string& directory);
 
+// `why`, that cluster NAME in this directory cannot be shown, and how many of its workers serve all the same.
+absl::Status WithOrphans(const std::string& directory, const std::string& name,
+                         const absl::Status& why);
+
 }  // namespace uc::tools
 
 #endif  // TOOLS_ORPHANS_H_

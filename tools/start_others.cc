@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "core/base/usable_cores.h"
 #include "core/exec/carried.h"
+#include "core/exec/program.h"
 #include "tools/cluster_directory.h"
 #include "tools/config/config_file.h"
 #include "tools/lifecycle.h"
@@ -112,6 +113,14 @@ int StartApp(const std::string& base, const AppSpec& app, WhenRunning when_runni
   return RunIt(starting);
 }
 
+// Built in, a file, or a program in PATH.
+bool IsApp(const std::string& word) {
+  exec::ProgramOptions program;
+  program.path = word;
+  return word == "hello" || word == "echo" || word == "static" || word == "proxy" ||
+         !absl::IsNotFound(exec::FindProgram(program).status());
+}
+
 }  // namespace
 
 FlagSet ConfigFlags() { return {"only"}; }
@@ -163,6 +172,8 @@ std::optional<int> StartOthers(const std::string& base, const WalkResult& walk,
   }
   FlagSet others = walk.given;
   others.erase("run_dir");
+  // What was recorded runs in the background anyway. An app of that name is meant where there is one.
+  if (std::none_of(words.begin(), words.end(), IsApp)) others.erase("daemon");
   if (!others.empty()) return std::nullopt;
   const std::vector<std::string> stopped = ListStartable(base);
   std::vector<std::string> names = words;
@@ -187,6 +198,10 @@ std::optional<int> StartOthers(const std::string& base, const WalkResult& walk,
               ? TrustedFolder::OpenCluster(absl::StrCat(base, "/", name)).status()
               : absl::OkStatus();
       if (absl::IsPermissionDenied(status)) return Refuse(status);
+      const absl::Status unread = status.ok() && !IsApp(name)
+                                      ? ReadRecord(absl::StrCat(base, "/", name)).status()
+                                      : absl::OkStatus();
+      if (!unread.ok() && !absl::IsNotFound(unread)) return Refuse(unread);
       return std::nullopt;
     }
     absl::StatusOr<ClusterRecord> record = ReadRecord(absl::StrCat(base, "/", name));

@@ -68,16 +68,6 @@ std::vector<ClusterView> ViewAllStopped(const VerbOptions& options) {
   return views;
 }
 
-// Why it cannot be shown, and whether anybody lives there nevertheless.
-absl::Status NotShown(const std::string& directory, const std::string& name,
-                      const absl::Status& why) {
-  const int orphans = CoordinatorLives(directory) ? 0 : CountOrphans(directory);
-  if (orphans == 0) return why;
-  return absl::FailedPreconditionError(absl::StrCat(
-      why.message(), "; ", orphans, orphans == 1 ? " worker still serves" : " workers still serve",
-      ": 'uring-cluster stop ", name, "' ends ", orphans == 1 ? "it" : "them"));
-}
-
 // A scoreboard that cannot be read costs its own line, not the other clusters'. What is refused for its owner or its mode
 // is the operator's to mend, here as for every verb.
 int List(const std::vector<std::string>& names, const VerbOptions& options,
@@ -90,8 +80,8 @@ int List(const std::vector<std::string>& names, const VerbOptions& options,
     if (view.ok()) {
       views.push_back(*std::move(view));
     } else {
-      PrintError(
-          NotShown(absl::StrCat(options.base_directory, "/", name), name, view.status()).message());
+      PrintError(WithOrphans(absl::StrCat(options.base_directory, "/", name), name, view.status())
+                     .message());
       if (absl::IsPermissionDenied(view.status())) exit_code = kExitOperator;
     }
   }
@@ -101,6 +91,20 @@ int List(const std::vector<std::string>& names, const VerbOptions& options,
     std::printf("no clusters in %s\n", Printable(options.base_directory).c_str());
   } else if (!views.empty()) {
     std::fputs(ToTable(views).c_str(), stdout);
+  }
+  return exit_code;
+}
+
+// Whether such a cluster is stopped, or was ever one, cannot be known.
+int TellOfUnreadableRecords(const std::vector<std::string>& shown, const VerbOptions& options) {
+  int exit_code = kExitDone;
+  for (const std::string& name : ListRecords(options.base_directory)) {
+    if (std::find(shown.begin(), shown.end(), name) != shown.end()) continue;
+    const absl::Status status =
+        ReadRecord(absl::StrCat(options.base_directory, "/", name)).status();
+    if (status.ok() || absl::IsNotFound(status)) continue;
+    PrintError(status.message());
+    exit_code = kExitOperator;
   }
   return exit_code;
 }
@@ -118,7 +122,7 @@ std::string Destination(const LogPlan& logs, Stream stream) {
 
 int Describe(const std::string& name, const std::string& directory, const VerbOptions& options) {
   const absl::StatusOr<ClusterView> view = ViewCluster(directory, MonotonicNow());
-  if (!view.ok()) return Fail(NotShown(directory, name, view.status()));
+  if (!view.ok()) return Fail(WithOrphans(directory, name, view.status()));
   Show(*view, options);
   const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
   if (!options.json && record.ok() && record->captured) {
@@ -172,6 +176,17 @@ int GiveUp(const std::string& command, absl::string_view text, const VerbOptions
   return kExitFailed;
 }
 
+// With "; " or ", " behind it. A scoreboard that cannot be read is in the way of every new coordinator.
+std::string HowToTakeOver(const std::string& name, const std::string& directory) {
+  const absl::Status unread = ViewCluster(directory, MonotonicNow()).status();
+  if (!unread.ok()) return absl::StrCat("nobody can take them over (", unread.message(), "); ");
+  const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
+  if (!record.ok() || !record->background) {
+    return "'uring-cluster start' with the same flags takes them over, ";
+  }
+  return absl::StrCat("'uring-cluster start ", name, "' takes them over, ");
+}
+
 // The coordinator is gone. `stop` can still be done: it ends the workers that are left.
 int WithoutCoordinator(const std::string& name, const std::string& directory,
                        const std::string& verb, const std::string& shown, absl::string_view why,
@@ -189,10 +204,9 @@ int WithoutCoordinator(const std::string& name, const std::string& directory,
   const int orphans = CountOrphans(directory);
   return GiveUp(
       shown,
-      absl::StrCat(
-          "cluster ", name, ": ", why, "; ", orphans, " of its workers still serve; ",
-          orphans == 0 ? "" : "'uring-cluster start' with the same flags takes them over, ",
-          "'uring-cluster stop ", name, "' ", orphans == 0 ? "clears it away" : "ends them"),
+      absl::StrCat("cluster ", name, ": ", why, "; ", orphans, " of its workers still serve; ",
+                   orphans == 0 ? "" : HowToTakeOver(name, directory), "'uring-cluster stop ", name,
+                   "' ", orphans == 0 ? "clears it away" : "ends them"),
       options);
 }
 
@@ -258,7 +272,8 @@ int RunVerb(const std::string& word, const std::vector<std::string>& positionals
     for (const std::string& name : ListRefused(options.base_directory)) {
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     }
-    return List(names, options, ViewAllStopped(options));
+    const int exit_code = List(names, options, ViewAllStopped(options));
+    return std::max(exit_code, TellOfUnreadableRecords(names, options));
   }
   std::string wanted;  // the name
   std::string count;

@@ -187,12 +187,11 @@ absl::Status CheckUnderstood(const CoordinatorOptions& options,
   if (!kept.ok()) return kept.status();
   const size_t doors = *kept;
   if (doors == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      doors, doors == 1 ? " worker" : " workers", " of a coordinator that died still ",
-      doors == 1 ? "serves" : "serve", " cluster ", options.name, ", and ",
-      absl::IsNotFound(board.status()) ? absl::StrCat(options.directory, "/scoreboard: is missing")
-                                       : std::string(board.status().message()),
-      "; or end ", doors == 1 ? "it" : "them", " with 'uring-cluster stop ", options.name, "'"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(doors, doors == 1 ? " worker" : " workers", " of a coordinator that died still ",
+                   doors == 1 ? "serves" : "serve", " cluster ", options.name, ", and ",
+                   board.status().message(), "; or end ", doors == 1 ? "it" : "them",
+                   " with 'uring-cluster stop ", options.name, "'"));
 }
 
 absl::Status Beginning::Afresh(const RunDirectory& directory) {
@@ -254,6 +253,13 @@ absl::Status Beginning::GoOn(scoreboard::Scoreboard board, Greeted greeted,
   LogInfo(absl::StrCat("mode ", mode->text));
   for (const std::string& note : mode->notes) LogWarning(note);
   TellWhoServes(options_);
+  if (!board.reports_trouble().empty()) {
+    LogWarning(absl::StrCat(board.reports_trouble(),
+                            "; it is made anew: the workers that are there have no figures, and "
+                            "are not watched for hangs, until they are replaced ('uring-cluster "
+                            "reload ",
+                            options_.name, "')"));
+  }
   const uint32_t wanted = WorkersWanted(options_, *mode, board.layout().header);
   if (upgrade == nullptr && options_.workers_given && options_.supervisor.workers != wanted) {
     LogWarning(absl::StrCat("-i ", options_.supervisor.workers, " is not applied: the cluster has ",

@@ -19,6 +19,13 @@ void CopyWords(const void* from, void* to, size_t bytes) {
   }
 }
 
+void Zero(void* target, size_t bytes) {
+  auto* words = static_cast<uint64_t*>(target);
+  for (size_t i = 0; i < bytes / sizeof(uint64_t); ++i) {
+    __atomic_store_n(&words[i], uint64_t{0}, __ATOMIC_RELAXED);
+  }
+}
+
 static_assert(scoreboard::kBoardBytes % sizeof(uint64_t) == 0);
 static_assert(sizeof(scoreboard::Reports) % sizeof(uint64_t) == 0);
 
@@ -69,11 +76,15 @@ bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board
     CopyWords(&layout.header, header_.get(), sizeof(*header_));
   } else {
     CopyWords(header_.get(), &layout.header, sizeof(*header_));
+    Zero(layout.slots, sizeof(layout.slots));
+    Zero(&layout.departed, sizeof(layout.departed));
     LogWarning(
         "the scoreboard was cut short or overwritten; it is set right again, and figures begin at "
         "zero");
   }
+  std::vector<bool> held(scoreboard::kWorkerRows, false);
   for (const auto& [generation, process] : processes) {
+    held[process.row] = true;
     scoreboard::WorkerRow& row = layout.workers[process.row];
     const bool placed = row.generation.load() == generation && row.slot.load() == process.id.slot;
     // Not entered yet: it is about to be.
@@ -81,6 +92,12 @@ bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board
     if (placed && named) continue;
     if (!placed) OccupyRow(process.id, process.row, layout);
     if (process.pid > 0) EnterProcess(process.pid, row);
+    healed = true;
+  }
+  // A row is taken and given back within one turn: what no process holds here is noise, and would take its place.
+  for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
+    if (held[row] || layout.workers[row].state.load(std::memory_order_relaxed) == 0) continue;
+    scoreboard::FoldAndFree(layout, row);
     healed = true;
   }
   return healed;

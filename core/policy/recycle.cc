@@ -64,10 +64,12 @@ void Supervisor::State::FinishRecycling() {
 
 void Supervisor::State::AbortRecycling(const std::string& reason) {
   const WorkerId worker = roll->recycling->worker;
-  if (Slot* const slot = crew.Find(worker.slot)) slot->recycle_at = now + kRecyclePauseAfterFailure;
+  Slot* const slot = crew.Find(worker.slot);
+  if (slot != nullptr) slot->recycle_at = now + kRecyclePauseAfterFailure;
+  const bool serves_on = slot != nullptr && Serves(*slot) && slot->incumbent->id == worker;
   Say(Report::Level::kWarning,
-      absl::StrCat(Name(worker), ": cannot be recycled and serves on; next try in ",
-                   Shown(kRecyclePauseAfterFailure), ": ", reason));
+      absl::StrCat(Name(worker), ": cannot be recycled", serves_on ? " and serves on" : "",
+                   "; next try in ", Shown(kRecyclePauseAfterFailure), ": ", reason));
   EndRoll();
 }
 

@@ -85,11 +85,32 @@ absl::Status Place(const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be created"));
 }
 
-absl::StatusOr<Fd> Open(const std::string& path, int flags, absl::string_view trouble) {
-  Fd fd(open(path.c_str(), flags | O_NOFOLLOW | O_CLOEXEC));
-  if (fd.valid()) return fd;
-  if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": no cluster here"));
-  return absl::ErrnoToStatus(errno, absl::StrCat(path, ": ", trouble));
+// O_NONBLOCK: where a FIFO lies, nobody would ever let us in.
+absl::StatusOr<Fd> Open(const std::string& path, int access) {
+  Fd fd(open(path.c_str(), access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status;
+  if (!fd.valid() || fstat(fd.get(), &status) != 0) {
+    if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": is missing"));
+    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
+  }
+  if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(path, ": belongs to user ", status.st_uid, ", or others may write it"));
+  }
+  return fd;
+}
+
+// Nothing but figures is in them: what cannot be trusted is replaced, not refused.
+absl::StatusOr<Fd> MakeReports(const std::string& path) {
+  absl::StatusOr<Fd> made = MakeDraft(path, kReportsBytes);
+  if (!made.ok()) return made;
+  const absl::Status placed = Place(path);
+  if (placed.ok()) return made;
+  unlink(Draft(path).c_str());
+  return placed;
 }
 
 void AddAll(const Counters& counters, Totals* totals) {
@@ -134,8 +155,10 @@ absl::StatusOr<Scoreboard> Scoreboard::Map(Fd fd, Fd reports, int protection,
   }
   Scoreboard board(std::move(fd), std::move(reports), static_cast<Layout*>(memory));
   absl::Status status = MapAt(memory, kBoardBytes, board.fd_, protection, path);
-  if (status.ok()) {
+  if (status.ok() && board.reports_.valid()) {
     status = MapAt(&board.layout_->reports, kReportsBytes, board.reports_, protection, path);
+  } else if (status.ok() && mprotect(&board.layout_->reports, kReportsBytes, PROT_READ) != 0) {
+    status = absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be mapped"));
   }
   if (!status.ok()) return status;
   return board;
@@ -174,15 +197,18 @@ absl::StatusOr<Scoreboard> Scoreboard::Create(const std::string& path) {
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::OpenAgain(const std::string& path) {
-  absl::StatusOr<Fd> fd = Open(path, O_RDWR | O_NONBLOCK, "cannot be opened");
+  absl::StatusOr<Fd> fd = Open(path, O_RDWR);
   if (!fd.ok()) return fd.status();
   if (absl::Status status = CheckFile(*fd, path); !status.ok()) return status;
-  absl::StatusOr<Fd> reports = Open(ReportsPath(path), O_RDWR | O_NONBLOCK, "cannot be opened");
+  absl::StatusOr<Fd> reports = Open(ReportsPath(path), O_RDWR);
+  const std::string trouble(reports.status().message());
+  if (!reports.ok()) reports = MakeReports(ReportsPath(path));
   if (!reports.ok()) return reports.status();
   GiveLength(*reports, kReportsBytes);
   absl::StatusOr<Scoreboard> board =
       Map(*std::move(fd), *std::move(reports), PROT_READ | PROT_WRITE, path);
   if (!board.ok()) return board.status();
+  board->reports_trouble_ = trouble;
   Stamp(board->layout().reports.head);
   std::atomic<uint32_t>& sequence = board->layout().header.fold_sequence;
   if (sequence.load() % 2 != 0) sequence.fetch_add(1);
@@ -190,16 +216,11 @@ absl::StatusOr<Scoreboard> Scoreboard::OpenAgain(const std::string& path) {
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(const std::string& path) {
-  // O_NONBLOCK: where a FIFO lies, nobody would ever let us in.
-  absl::StatusOr<Fd> fd = Open(path, O_RDONLY | O_NONBLOCK, "cannot be read");
+  absl::StatusOr<Fd> fd = Open(path, O_RDONLY);
   if (!fd.ok()) return fd.status();
-  absl::StatusOr<Fd> reports = Open(ReportsPath(path), O_RDONLY | O_NONBLOCK, "cannot be read");
-  // What the first one is matters more.
-  if (!reports.ok()) {
-    const absl::Status status = CheckFile(*fd, path);
-    return status.ok() ? reports.status() : status;
-  }
-  return OpenReadOnly(*std::move(fd), *std::move(reports), path);
+  absl::StatusOr<Fd> reports = Open(ReportsPath(path), O_RDONLY);
+  if (!reports.ok() && !absl::IsNotFound(reports.status())) return reports.status();
+  return OpenReadOnly(*std::move(fd), reports.ok() ? *std::move(reports) : Fd(), path);
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(Fd fd, Fd reports, const std::string& path) {
@@ -210,7 +231,8 @@ absl::StatusOr<Scoreboard> Scoreboard::OpenReadOnly(Fd fd, Fd reports, const std
 Scoreboard::Scoreboard(Scoreboard&& other) noexcept
     : fd_(std::move(other.fd_)),
       reports_(std::move(other.reports_)),
-      layout_(std::exchange(other.layout_, nullptr)) {}
+      layout_(std::exchange(other.layout_, nullptr)),
+      reports_trouble_(std::move(other.reports_trouble_)) {}
 
 Scoreboard& Scoreboard::operator=(Scoreboard&& other) noexcept {
   if (this != &other) {
@@ -218,6 +240,7 @@ Scoreboard& Scoreboard::operator=(Scoreboard&& other) noexcept {
     fd_ = std::move(other.fd_);
     reports_ = std::move(other.reports_);
     layout_ = std::exchange(other.layout_, nullptr);
+    reports_trouble_ = std::move(other.reports_trouble_);
   }
   return *this;
 }

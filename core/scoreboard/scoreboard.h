@@ -21,14 +21,15 @@ class Scoreboard {
   // The coordinator's: creates both files anew (mode 0600, written beside and renamed into place so that no reader sees
   // half of one), full size reserved: a full disk is an error here, never a SIGBUS later.
   static absl::StatusOr<Scoreboard> Create(const std::string& path);
-  // A coordinator's that comes after another: the files that are there, read-write. NotFound (one of them is missing),
-  // FailedPrecondition (another version). Reports that were cut short get their length back, a fold that the dead one
-  // left half done is declared over.
+  // A coordinator's that comes after another: the files that are there, read-write. NotFound, FailedPrecondition (another
+  // version, or damaged), PermissionDenied (another user's, or others may write it). Reports that were cut short get their
+  // length back; where there are none that are to be trusted they are made anew (reports_trouble()); a fold that the dead
+  // one left half done is declared over.
   static absl::StatusOr<Scoreboard> OpenAgain(const std::string& path);
-  // A reader's: NotFound (no such cluster), FailedPrecondition (another version, says which). Reports that were cut short
-  // read as zeros.
+  // A reader's: NotFound (no such cluster), FailedPrecondition (another version, says which), PermissionDenied as above.
+  // Reports that are missing or were cut short read as zeros.
   static absl::StatusOr<Scoreboard> OpenReadOnly(const std::string& path);
-  // The same of files that are open; `path` is for what is said.
+  // The same of files that are open; `path` is for what is said. `reports` may be invalid: there are none.
   static absl::StatusOr<Scoreboard> OpenReadOnly(Fd fd, Fd reports, const std::string& path);
 
   Scoreboard(Scoreboard&&) noexcept;
@@ -40,6 +41,8 @@ class Scoreboard {
   const Fd& fd() const { return fd_; }
   // What workers are given.
   const Fd& reports_fd() const { return reports_; }
+  // Why the reports were made anew, in words; empty: they were not. Who has the former ones goes on writing into them.
+  const std::string& reports_trouble() const { return reports_trouble_; }
   // Gives files that were cut short their length back, filled with zeros; true: one was. (Whoever meets the hole does the
   // same: truncation.h.) The files are open for writing.
   bool Lengthen();
@@ -49,8 +52,9 @@ class Scoreboard {
       : fd_(std::move(fd)), reports_(std::move(reports)), layout_(layout) {}
   static absl::StatusOr<Scoreboard> Map(Fd fd, Fd reports, int protection, const std::string& path);
   Fd fd_;
-  Fd reports_;
+  Fd reports_;  // invalid: a reader's, where there are none
   Layout* layout_ = nullptr;
+  std::string reports_trouble_;
 };
 
 // A worker's: the reports only.

@@ -117,5 +117,24 @@ TEST_F(BoardMirrorTest, WhatWasCutOffOrOverwrittenIsSetRightAtTheNextLook) {
   EXPECT_EQ(Reader().layout().workers[1].generation.load(), 7u);
 }
 
+TEST_F(BoardMirrorTest, NoiseTakesNoRows) {
+  AddWorker(7, 1);
+  layout().header.started_ns = 5;
+  Enter(1, 1, 7, getpid());
+  mirror_.Refresh(processes_, *board_);
+  memset(static_cast<void*>(&layout()), 0x5a, scoreboard::kBoardBytes);
+  ASSERT_EQ(FreeRow(layout()), std::nullopt);
+  EXPECT_TRUE(mirror_.Refresh(processes_, *board_));
+  EXPECT_EQ(FreeRow(layout()), 0u);
+  EXPECT_EQ(layout().workers[1].generation.load(), 7u);
+  EXPECT_EQ(layout().workers[2].state.load(), 0u);
+  EXPECT_EQ(scoreboard::ReadTotals(Reader().layout()).requests, 0u);
+  EXPECT_EQ(layout().slots[3].restarts.load(), 0u);
+  EXPECT_FALSE(mirror_.Refresh(processes_, *board_));
+  row(4).state = 2;
+  EXPECT_TRUE(mirror_.Refresh(processes_, *board_));
+  EXPECT_EQ(row(4).state.load(), 0u);
+}
+
 }  // namespace
 }  // namespace uc::coordinator

@@ -76,6 +76,38 @@ class Lifecycle(Several):
         self.ok("start", "a")
         self.assertEqual([worker["pid"] for worker in self.views()["a"]["workers"]], [worker["pid"] for worker in before["workers"]])
 
+    def test_start_of_a_name_in_the_background_is_the_start_of_a_name(self):
+        self.start("a")
+        os.kill(self.views()["a"]["coordinator_pid"], signal.SIGKILL)
+        wait_until(lambda: self.statuses()["a"] == "coordinator gone", "it is gone")
+        self.assertIn("'uring-cluster start a' takes them over", self.cli("ping", "a").stderr)
+        self.ok("start", "a", "--daemon")
+        self.assertEqual(self.statuses(), {"a": "running"})
+
+    def test_record_that_is_refused_is_told(self):
+        self.start("a")
+        self.ok("stop", "a")
+        record = os.path.join(self.base, "a", "record")
+        os.chmod(record, 0o666)
+        for words in (["list"], ["start", "a"]):
+            done = self.cli(*words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(record + ": belongs to user", done.stderr)
+        os.chmod(record, 0o600)
+        self.assertEqual(self.statuses(), {"a": "stopped"})
+
+    def test_delete_says_what_it_does_not_remove(self):
+        self.start("a")
+        self.ok("stop", "a")
+        log = os.path.join(self.base, "a", "log")
+        os.unlink(log)
+        os.mkdir(log)
+        done = self.cli("delete", "a")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot be removed: it holds log", done.stderr)
+        os.rmdir(log)
+        self.assertEqual(os.listdir(os.path.join(self.base, "a")), [])
+
     def test_save_and_resurrect_keep_the_number_of_workers(self):
         self.assertEqual(self.cli("save").returncode, 2)
         self.assertEqual(self.cli("resurrect").returncode, 2)

@@ -182,7 +182,58 @@ class WhatCannotBeRead(Case):
         self.assertEqual(self.again(cluster).pids(), before)
 
 
+class WhatIsOnlyFigures(Case):
+    """scoreboard.reports: without it a cluster is taken over, and nobody else's is believed."""
+
+    def test_reports_are_made_anew(self):
+        for what, damage in (("is missing", os.unlink), ("others may write it", lambda path: os.chmod(path, 0o666))):
+            with self.subTest(what):
+                cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+                before = cluster.pids()
+                self.kill(cluster)
+                damage(os.path.join(self.folder(cluster), "scoreboard.reports"))
+                if what == "is missing":
+                    self.assertEqual(sorted(worker["pid"] for worker in cluster.view()["workers"]), before)
+                heir = self.again(cluster)
+                self.assertEqual(heir.pids(), before)
+                heir.wait_log(r"scoreboard\.reports: .*%s.*made anew.*reload %s" % (what, heir.name))
+                heir.ok("reload", heir.name)
+                heir.get()
+                self.assertEqual(heir.view()["totals"]["requests"], 1)
+                heir.ok("stop", heir.name)
+                self.assert_nobody(cluster)
+
+    def test_a_board_that_others_may_write_is_not_believed(self):
+        cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+        before = cluster.pids()
+        self.kill(cluster)
+        path = os.path.join(self.folder(cluster), "scoreboard")
+        os.chmod(path, 0o622)
+        self.assertIn("others may write it", self.refused(cluster))
+        for words in (["id", cluster.name], ["pid", cluster.name]):
+            code, _, err = cluster.cli(*words)
+            self.assertEqual(code, 2)
+            self.assertIn("2 workers still serve", err)
+        self.assertIn("nobody can take them over", cluster.cli("ping", cluster.name)[2])
+        os.chmod(path, 0o600)
+        self.assertIn("with the same flags takes them over", cluster.cli("ping", cluster.name)[2])
+        self.assertEqual(self.again(cluster).pids(), before)
+
+
 class NoiseInTheRows(Case):
+    def test_noise_over_all_of_it_costs_figures_only(self):
+        cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+        before = cluster.pids()
+        path = os.path.join(self.folder(cluster), "scoreboard")
+        with open(path, "r+b") as board:
+            board.write(os.urandom(os.path.getsize(path)))
+        cluster.wait_log("overwritten; it is set right again")
+        self.assertEqual(cluster.pids(), before)
+        cluster.ok("scale", cluster.name, "4")
+        cluster.ok("reload", cluster.name)
+        self.assertEqual(len(cluster.view()["workers"]), 4)
+        self.assertEqual(cluster.get(), b"Hello from uring-cluster\n")
+
     def poke(self, cluster, old, new):
         """Replaces each aligned occurrence in the rows' identity fields."""
         path = os.path.join(self.folder(cluster), "scoreboard")

@@ -200,11 +200,63 @@ TEST_F(ScoreboardTest, WorkerOfAnotherVersionIsRefusedByItsNumber) {
               HasSubstr(absl::StrCat("version ", kLayoutVersion + 1)));
 }
 
-TEST_F(ScoreboardTest, WithoutItsReportsItIsNotThere) {
+TEST_F(ScoreboardTest, ReportsThatAreMissingCostFiguresOnly) {
+  Scoreboard former = Create();
+  former.layout().workers[9].pid = 5;
+  former.layout().reports.rows[9].idle = 3;
+  unlink(reports_path().c_str());
+  EXPECT_EQ(Scoreboard::OpenReadOnly(path_)->layout().reports.rows[9].idle, 0u);
+  EXPECT_FALSE(Exists(reports_path())) << "a reader makes nothing";
+  const absl::StatusOr<Scoreboard> again = Scoreboard::OpenAgain(path_);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_THAT(again->reports_trouble(), AllOf(HasSubstr(reports_path()), HasSubstr("is missing")));
+  EXPECT_EQ(again->layout().workers[9].pid, 5);
+  EXPECT_EQ(Size(reports_path()), static_cast<off_t>(sizeof(Reports)));
+  Attach(*again).row(9).idle = 4;
+  EXPECT_EQ(Scoreboard::OpenReadOnly(path_)->layout().reports.rows[9].idle, 4u);
+  EXPECT_EQ(Scoreboard::OpenAgain(path_)->reports_trouble(), "");
+}
+
+TEST_F(ScoreboardTest, ReportsThatAreNotToBeTrustedAreReplaced) {
+  Create();
+  const std::string other = directory_ + "/other";
+  const auto expect_replaced = [&](absl::string_view because) {
+    EXPECT_FALSE(Scoreboard::OpenReadOnly(path_).ok()) << because;
+    const absl::StatusOr<Scoreboard> again = Scoreboard::OpenAgain(path_);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_THAT(again->reports_trouble(), HasSubstr(because));
+    EXPECT_TRUE(Scoreboard::OpenReadOnly(path_).ok());
+  };
+  ASSERT_EQ(chmod(reports_path().c_str(), 0666), 0);
+  expect_replaced("others may write it");
+  unlink(reports_path().c_str());
+  ASSERT_EQ(mkfifo(reports_path().c_str(), 0600), 0);
+  expect_replaced("is no regular file");
+  unlink(reports_path().c_str());
+  ASSERT_EQ(symlink(other.c_str(), reports_path().c_str()), 0);
+  expect_replaced("cannot be opened");
+  EXPECT_FALSE(Exists(other));
+}
+
+TEST_F(ScoreboardTest, ReportsThatCannotBeReplacedAreNamed) {
   Create();
   unlink(reports_path().c_str());
-  EXPECT_EQ(Scoreboard::OpenReadOnly(path_).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(Scoreboard::OpenAgain(path_).status().code(), absl::StatusCode::kNotFound);
+  ASSERT_EQ(mkdir(reports_path().c_str(), 0700), 0);
+  const absl::Status status = Scoreboard::OpenAgain(path_).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr(reports_path()));
+  rmdir(reports_path().c_str());
+}
+
+TEST_F(ScoreboardTest, WhatOthersMayWriteIsNotBelieved) {
+  Create();
+  ASSERT_EQ(chmod(path_.c_str(), 0622), 0);
+  EXPECT_TRUE(absl::IsPermissionDenied(Scoreboard::OpenReadOnly(path_).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(Scoreboard::OpenAgain(path_).status()));
+  ASSERT_EQ(chmod(path_.c_str(), 0600), 0);
+  if (geteuid() != 0) GTEST_SKIP() << "only root gives files away";
+  ASSERT_EQ(chown(path_.c_str(), 65534, 65534), 0);
+  EXPECT_TRUE(absl::IsPermissionDenied(Scoreboard::OpenReadOnly(path_).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(Scoreboard::OpenAgain(path_).status()));
 }
 
 TEST_F(ScoreboardTest, ReportsThatWereCutShortCostFiguresOnly) {
