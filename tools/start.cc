@@ -149,15 +149,22 @@ absl::Status CheckNativeApp(const StartRequest& request, const std::optional<Ide
 }
 
 absl::Status CheckFront(const exec::LaunchOptions& launch) {
-  if (launch.addresses.empty()) {
-    return absl::InvalidArgumentError(
-        "--front needs --listen: where clients connect; the program's own listener is private");
-  }
   if (launch.ready == exec::ReadyWhen::kStarted) {
     return absl::InvalidArgumentError(
         "--front and --ready=start: a front has to know that its program listens");
   }
-  return exec::CheckLaunch(launch);
+  if (absl::Status status = exec::CheckLaunch(launch); !status.ok()) return status;
+  const absl::StatusOr<exec::Program> program = exec::FindProgram(launch.program);
+  if (!program.ok()) return program.status();
+  if (launch.addresses.empty() && exec::WayOf(launch, *program) == exec::SocketWay::kListenFds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--front needs --listen here: where ", launch.program.path, " listens cannot be seen (",
+        launch.sockets == exec::SocketWay::kListenFds
+            ? "it takes LISTEN_FDS"
+            : absl::StrCat(program->argv[0], " bypasses libc"),
+        ")"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identity>& identity) {

@@ -52,7 +52,7 @@ ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
 ABSL_FLAG(uc::tools::AnyList, env, uc::tools::AnyList{}, "KEY=VALUE for the program; repeatable");
 ABSL_FLAG(bool, front, false,
           "a program behind its worker: the worker has the clients, the program's listener is "
-          "private; needs --listen");
+          "private");
 ABSL_FLAG(bool, keep_env, false, "with --user: the app or program inherits all of the environment");
 ABSL_FLAG(bool, wait_ready, false,
           "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");

@@ -164,7 +164,7 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
   };
   // A program's own come behind those of --listen.
   const size_t count = options.addresses.size();
-  if ((options.launches() ? addresses.size() >= count : addresses.size() == count) &&
+  if ((options.program() ? addresses.size() >= count : addresses.size() == count) &&
       std::equal(options.addresses.begin(), options.addresses.end(), addresses.begin(), fits)) {
     addresses.resize(count);
     return addresses;
