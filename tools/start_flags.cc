@@ -11,7 +11,8 @@
 #include "tools/start_others.h"
 
 ABSL_FLAG(uc::tools::TextList, listen, uc::tools::TextList{},
-          "ADDR:PORT to listen on; repeatable, IPv6 as [::1]:8080 (default 127.0.0.1:8080)");
+          "ADDR:PORT to listen on; repeatable, IPv6 as [::1]:8080 (default 127.0.0.1:8080); with "
+          "--front ADDR:PORT=PORT, the second of which is the program's own");
 ABSL_FLAG(int64_t, workers, 0, "worker processes; 0 = as many as cores that may really be used");
 ABSL_FLAG(int64_t, i, 0, "short for --workers");
 ABSL_FLAG(std::string, name, "", "name of the cluster (default: from the app)");

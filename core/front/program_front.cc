@@ -51,8 +51,9 @@ class ProgramFront final : public app::App, public worker::Gateway {
     service_ = &service;
     loop_ = &loop;
     front_.Join(service, outgoing, loop);
-    where_ = service.options.addresses.empty() ? SiteChoice::Where::kProgram
-                                               : SiteChoice::Where::kListen;
+    where_ = service.options.addresses.empty()    ? SiteChoice::Where::kProgram
+             : program_options_.program_port != 0 ? SiteChoice::Where::kNamed
+                                                  : SiteChoice::Where::kListen;
   }
   bool ready_later() const override { return true; }
   bool restarting() const override { return ready_ && !serving_; }

@@ -132,7 +132,9 @@ absl::Status ProgramProcess::StartChild() {
     if (!library.ok()) return library.status();
     place.preload = {.library = *std::move(library), .door = door_->address()};
   }
-  if (place_.where == SiteChoice::Where::kListen && !place_.listeners.empty()) {
+  if (options_.program_port != 0) {
+    place.port = options_.program_port;
+  } else if (place_.where != SiteChoice::Where::kProgram && !place_.listeners.empty()) {
     place.port = place_.listeners.front().address.port();
   }
   std::vector<int> listeners;
@@ -217,6 +219,13 @@ void ProgramProcess::OnSiteListens() {
   ReviewReady(now);
 }
 
+void ProgramProcess::OnSiteConnects(const net::Address& address) {
+  if (!site_.has_value() || site_->listens() || !(site_->site() == address)) return;
+  site_.reset();
+  fresh_.clear();
+  choice_.Forget();
+}
+
 void ProgramProcess::ReviewReady(absl::Time now) {
   const bool ready = listens_ && (options_.ready != exec::ReadyWhen::kSaysSo || has_said_so_);
   const bool certain = !preload() || choice_.certain() || has_said_so_ || now >= settles_at_;
@@ -245,13 +254,15 @@ exec::ListenDoor::Events ProgramProcess::DoorEvents() {
       .may_bind = [this](exec::AskerId id, const exec::Wish& wish) { MayBind(id, wish); },
       .may_listen = [this](exec::AskerId id, const exec::Wish& wish, Fd) { MayListen(id, wish); },
       .listening = [](exec::AskerId, const net::Address&) {},
-      .site_listens = [this](const net::Address&) { OnSiteListens(); }};
+      .site_listens = [this](const net::Address&) { OnSiteListens(); },
+      .site_connects = [this](const net::Address& address) { OnSiteConnects(address); }};
 }
 
 std::vector<uint16_t> ProgramProcess::NamedPorts() const {
   std::vector<uint16_t> named;
+  if (options_.program_port != 0) return {options_.program_port};
   for (const SiteListener& one : place_.listeners) named.push_back(one.address.port());
-  if (place_.where == SiteChoice::Where::kListen) return named;
+  if (place_.where != SiteChoice::Where::kProgram) return named;
   for (const net::Address& one : place_.known) named.push_back(one.port());
   if (const std::optional<uint16_t> port = PortVariable(options_)) named.push_back(*port);
   return named;
@@ -271,6 +282,7 @@ void ProgramProcess::MayListen(exec::AskerId id, const exec::Wish& wish) {
   const WishedSite site = {
       .address = wish.address, .dual_stack = wish.dual_stack, .any_port = any_port};
   if (any_port && choice_.Judge(site) != SiteChoice::Verdict::kOther) return WantSite({id, site});
+  if (any_port && seen_.size() < kSeenMax) seen_.push_back(wish.address);
   if (told_.size() < kSeenMax && std::count(told_.begin(), told_.end(), wish.address) == 0) {
     told_.push_back(wish.address);
     LogInfo(absl::StrCat(
@@ -281,7 +293,7 @@ void ProgramProcess::MayListen(exec::AskerId id, const exec::Wish& wish) {
 }
 
 void ProgramProcess::WantSite(const Asked& asked) {
-  if (place_.where == SiteChoice::Where::kListen) return GiveSite(asked, Fd());
+  if (place_.where != SiteChoice::Where::kProgram) return GiveSite(asked, Fd());
   const net::Address& address = asked.wish.address;
   for (const SiteListener& one : place_.listeners) {
     if (!Covers(one, asked.wish)) continue;
@@ -389,7 +401,7 @@ void ProgramProcess::Revoke() {
   const net::Address& former = site_->site();
   std::vector<Fd> listeners;
   for (auto& [listener, fd] : std::exchange(fresh_, {})) listeners.push_back(std::move(fd));
-  if (place_.where == SiteChoice::Where::kListen && former.port() >= exec::PortLeast(options_)) {
+  if (place_.where != SiteChoice::Where::kProgram && former.port() >= exec::PortLeast(options_)) {
     absl::StatusOr<Fd> bound = net::Bind(former, {});
     if (bound.ok()) listeners.push_back(*std::move(bound));
   }
@@ -456,6 +468,9 @@ std::string ProgramProcess::Failure() const {
     absl::StrAppend(&text, " at its site; it has ",
                     Join(absl::MakeConstSpan(seen_).subspan(0, kSeenShown)),
                     ", which is not taken for it (--listen names the port)");
+  }
+  if (late_ && !listens_ && seen_.empty() && options_.ready == exec::ReadyWhen::kListens) {
+    absl::StrAppend(&text, "; one that serves nobody runs without --front, with --ready=start");
   }
   if (!refusal_.empty()) absl::StrAppend(&text, ": ", refusal_);
   return text;

@@ -112,6 +112,7 @@ class ProgramProcess {
   // What was taken for the site is not any more.
   void Revoke();
   void OnSiteListens();
+  void OnSiteConnects(const net::Address& address);
   void SaysReady(absl::string_view how);
   void ReviewReady(absl::Time now);
   void Reap();

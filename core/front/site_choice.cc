@@ -43,6 +43,7 @@ SiteChoice::Rank SiteChoice::RankOf(const WishedSite& wish) const {
     if (std::count(named_.begin(), named_.end(), port) > 0) return Rank::kNamed;
     if (IsDebuggerPort(port)) return Rank::kNever;
   }
+  if (where_ == Where::kNamed) return Rank::kNever;
   if (!IsLoopback(wish.address)) return Rank::kPublic;
   // Any port of the loopback is for a process of the program's own, which has to reach this very one.
   return wish.any_port && where_ == Where::kProgram ? Rank::kNever : Rank::kLoopback;
@@ -66,7 +67,7 @@ void SiteChoice::Choose(const WishedSite& wish) {
 
 bool SiteChoice::certain() const {
   if (!chosen_.has_value()) return false;
-  if (settled_ || where_ == Where::kListen) return true;
+  if (settled_ || where_ != Where::kProgram) return true;
   const Rank rank = RankOf(*chosen_);
   return rank == Rank::kNamed || (rank == Rank::kPublic && named_.empty());
 }

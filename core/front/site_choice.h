@@ -29,8 +29,9 @@ struct WishedSite {
 class SiteChoice {
  public:
   enum class Where {
-    kListen,  // clients come to --listen, whatever the program's own address is: only a named one is better than the
-              // first
+    // Clients come to --listen, whatever the program's own address is: only a named one is better than the first.
+    kListen,
+    kNamed,    // the same, and only a named one is the site
     kProgram,  // clients come to the program's own address
   };
   SiteChoice(Where where, std::vector<uint16_t> named);
@@ -43,6 +44,8 @@ class SiteChoice {
   Verdict Judge(const WishedSite& wish) const;
   // The program has it: after kSite or kInstead.
   void Choose(const WishedSite& wish);
+  // What was chosen does not listen after all.
+  void Forget() { chosen_.reset(); }
   // The guess is not one any more. A named one is still better.
   void Settle() { settled_ = true; }
 

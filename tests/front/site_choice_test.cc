@@ -108,6 +108,12 @@ TEST(SiteChoice, WithListenTheFirstIsTheSiteUntilItsPortComes) {
             "0.0.0.0:80, not 0.0.0.0:3000");
 }
 
+TEST(SiteChoice, WhereThePortIsSaidNoOtherIsTheSite) {
+  EXPECT_EQ(SiteOf(Where::kNamed, {3000}, "0.0.0.0:9100, 0.0.0.0:40111 any"), "none");
+  EXPECT_EQ(SiteOf(Where::kNamed, {3000}, "0.0.0.0:9100, 127.0.0.1:3000"), "127.0.0.1:3000");
+  EXPECT_TRUE(IsCertain(Where::kNamed, {3000}, "127.0.0.1:3000"));
+}
+
 TEST(SiteChoice, AddressesOfOnePortAreOneSite) {
   SiteChoice choice(Where::kProgram, {});
   choice.Choose(Wish("0.0.0.0:3000"));
