@@ -412,13 +412,13 @@ class OwnSite(unittest.TestCase):
             self.assertIn("pid", json.loads(get(before)))
 
     def test_a_port_that_the_program_connects_from_is_no_site(self):
-        here, site = free_ports(2)
+        site, *own = free_ports(3)
         with socket.socket() as peer:
             peer.bind(("127.0.0.1", 0))
             peer.listen()
-            text = CONNECTS_FIRST % (here, peer.getsockname()[1], here, site)
-            for options in ({"listen": None}, {"listen": "127.0.0.1:0"}):
-                with self.subTest(**options), front(Program(self, "app.py", text), "-i", "1", **options) as cluster:
+            for listen, here in zip((None, "127.0.0.1:0"), own):
+                app = Program(self, "app.py", CONNECTS_FIRST % (here, peer.getsockname()[1], here, site))
+                with self.subTest(listen=listen), front(app, "-i", "1", listen=listen) as cluster:
                     with peer.accept()[0] as connection:
                         self.assertEqual(connection.getpeername(), ("127.0.0.1", here))
                         self.assertEqual(connection.recv(100), b"hello from %d" % here)
