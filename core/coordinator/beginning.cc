@@ -206,8 +206,9 @@ absl::Status Beginning::Afresh(const RunDirectory& directory) {
       ClaimAddresses(options_.addresses, options_.listen, &addresses);
   if (!claims.ok()) return claims.status();
   claims_ = *std::move(claims);
-  absl::StatusOr<Mode> mode =
-      ChooseMode(options_.mode, addresses.size(), options_.supervisor.workers);
+  absl::StatusOr<Mode> mode = ChooseMode(
+      options_.mode, options_.fronts() && addresses.empty() ? kLateAddresses : addresses.size(),
+      options_.supervisor.workers);
   if (!mode.ok()) return mode.status();
   absl::StatusOr<scoreboard::Scoreboard> board =
       scoreboard::Scoreboard::Create(directory.scoreboard_path());

@@ -165,10 +165,14 @@ absl::Status Server::AdmitListeners() {
   std::vector<Fd> listeners = std::exchange(unadmitted_, {});
   if (listeners.empty() || service_.draining) return absl::OkStatus();
   std::vector<int> descriptors;
-  for (const Fd& listener : listeners) descriptors.push_back(listener.get());
+  for (Fd& listener : listeners) {
+    descriptors.push_back(listener.get());
+    acceptor_.Add(std::move(listener));
+  }
+  // First, where it is time: steering takes only sockets that listen. Else become_ready does it.
+  const absl::Status status = ready_now_ ? StartListening() : absl::OkStatus();
   parts_.channel.Send(link::Bound{}, descriptors).IgnoreError();  // a later coordinator: Hello
-  for (Fd& listener : listeners) acceptor_.Add(std::move(listener));
-  return ready_now_ ? StartListening() : absl::OkStatus();
+  return status;
 }
 
 void Server::Watch(int fd) {

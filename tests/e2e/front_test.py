@@ -1,5 +1,6 @@
 """--front: the worker has the clients, and a program of any language stands behind it, with a private listener."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import threading
 import time
 import unittest
 
-from cluster import Cluster, exists, read_response, wait_until
+from cluster import GET, Cluster, exists, read_response, wait_until
 from load import Load
 from program import NODE_HTTP, Program, program_pids
 
@@ -432,6 +433,21 @@ class OwnSite(unittest.TestCase):
             cluster.ok("scale", cluster.name, "3")
             cluster.ok("reload", cluster.name)
             self.assertEqual([json.loads(get(port))["local"] for port in ports], ports)
+
+    def test_new_connections_are_steered_as_with_listen(self):
+        (port,) = free_ports(1)
+        with front(self.node("0"), "-i", "1") as with_listen:
+            mode = with_listen.view()["mode"]
+        with self.own(self.node(port), "-i", "4") as cluster:
+            self.assertEqual(cluster.view()["mode"], mode)
+            if not mode.startswith("full"):
+                self.skipTest("nothing steers here")
+            with contextlib.ExitStack() as stack:
+                for _ in range(40):
+                    client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+                    client.sendall(GET)
+                    read_response(client)
+                self.assertEqual([worker["connections"] for worker in cluster.workers()], [10] * 4)
 
     def test_any_port_is_one_port_for_all(self):
         with self.own(self.node("0"), "-i", "3") as cluster:
