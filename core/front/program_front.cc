@@ -58,8 +58,7 @@ class ProgramFront final : public app::App, public worker::Gateway {
   bool ready_later() const override { return true; }
   bool restarting() const override { return ready_ && !serving_; }
   void OnReadable() override {
-    if (!program_.has_value() || program_->OnReadable()) return;
-    context_->Post([this] { OnReadable(); });
+    if (program_.has_value() && program_->OnReadable()) context_->Post([this] { OnReadable(); });
   }
   void OnClaimed(const link::Claimed& claimed, Fd listener) override {
     if (program_.has_value()) program_->OnClaimed(claimed, std::move(listener));
@@ -107,8 +106,9 @@ class ProgramFront final : public app::App, public worker::Gateway {
     outcome_ = {};
     program_.emplace(
         program_options_,
-        ProgramProcess::Place{context_->slot(), context_->generation(), where_, SlotListeners(),
-                              loop_->known_addresses()},
+        ProgramProcess::Place{context_->slot(),
+                              context_->generation(),
+                              {where_, SlotListeners(), loop_->known_addresses()}},
         service_->row, epoll_,
         ProgramProcess::Events{.ready = [this] { OnReady(); },
                                .ended = [this] { OnEnded(); },

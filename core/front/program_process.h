@@ -3,18 +3,13 @@
 //   kStarting ──listens, has said so──> kServing ──AskToLeave──> kLeaving ──exit──> kEnded
 //       └── exit, or late ──> kEnded        └──────── exit ──────────────────────────┘
 //
-// The site is where clients connect, and the program's listener for it is private (private_listener.h). Which of its
-// addresses that is: site_choice.h. Without --listen clients come to that very address: the coordinator is asked for it
-// before the program has it, so a bind that fails there fails in the program. All others are the program's own affair;
-// where all workers' programs bind them alike they are shared by SO_REUSEPORT.
+// Its sockets are the ProgramSite's affair (program_site.h), unless it inherits its listener (LISTEN_FDS).
 #ifndef CORE_FRONT_PROGRAM_PROCESS_H_
 #define CORE_FRONT_PROGRAM_PROCESS_H_
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,11 +22,8 @@
 #include "core/exec/program.h"
 #include "core/exec/started_program.h"
 #include "core/front/endpoint.h"
-#include "core/front/private_listener.h"
-#include "core/front/side_port.h"
-#include "core/front/site_choice.h"
+#include "core/front/program_site.h"
 #include "core/link/message.h"
-#include "core/net/address.h"
 #include "core/scoreboard/layout.h"
 
 namespace uc::front {
@@ -43,18 +35,13 @@ class ProgramProcess {
   struct Place {
     uint32_t slot = 0;
     uint32_t generation = 0;
-    SiteChoice::Where where = SiteChoice::Where::kListen;
-    std::vector<SiteListener> listeners;  // of the slot; with kProgram there may be none yet
-    std::vector<net::Address> known;      // where the cluster's other slots listen, with kProgram
+    ProgramSite::Place site;
   };
   struct Events {
     std::function<void()> ready;  // endpoint() may be connected to; again when it is another one
     std::function<void()> ended;  // wait_status()
-    // With kProgram: asks for the address; OnClaimed() follows, with the claim's id that this returns. 0: nobody is
-    // there to be asked.
-    std::function<uint32_t(const link::Claim&)> claim = {};
-    // TakeListeners() has some, and the program serves already.
-    std::function<void()> more_listeners = {};
+    std::function<uint32_t(const link::Claim&)> claim;  // ProgramSite::Events
+    std::function<void()> more_listeners;               // ProgramSite::Events
   };
 
   // `epoll`: an epoll set of the caller's, which outlives it; readable when OnReadable() has something to do.
@@ -66,11 +53,10 @@ class ProgramProcess {
 
   // Why it could not be started; then it is of no use.
   absl::Status Start(absl::Time now);
-  // A bounded amount of work. False: there is more.
+  // True: there is more.
   bool OnReadable();
-  // `listener`: bound; not valid where claimed.error says why.
+  // As ProgramSite.
   void OnClaimed(const link::Claimed& claimed, Fd listener);
-  // Nobody answers what was asked: it is as if there were no cluster.
   void OnCoordinatorGone();
   // It has listen_timeout to begin serving; then it is ended. To be called now and then until it serves.
   void OnTime(absl::Time now);
@@ -79,9 +65,8 @@ class ProgramProcess {
   void AskToLeave();
 
   State state() const { return state_; }
-  const Endpoint& endpoint() const { return *endpoint_; }  // once it is ready
-  // The listeners of its site that the slot had not: bound, once each.
-  std::vector<Fd> TakeListeners();
+  Endpoint endpoint() const { return preload() ? site_->endpoint() : *endpoint_; }  // once ready
+  std::vector<Fd> TakeListeners() { return site_->TakeListeners(); }
   int wait_status() const { return wait_status_; }  // once it has ended
   // It ended by what it was asked to leave with, or with code 0 after that.
   bool left_as_asked() const;
@@ -95,27 +80,11 @@ class ProgramProcess {
   absl::Status StartChild();
   exec::ListenDoor::Events DoorEvents();
   bool preload() const { return sockets_ == exec::SocketWay::kPreload; }
-  // A process that waits for its answer.
-  struct Asked {
-    exec::AskerId id = 0;
-    WishedSite wish;
-  };
-  std::vector<uint16_t> NamedPorts() const;
-  void MayBind(exec::AskerId id, const exec::Wish& wish);
-  void MayListen(exec::AskerId id, const exec::Wish& wish);
-  // It is, or may be, the site.
-  void WantSite(const Asked& asked);
-  void Refuse(const Asked& asked, int error, absl::string_view why);
-  // `listener`: of the address that it has got; not valid where the slot has one.
-  void GiveSite(const Asked& asked, Fd listener);
-  void ShareOther(exec::AskerId id, const exec::Wish& wish);
-  // What was taken for the site is not any more.
-  void Revoke();
   void OnSiteListens();
-  void OnSiteConnects(const net::Address& address);
   void SaysReady(absl::string_view how);
   void ReviewReady(absl::Time now);
   void Reap();
+  bool listens() const { return preload() ? site_.has_value() && site_->listens() : accepts_; }
   // What epoll looks at: those of the door come and go.
   void WatchDoor();
   void Watch(int fd);
@@ -131,20 +100,10 @@ class ProgramProcess {
   std::optional<exec::ListenDoor> door_;
   std::optional<exec::NotifySocket> notify_;
   std::optional<exec::StartedProgram> started_;  // from Start() on
-  std::optional<PrivateListener> site_;
-  SiteChoice choice_;
-  absl::Time settles_at_;                           // the choice, once something listens
-  std::map<uint32_t, Asked> claims_;                // by the claim's id
-  std::map<std::string, uint32_t> ordinals_;        // of the wishes for any port
-  std::vector<std::pair<SiteListener, Fd>> fresh_;  // of TakeListeners()
-  std::vector<SidePort> side_ports_;
-  bool moved_ = false;   // another site while it serves
-  std::string refusal_;  // why it could not have an address, for the failure's text
-  Fd inherited_;         // with LISTEN_FDS: what the program inherits
-  std::optional<Endpoint> endpoint_;
-  std::vector<net::Address> seen_;  // elsewhere than at the site, bound, for the failure's text
-  std::vector<net::Address> told_;  // the same, of those that listen: the log has them
-  bool listens_ = false;
+  std::optional<ProgramSite> site_;
+  Fd inherited_;                      // with LISTEN_FDS: what the program inherits
+  std::optional<Endpoint> endpoint_;  // with LISTEN_FDS
+  bool accepts_ = false;              // with LISTEN_FDS: seen to
   bool has_said_so_ = false;
   bool late_ = false;
   absl::Time late_at_;
