@@ -136,6 +136,7 @@ void ProgramSite::Want(const Asked& asked) {
     }
     return Give(asked, Fd());
   }
+  if (IsCovered(asked.wish)) return Give(asked, Fd());  // by what was claimed a moment ago
   if (!asked.wish.any_port && address.port() < exec::PortLeast(options_)) {
     return Refuse(asked, EACCES,
                   absl::StrCat(address.ToString(),
