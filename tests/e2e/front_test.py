@@ -290,14 +290,15 @@ class OwnSite(unittest.TestCase):
 
     def test_nothing_is_lost_whatever_happens(self):
         kinds = {
-            "node": ("app.js", lambda port: NODE_TELLS % port),
-            "node, loopback": ("app.js", lambda port: NODE_TELLS % ("%d, '127.0.0.1'" % port)),
-            "python": ("app.py", lambda port: PYTHON % port),
+            "node": ("app.js", lambda port: NODE_TELLS % port, []),
+            "node, plain": ("app.js", lambda port: NODE_TELLS % port, ["--mode=plain"]),
+            "node, loopback": ("app.js", lambda port: NODE_TELLS % ("%d, '127.0.0.1'" % port), []),
+            "python": ("app.py", lambda port: PYTHON % port, []),
         }
-        for kind, (name, text) in kinds.items():
+        for kind, (name, text, flags) in kinds.items():
             (port,) = free_ports(1)
             app = Program(self, name, text(port))
-            with self.subTest(kind), self.own(app, "-i", "2") as cluster:
+            with self.subTest(kind), self.own(app, "-i", "2", *flags) as cluster:
                 kept = Load(cluster, threads=2, fresh=False)
                 with Load(cluster, threads=3) as fresh:
                     for verb in (("reload",), ("scale", "3"), ("scale", "1"), ("reload",), ("scale", "2")):
@@ -310,13 +311,13 @@ class OwnSite(unittest.TestCase):
                     cluster.process.wait()
                     served = fresh.counts["ok"]
                     wait_until(lambda: fresh.counts["ok"] > served + 50, "answers without a coordinator")
-                    heir = self.own(app, base=cluster.base, wait=False)
+                    heir = self.own(app, *flags, base=cluster.base, wait=False)
                     self.addCleanup(heir.close)
                     heir.wait_log("goes on with 2 workers")
                     heir.wait_ready()
                     self.assertEqual((heir.pids(), program_pids(heir)), (workers, programs))
                     self.assertEqual(heir.addresses, cluster.addresses)
-                    for verb in (("reload",), ("scale", "3"), ("scale", "1")):
+                    for verb in (("reload",), ("scale", "3"), ("upgrade",), ("scale", "1")):
                         heir.ok(verb[0], heir.name, *verb[1:])
                 kept.stop()
                 self.assertEqual(fresh.lost + kept.lost, 0, (fresh.failures + kept.failures)[:5])
@@ -330,6 +331,7 @@ class OwnSite(unittest.TestCase):
             cluster.process.kill()
             cluster.process.wait()
             with Load(cluster, threads=2) as load:
+                wait_until(lambda: load.counts["ok"], "it answers")
                 os.kill(before, signal.SIGKILL)
                 wait_until(lambda: len({json.loads(one)["pid"] for one in list(load.bodies)}) > 1, "another answers")
             self.assertEqual(load.lost, 0, load.failures[:5])
@@ -423,7 +425,7 @@ class OwnSite(unittest.TestCase):
                     with peer.accept()[0] as connection:
                         self.assertEqual(connection.getpeername(), ("127.0.0.1", here))
                         self.assertEqual(connection.recv(100), b"hello from %d" % here)
-                    self.assertEqual(get(cluster.port).split()[0], "127.0.0.1")
+                    self.assertEqual(get(cluster.port if listen else site).split()[0], "127.0.0.1")
 
     def test_each_slot_may_have_a_port_of_its_own(self):
         ports = free_ports(3)
