@@ -15,6 +15,7 @@
 #include "core/app/load.h"
 #include "core/exec/carried.h"
 #include "core/front/proxy.h"
+#include "tools/listen_flag.h"
 #include "tools/start.h"
 
 namespace uc::tools {
@@ -91,6 +92,9 @@ absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request)
   if (!worker.ok()) return worker.status();
   options.identity = worker->identity;
   options.addresses = worker->addresses;
+  const absl::StatusOr<uint16_t> port = ProgramPortOf(request.listen);
+  if (!port.ok()) return port.status();
+  options.program_port = *port;
   options.backlog = worker->backlog;
   options.heartbeat_period = worker->heartbeat_period;
   options.cpu_affinity = worker->cpu_affinity;

@@ -35,6 +35,7 @@
 #include "core/link/message.h"
 #include "tools/cluster_directory.h"
 #include "tools/linger.h"
+#include "tools/listen_flag.h"
 #include "tools/logs/scribe.h"
 #include "tools/print_error.h"
 #include "tools/record.h"
@@ -149,15 +150,22 @@ absl::Status CheckNativeApp(const StartRequest& request, const std::optional<Ide
 }
 
 absl::Status CheckFront(const exec::LaunchOptions& launch) {
-  if (launch.addresses.empty()) {
-    return absl::InvalidArgumentError(
-        "--front needs --listen: where clients connect; the program's own listener is private");
-  }
   if (launch.ready == exec::ReadyWhen::kStarted) {
     return absl::InvalidArgumentError(
         "--front and --ready=start: a front has to know that its program listens");
   }
-  return exec::CheckLaunch(launch);
+  if (absl::Status status = exec::CheckLaunch(launch); !status.ok()) return status;
+  const absl::StatusOr<exec::Program> program = exec::FindProgram(launch.program);
+  if (!program.ok()) return program.status();
+  if (launch.addresses.empty() && exec::WayOf(launch, *program) == exec::SocketWay::kListenFds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--front needs --listen here: where ", launch.program.path, " listens cannot be seen (",
+        launch.sockets == exec::SocketWay::kListenFds
+            ? "it takes LISTEN_FDS"
+            : absl::StrCat(program->argv[0], " bypasses libc"),
+        ")"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identity>& identity) {
@@ -168,6 +176,12 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
   if (request.in_flight_max != 0 && !front::IsProxy(request.app) && !request.launch.front) {
     return absl::InvalidArgumentError(
         absl::StrCat("--max-in-flight is for proxy and --front, and the app is ", request.app));
+  }
+  if (const absl::StatusOr<uint16_t> port = ProgramPortOf(request.listen); !port.ok()) {
+    return port.status();
+  } else if (*port != 0 && !request.launch.front) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--listen: '=", *port, "', the program's own port, is for programs with --front"));
   }
   if (!IsProgram(request)) {
     if (request.launch.given.empty()) return CheckNativeApp(request, identity);
@@ -340,13 +354,14 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   if (!identity.ok()) return identity.status();
   options.identity = *std::move(identity);
   for (const std::string& text : request.listen) {
-    const absl::StatusOr<net::Address> address = net::Address::Parse(text);
-    if (!address.ok()) return address.status();
-    if (address->port() != 0 &&
-        std::count(options.addresses.begin(), options.addresses.end(), *address)) {
+    const absl::StatusOr<ListenFlag> flag = ParseListen(text);
+    if (!flag.ok()) return flag.status();
+    const net::Address& address = flag->address;
+    if (address.port() != 0 &&
+        std::count(options.addresses.begin(), options.addresses.end(), address)) {
       return absl::InvalidArgumentError(absl::StrCat("--listen=", text, " is there twice"));
     }
-    options.addresses.push_back(*address);
+    options.addresses.push_back(address);
   }
   const bool own = request.listen.empty() && IsProgram(request);
   if ((options.addresses.empty() && !own) || options.addresses.size() > link::kAddressesMax) {

@@ -11,7 +11,8 @@
 #include "tools/start_others.h"
 
 ABSL_FLAG(uc::tools::TextList, listen, uc::tools::TextList{},
-          "ADDR:PORT to listen on; repeatable, IPv6 as [::1]:8080 (default 127.0.0.1:8080)");
+          "ADDR:PORT to listen on; repeatable, IPv6 as [::1]:8080 (default 127.0.0.1:8080); with "
+          "--front ADDR:PORT=PORT, the second of which is the program's own");
 ABSL_FLAG(int64_t, workers, 0, "worker processes; 0 = as many as cores that may really be used");
 ABSL_FLAG(int64_t, i, 0, "short for --workers");
 ABSL_FLAG(std::string, name, "", "name of the cluster (default: from the app)");
@@ -52,7 +53,7 @@ ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
 ABSL_FLAG(uc::tools::AnyList, env, uc::tools::AnyList{}, "KEY=VALUE for the program; repeatable");
 ABSL_FLAG(bool, front, false,
           "a program behind its worker: the worker has the clients, the program's listener is "
-          "private; needs --listen");
+          "private");
 ABSL_FLAG(bool, keep_env, false, "with --user: the app or program inherits all of the environment");
 ABSL_FLAG(bool, wait_ready, false,
           "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");

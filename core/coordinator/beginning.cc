@@ -164,7 +164,7 @@ absl::StatusOr<std::vector<net::Address>> AddressesInForce(const CoordinatorOpti
   };
   // A program's own come behind those of --listen.
   const size_t count = options.addresses.size();
-  if ((options.launches() ? addresses.size() >= count : addresses.size() == count) &&
+  if ((options.program() ? addresses.size() >= count : addresses.size() == count) &&
       std::equal(options.addresses.begin(), options.addresses.end(), addresses.begin(), fits)) {
     addresses.resize(count);
     return addresses;
@@ -205,8 +205,9 @@ absl::Status Beginning::Afresh(const RunDirectory& directory) {
       ClaimAddresses(options_.addresses, options_.listen, &addresses);
   if (!claims.ok()) return claims.status();
   claims_ = *std::move(claims);
-  absl::StatusOr<Mode> mode =
-      ChooseMode(options_.mode, addresses.size(), options_.supervisor.workers);
+  absl::StatusOr<Mode> mode = ChooseMode(
+      options_.mode, options_.fronts() && addresses.empty() ? kLateAddresses : addresses.size(),
+      options_.supervisor.workers);
   if (!mode.ok()) return mode.status();
   absl::StatusOr<scoreboard::Scoreboard> board =
       scoreboard::Scoreboard::Create(directory.scoreboard_path());

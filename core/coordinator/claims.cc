@@ -28,7 +28,13 @@ net::ListenOptions OptionsOf(bool dual_stack) {
 
 }  // namespace
 
-absl::StatusOr<net::Address> Claims::Take(const link::Claim& claim, absl::Time now) {
+bool Claims::HoldsPort(uint16_t port) const {
+  return port != 0 && std::any_of(held_.begin(), held_.end(),
+                                  [port](const Held& held) { return held.address.port() == port; });
+}
+
+absl::StatusOr<net::Address> Claims::Take(const link::Claim& claim, absl::Time now,
+                                          BesideHeld beside) {
   const std::string wish = WishOf(claim);
   const auto known =
       std::find_if(held_.begin(), held_.end(), [&](const Held& held) { return held.wish == wish; });
@@ -43,7 +49,10 @@ absl::StatusOr<net::Address> Claims::Take(const link::Claim& claim, absl::Time n
         absl::StrCat("a cluster has at most ", link::kAddressesMax, " addresses"));
   }
   const net::ListenOptions options = OptionsOf(claim.dual_stack);
-  if (absl::Status status = net::ProbeFree(*address, options); !status.ok()) return status;
+  // The probe cannot tell our own sockets from those of others.
+  const bool own = beside == BesideHeld::kYes && HoldsPort(address->port());
+  const absl::Status free = own ? absl::OkStatus() : net::ProbeFree(*address, options);
+  if (!free.ok()) return free;
   absl::StatusOr<Fd> socket = net::Bind(*address, options);
   if (!socket.ok()) return socket.status();
   const absl::StatusOr<net::Address> local = net::LocalAddress(*socket);
@@ -52,10 +61,10 @@ absl::StatusOr<net::Address> Claims::Take(const link::Claim& claim, absl::Time n
   return *local;
 }
 
-link::Claimed Claims::Answer(const link::Claim& claim, absl::Time now) {
+link::Claimed Claims::Answer(const link::Claim& claim, absl::Time now, BesideHeld beside) {
   link::Claimed answer;
   answer.id = claim.id;
-  const absl::StatusOr<net::Address> address = Take(claim, now);
+  const absl::StatusOr<net::Address> address = Take(claim, now, beside);
   if (address.ok()) {
     answer.address = address->ToString();
   } else {

@@ -25,10 +25,15 @@ class Claims {
  public:
   static constexpr absl::Duration kGiveBackAfter = absl::Seconds(10);
 
+  // kYes: an address beside one that is held, on the same port, such as 0.0.0.0 beside 127.0.0.1: of a new version of the
+  // program, while the former one serves.
+  enum class BesideHeld { kNo, kYes };
   // The address with its port resolved. Errors as net::Bind's.
-  absl::StatusOr<net::Address> Take(const link::Claim& claim, absl::Time now);
+  absl::StatusOr<net::Address> Take(const link::Claim& claim, absl::Time now,
+                                    BesideHeld beside = BesideHeld::kNo);
   // Take, in the words of the link.
-  link::Claimed Answer(const link::Claim& claim, absl::Time now);
+  link::Claimed Answer(const link::Claim& claim, absl::Time now,
+                       BesideHeld beside = BesideHeld::kNo);
   // A slot listens there: it stays.
   void Listened(const net::Address& address);
 
@@ -52,6 +57,7 @@ class Claims {
     absl::Time look_at;  // InfiniteFuture: a slot listens there
   };
   static bool IsNeeded(Held& held);
+  bool HoldsPort(uint16_t port) const;
   std::vector<Held> held_;
 };
 

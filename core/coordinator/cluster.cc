@@ -1,5 +1,6 @@
 #include "core/coordinator/cluster.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -73,7 +74,7 @@ Cluster::Cluster(const CoordinatorOptions& options, std::vector<net::Address> ad
       log_(options.log_file, options.log_limits),
       claims_(std::move(claims)),
       listeners_(addresses_.size(),
-                 options.launches() ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
+                 options.program() ? ListenerKeep::Kind::kGrowing : ListenerKeep::Kind::kFixed),
       spread_(std::move(mode), options.cpu_affinity ? Spread::Cores::kPinned : Spread::Cores::kAny,
               listeners_),
       rings_(
@@ -229,28 +230,47 @@ void Cluster::KeepListeners(absl::Time now, const WorkerProcess& process, policy
 }
 
 void Cluster::AnswerClaim(const WorkerProcess& process, const link::Claim& claim) {
-  if (!options_.launches()) {
+  if (!options_.program()) {
     scoreboard::Add(board_.layout().header.events_ignored, 1);
     return;
   }
   const size_t before = claims_.addresses().size();
-  const link::Claimed answer = claims_.Answer(claim, MonotonicNow());
+  const auto beside = options_.fronts() ? Claims::BesideHeld::kYes : Claims::BesideHeld::kNo;
+  link::Claimed answer = claims_.Answer(claim, MonotonicNow(), beside);
   const size_t after = claims_.addresses().size();
   if (after > before) {
     LogInfo(absl::StrCat(answer.address, " is taken for the program, whose slot ", process.id.slot,
                          " has asked for it (", after, " of at most ", link::kAddressesMax, ")"));
   }
   if (answer.error == 0) PublishAddresses();
+  if (!options_.fronts() || answer.error != 0) return Tell(process.id, answer);
+  // Here, for all sockets of one address must be of one user, and the worker may have become another.
+  net::ListenOptions listen = options_.listen;
+  listen.dual_stack = claim.dual_stack;
+  const absl::StatusOr<net::Address> address = net::Address::Parse(answer.address);
+  const absl::StatusOr<Fd> listener =
+      address.ok() ? net::Bind(*address, listen) : absl::StatusOr<Fd>(address.status());
+  if (listener.ok()) return Tell(process.id, answer, {listener->get()});
+  answer.error = EADDRINUSE;
+  answer.address = std::string(listener.status().message());
   Tell(process.id, answer);
 }
 
-void Cluster::TendClaims(absl::Time now) {
+std::vector<net::Address> Cluster::AddressesInUse() const {
+  std::vector<net::Address> all;
   for (const auto& [slot, sockets] : listeners_.all()) {
     for (const Fd& socket : sockets) {
       const absl::StatusOr<net::Address> address = net::LocalAddress(socket);
-      if (address.ok()) claims_.Listened(*address);
+      if (address.ok() && std::count(all.begin(), all.end(), *address) == 0) {
+        all.push_back(*address);
+      }
     }
   }
+  return all;
+}
+
+void Cluster::TendClaims(absl::Time now) {
+  for (const net::Address& address : AddressesInUse()) claims_.Listened(address);
   const std::vector<net::Address> given_back = claims_.GiveBack(now);
   for (const net::Address& address : given_back) {
     LogInfo(absl::StrCat(address.ToString(), " is given back: the program does not listen there"));
@@ -350,9 +370,14 @@ void Cluster::CarryOut(const policy::Action& action) {
 void Cluster::CarryOut(const policy::Spawn& spawn) {
   const uint32_t entries =
       rings_.EntriesFor(supervisor_.workers_wanted(), supervisor_.slots(), processes_);
-  const Birth birth = {
-      spawn.worker, spawn.entry,           entries,
-      addresses_,   spread_.descriptors(), listeners_.DescriptorsOf(spawn.worker.slot)};
+  // Of a program that says itself where it listens: what it will probably say.
+  const bool own = options_.fronts() && addresses_.empty();
+  const Birth birth = {.id = spawn.worker,
+                       .entry = spawn.entry,
+                       .ring_entries = entries,
+                       .addresses = own ? AddressesInUse() : addresses_,
+                       .steering = spread_.descriptors(),
+                       .listeners = listeners_.DescriptorsOf(spawn.worker.slot)};
   absl::Status door;
   absl::StatusOr<WorkerProcess> process = GiveBirth(options_, birth, board_, output_, &door);
   if (process.ok()) {
@@ -399,8 +424,9 @@ void Cluster::CarryOut(const policy::Probe& probe) {
     events_.push_back(policy::ProbeAnswered{probe.worker, true, ""});
     return;
   }
+  const std::vector<net::Address> all = AllAddresses();
   absl::StatusOr<std::pair<SelfProbe, Fd>> begun =
-      SelfProbe::Begin(options_.probe, addresses_[0].ToHost());
+      SelfProbe::Begin(options_.probe, all.empty() ? "localhost" : all[0].ToHost());
   if (!begun.ok()) {
     events_.push_back(
         policy::ProbeAnswered{probe.worker, false, std::string(begun.status().message())});

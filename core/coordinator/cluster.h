@@ -127,6 +127,8 @@ class Cluster {
             absl::Span<const int> descriptors = {});
   void Hear(absl::Time now, WorkerProcess& process, link::Received packet);
   void AnswerClaim(const WorkerProcess& process, const link::Claim& claim);
+  // Where slots listen.
+  std::vector<net::Address> AddressesInUse() const;
   // The supervisor takes this worker for one that serves.
   bool SaidToServe(policy::WorkerId id) const;
   void PublishAddresses();

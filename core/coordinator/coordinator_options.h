@@ -28,6 +28,8 @@ struct CoordinatorOptions {
   bool program() const { return kind != scoreboard::AppKind::kNative; }
   // Its workers are launchers: they have no ring, and bind what their program asks for.
   bool launches() const { return kind == scoreboard::AppKind::kProgram; }
+  // Its workers have a program behind them, which may say where clients come.
+  bool fronts() const { return kind == scoreboard::AppKind::kBehindFronts; }
 
   policy::SupervisorOptions supervisor;
   // A worker whose heartbeat is older than hang_timeout, and that is not starved of CPU, is stuck.

@@ -21,6 +21,7 @@ class ListenerKeep {
   enum class Kind { kFixed, kGrowing };
   ListenerKeep(size_t addresses, Kind kind) : addresses_(addresses), kind_(kind) {}
 
+  size_t addresses() const { return addresses_; }
   // False: the slot has some already, or these are not one stream socket for each listen address. Of those that a
   // program adds: the slot has one on the same address already.
   bool Keep(policy::SlotIndex slot, std::vector<Fd> listeners);

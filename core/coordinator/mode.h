@@ -36,6 +36,9 @@ struct Mode {
   std::optional<net::Steering> steering;  // of kFull
 };
 
+// Places of steering for the addresses of a program that says itself where it listens; more are spread by the hash.
+inline constexpr size_t kLateAddresses = 4;
+
 // Loads the steering program and gives CAP_BPF up. FailedPrecondition: `kind` was asked for and cannot be had.
 absl::StatusOr<Mode> ChooseMode(const ModeRequest& request, size_t addresses, uint32_t workers);
 

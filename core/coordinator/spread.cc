@@ -4,7 +4,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,6 +21,13 @@ namespace uc::coordinator {
 void Spread::Begin(policy::SlotIndex slot) {
   PreferOwnCore(slot);
   SpreadByChance();
+  const bool more = mode_.steering.has_value() && late() && slot < net::kSteeredSlotsMax &&
+                    mode_.steering->Read(slot).live;
+  if (!more) return;
+  for (const net::Steering::Placed& one : PlacedOf(slot)) {
+    const absl::Status status = mode_.steering->Add(slot, one);
+    if (!status.ok()) LogError(absl::StrCat("slot ", slot, ": ", status.message()));
+  }
 }
 
 void Spread::SetLive(policy::SlotIndex slot, bool live) {
@@ -26,13 +35,61 @@ void Spread::SetLive(policy::SlotIndex slot, bool live) {
     SpreadByChance();
     return;
   }
-  if (live) {
+  if (live && late()) {
+    // Without a place the kernel's hash finds its listeners.
+    const std::vector<net::Steering::Placed> placed = PlacedOf(slot);
+    if (placed.empty()) return;
+    if (absl::Status status = mode_.steering->Put(slot, placed); !status.ok()) {
+      LogError(absl::StrCat("slot ", slot, " is not steered to: ", status.message()));
+      return;
+    }
+  } else if (live) {
     if (absl::Status status = mode_.steering->Put(slot, listeners_.FixedOf(slot)); !status.ok()) {
       LogError(absl::StrCat("slot ", slot, " gets no new connections: ", status.message()));
       return;
     }
   }
   mode_.steering->SetLive(slot, live);
+}
+
+std::vector<net::Steering::Placed> Spread::PlacedOf(policy::SlotIndex slot) {
+  std::vector<net::Steering::Placed> placed;
+  for (const Fd& socket : listeners_.Of(slot)) {
+    const absl::StatusOr<net::Address> address = net::LocalAddress(socket);
+    if (!address.ok()) continue;
+    const std::optional<size_t> place = PlaceOf(*address);
+    if (place.has_value()) placed.push_back({*place, socket.get()});
+  }
+  return placed;
+}
+
+std::optional<size_t> Spread::PlaceOf(const net::Address& address) {
+  RecoverPlaces();
+  const auto is = [](const net::Address& one) {
+    return [&one](const std::optional<net::Address>& place) {
+      return place.has_value() && *place == one;
+    };
+  };
+  auto found = std::find_if(places_.begin(), places_.end(), is(address));
+  if (found == places_.end()) {
+    found = std::find(places_.begin(), places_.end(), std::nullopt);
+    if (found == places_.end()) return std::nullopt;
+    *found = address;
+  }
+  return static_cast<size_t>(found - places_.begin());
+}
+
+// Of a former coordinator: by the sockets that are there.
+void Spread::RecoverPlaces() {
+  if (!places_.empty()) return;
+  places_.resize(mode_.steering->addresses());
+  for (const auto& [slot, sockets] : listeners_.all()) {
+    for (const Fd& socket : sockets) {
+      const absl::StatusOr<net::Address> address = net::LocalAddress(socket);
+      const std::optional<size_t> place = mode_.steering->PlaceOf(slot, socket.get());
+      if (address.ok() && place.has_value()) places_[*place] = *address;
+    }
+  }
 }
 
 void Spread::End(policy::SlotIndex slot) {

@@ -6,11 +6,14 @@
 #define CORE_COORDINATOR_SPREAD_H_
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/coordinator/listener_keep.h"
 #include "core/coordinator/mode.h"
+#include "core/net/address.h"
 #include "core/net/steering.h"
 #include "core/policy/event.h"
 
@@ -43,12 +46,19 @@ class Spread {
  private:
   // Where a program chooses the socket, nobody asks for this.
   void PreferOwnCore(policy::SlotIndex slot);
+  // The addresses are found out one by one: no --listen says them.
+  bool late() const { return listeners_.addresses() == 0; }
+  // The place of steering for this address; nullopt: all are taken.
+  std::optional<size_t> PlaceOf(const net::Address& address);
+  void RecoverPlaces();
+  std::vector<net::Steering::Placed> PlacedOf(policy::SlotIndex slot);
   // One socket more or less in the reuseport groups.
   void SpreadByChance();
 
   Mode mode_;
   const Cores cores_;
   const ListenerKeep& listeners_;
+  std::vector<std::optional<net::Address>> places_;  // late()
 };
 
 }  // namespace uc::coordinator

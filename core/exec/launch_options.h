@@ -37,6 +37,7 @@ struct LaunchOptions {
   bool keep_environment = false;         // as another user: it inherits all of ours
   uint64_t descriptors = 0;              // its soft limit of open files; 0: ours
   std::vector<net::Address> addresses;   // of --listen; empty: its own count
+  uint16_t program_port = 0;             // behind a front: its own port for those; 0: not said
   int backlog = 4096;                    // with LISTEN_FDS
   ReadyWhen ready = ReadyWhen::kListens;
   SocketWay sockets = SocketWay::kAuto;

@@ -192,6 +192,9 @@ bool ListenDoor::Hear(Asker& asker) {
   } else if (packet.say == Say::kSiteListens) {
     if (events_.site_listens) events_.site_listens(AddressOf(packet));
     LeaveAlone(asker.id);
+  } else if (packet.say == Say::kSiteConnects) {
+    if (events_.site_connects) events_.site_connects(AddressOf(packet));
+    LeaveAlone(asker.id);
   } else if (packet.say == Say::kBusy) {
     const uint32_t open = std::min(packet.open, kOpenOfOneMax);
     asker.tally = Tally{open, std::min(packet.number, open)};

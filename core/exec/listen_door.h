@@ -44,6 +44,8 @@ class ListenDoor {
     std::function<void(AskerId, const net::Address&)> listening;
     // Of a program behind a front: listen() on what TakeThis() has given for this address.
     std::function<void(const net::Address&)> site_listens = {};
+    // It was a client's, which has bound its port before it connects.
+    std::function<void(const net::Address&)> site_connects = {};
   };
 
   static constexpr size_t kStrangersMax = 64;    // that have not shown the secret yet

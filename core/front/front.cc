@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/front/server_connection.h"
 #include "core/http/forwarding.h"
+#include "core/net/listener.h"
 
 namespace uc::front {
 namespace {
@@ -43,8 +44,14 @@ absl::string_view HostOf(absl::string_view peer) {
 void Front::Join(worker::Service& service, worker::Outgoing& outgoing, worker::GatewayLoop& loop) {
   service_ = &service;
   outgoing_ = &outgoing;
-  const std::vector<net::Address> addresses = loop.addresses();
-  if (!addresses.empty()) default_host_ = addresses[0].ToHost();
+  SetAddresses(loop);
+}
+
+void Front::SetAddresses(const worker::GatewayLoop& loop) {
+  const std::vector<int> listeners = loop.listeners();
+  if (listeners.empty()) return;
+  const absl::StatusOr<net::Address> first = net::LocalAddress(listeners[0]);
+  if (first.ok()) default_host_ = first->ToHost();
 }
 
 void Front::ServeBy(const Endpoint& server) {

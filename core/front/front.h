@@ -54,6 +54,8 @@ class Front final : public app::App, public worker::Gateway {
   void Start(app::Context& context) override { context_ = &context; }
   void Handle(app::Exchange& exchange) override;
 
+  // Where clients connect is known, or more of it.
+  void SetAddresses(const worker::GatewayLoop& loop);
   // Requests go there from now on, those that wait first.
   void ServeBy(const Endpoint& server);
   // Requests wait until then.

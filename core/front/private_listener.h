@@ -13,6 +13,7 @@
 #include "core/base/fd.h"
 #include "core/front/endpoint.h"
 #include "core/net/address.h"
+#include "core/net/random_steering.h"
 
 namespace uc::front {
 
@@ -23,6 +24,8 @@ class PrivateListener {
 
   const net::Address& site() const { return site_; }
   int fd() const { return socket_.get(); }
+  // The program has called listen().
+  bool listens() const { return net::Listens(socket_); }
   Endpoint endpoint() const { return Endpoint::OfDescriptor(path_.get()); }
 
  private:

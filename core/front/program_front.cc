@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/base/clock.h"
@@ -16,6 +17,8 @@
 #include "core/exec/program_end.h"
 #include "core/front/front.h"
 #include "core/front/program_process.h"
+#include "core/front/site_choice.h"
+#include "core/net/listener.h"
 #include "core/worker/worker.h"
 
 namespace uc::front {
@@ -48,11 +51,20 @@ class ProgramFront final : public app::App, public worker::Gateway {
     service_ = &service;
     loop_ = &loop;
     front_.Join(service, outgoing, loop);
+    where_ = service.options.addresses.empty()    ? SiteChoice::Where::kProgram
+             : program_options_.program_port != 0 ? SiteChoice::Where::kNamed
+                                                  : SiteChoice::Where::kListen;
   }
   bool ready_later() const override { return true; }
   bool restarting() const override { return ready_ && !serving_; }
   void OnReadable() override {
-    if (program_.has_value()) program_->OnReadable();
+    if (program_.has_value() && program_->OnReadable()) context_->Post([this] { OnReadable(); });
+  }
+  void OnClaimed(const link::Claimed& claimed, Fd listener) override {
+    if (program_.has_value()) program_->OnClaimed(claimed, std::move(listener));
+  }
+  void OnCoordinatorGone() override {
+    if (program_.has_value()) program_->OnCoordinatorGone();
   }
   void OnStartProgram() override {
     if (service_->draining) return;
@@ -94,9 +106,14 @@ class ProgramFront final : public app::App, public worker::Gateway {
     outcome_ = {};
     program_.emplace(
         program_options_,
-        ProgramProcess::Place{context_->slot(), context_->generation(), loop_->addresses()},
+        ProgramProcess::Place{context_->slot(),
+                              context_->generation(),
+                              {where_, SlotListeners(), loop_->known_addresses()}},
         service_->row, epoll_,
-        ProgramProcess::Events{.ready = [this] { OnReady(); }, .ended = [this] { OnEnded(); }});
+        ProgramProcess::Events{.ready = [this] { OnReady(); },
+                               .ended = [this] { OnEnded(); },
+                               .claim = [this](const link::Claim& claim) { return Claim(claim); },
+                               .more_listeners = [this] { TakeListeners().IgnoreError(); }});
     const absl::Status status = program_->Start(MonotonicNow());
     if (!status.ok()) {
       program_.reset();
@@ -104,7 +121,27 @@ class ProgramFront final : public app::App, public worker::Gateway {
     }
     ArmLook();
   }
+  std::vector<SiteListener> SlotListeners() const {
+    std::vector<SiteListener> all;
+    for (const int listener : loop_->listeners()) {
+      const absl::StatusOr<net::Address> address = net::LocalAddress(listener);
+      if (address.ok()) all.push_back({*address, net::TakesBoth(listener)});
+    }
+    return all;
+  }
+  uint32_t Claim(link::Claim claim) {
+    claim.id = ++last_claim_;
+    return loop_->Claim(claim) ? claim.id : 0;
+  }
+  absl::Status TakeListeners() {
+    absl::Status status = loop_->AddListeners(program_->TakeListeners());
+    front_.SetAddresses(*loop_);
+    if (!status.ok()) LogError(status.message());
+    return status;
+  }
   void OnReady() {
+    // Where clients come is known from here on.
+    if (absl::Status status = TakeListeners(); !status.ok() && !ready_) return loop_->Leave(status);
     ready_ = serving_ = true;
     front_.ServeBy(program_->endpoint());
     loop_->BecomeReady();
@@ -150,6 +187,8 @@ class ProgramFront final : public app::App, public worker::Gateway {
   Front front_;
   worker::Service* service_ = nullptr;
   worker::GatewayLoop* loop_ = nullptr;
+  SiteChoice::Where where_ = SiteChoice::Where::kListen;
+  uint32_t last_claim_ = 0;  // of all programs, one after the other
   app::Context* context_ = nullptr;
   const Fd epoll_{epoll_create1(EPOLL_CLOEXEC)};
   std::optional<ProgramProcess> program_;

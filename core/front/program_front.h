@@ -1,6 +1,7 @@
 // A front with a program of its own behind it: the worker of a slot whose app is a program.
 //
-//   READY    the program listens at the site, and has said so where that is asked for; then the worker listens
+//   READY    the program listens at the site (site_choice.h), and has said so where that is asked for; then the worker
+//            listens: without --listen at the very address that the program asked for
 //   drain    clients are served, or move to other workers; when they have gone the program is asked to leave, or when
 //            most of the time is over
 //   its end  the worker keeps its clients, requests wait, those that may be sent again are; the supervisor says when

@@ -1,18 +1,18 @@
 #include "core/front/program_process.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/exec/environment.h"
@@ -26,27 +26,9 @@ namespace {
 
 // Of --listen-timeout: late enough to be fair, and before the coordinator ends us without a word.
 constexpr double kLateAt = 0.9;
-constexpr size_t kSeenMax = 8;
-
-bool IsLoopback(const net::Address& address) {
-  if (address.family() == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address.get());
-    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-  }
-  const auto* v4 = reinterpret_cast<const sockaddr_in*>(address.get());
-  return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
-}
-
-// Of Node (9229, counted up for its children): it listens before the program does.
-bool IsDebugger(const net::Address& address) {
-  return IsLoopback(address) && address.port() >= 9229 && address.port() < 9329;
-}
-
-bool Listens(int fd) {
-  int listens = 0;
-  socklen_t size = sizeof(listens);
-  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
-}
+constexpr size_t kSeenShown = 8;
+// Of looks at what is readable; then the worker's clients have their turn.
+constexpr int kRoundsMax = 16;
 
 }  // namespace
 
@@ -80,6 +62,10 @@ absl::Status ProgramProcess::OpenDoors() {
   absl::StatusOr<exec::ListenDoor> door = exec::ListenDoor::Open(name, DoorEvents());
   if (!door.ok()) return door.status();
   door_.emplace(*std::move(door));
+  site_.emplace(options_, place_.site, *door_,
+                ProgramSite::Events{.claim = events_.claim,
+                                    .more_listeners = events_.more_listeners,
+                                    .watch = [this](int fd) { Watch(fd); }});
   const exec::UserIds user = exec::UserOf(options_);
   absl::StatusOr<exec::NotifySocket> notify = exec::NotifySocket::Open(user.user, user.group);
   if (!notify.ok()) return notify.status();
@@ -115,7 +101,7 @@ absl::Status ProgramProcess::StartChild() {
     if (!library.ok()) return library.status();
     place.preload = {.library = *std::move(library), .door = door_->address()};
   }
-  if (!place_.site.empty()) place.port = place_.site.front().port();
+  place.port = site_->port();
   std::vector<int> listeners;
   if (!preload()) listeners = {inherited_.get()};
   absl::StatusOr<exec::StartedProgram> started = exec::StartedProgram::Start(
@@ -145,11 +131,11 @@ void ProgramProcess::WatchDoor() {
   for (const int fd : door_->descriptors()) Watch(fd);  // EEXIST: it is watched
 }
 
-void ProgramProcess::OnReadable() {
+bool ProgramProcess::OnReadable() {
   epoll_event events[16];
-  for (;;) {
+  for (int round = 0; round < kRoundsMax; ++round) {
     const int count = epoll_wait(epoll_.get(), events, std::size(events), 0);
-    if (count <= 0) return;
+    if (count <= 0) return false;
     bool ended = false;
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
@@ -159,47 +145,55 @@ void ProgramProcess::OnReadable() {
         if (notify_->HeardReady()) SaysReady("says READY=1");
       } else if (fd == started_->node_fd()) {
         if (started_->HeardReady()) SaysReady("says 'ready'");
-      } else {
+      } else if (!site_->OnReadable(fd)) {
         door_->OnReadable(fd);
       }
     }
     WatchDoor();
-    if (ended) return Reap();
+    if (ended) Reap();
+    if (state_ == State::kEnded) return false;
   }
+  return true;
+}
+
+void ProgramProcess::OnClaimed(const link::Claimed& claimed, Fd listener) {
+  if (site_.has_value()) site_->OnClaimed(claimed, std::move(listener));
+}
+
+void ProgramProcess::OnCoordinatorGone() {
+  if (site_.has_value()) site_->OnCoordinatorGone();
 }
 
 void ProgramProcess::SaysReady(absl::string_view how) {
   has_said_so_ = true;
   // Who inherits its listener need not listen(): this is how it says that it accepts.
-  listens_ |= !preload();
+  accepts_ = true;
   LogInfo(absl::StrCat("the program ", how));
-  ReviewReady();
+  ReviewReady(MonotonicNow());
 }
 
 void ProgramProcess::OnSiteListens() {
-  if (!site_.has_value() || !Listens(site_->fd())) return;
-  const bool moved = listens_ && former_.has_value() && state_ != State::kEnded;
-  if (listens_ && !moved) return;
-  former_.reset();
-  listens_ = true;
-  LogInfo(absl::StrCat("the program listens at ", site_->site().ToString(), ", in private"));
-  if (moved && state_ == State::kServing) return events_.ready();
-  ReviewReady();
+  const absl::Time now = MonotonicNow();
+  const ProgramSite::Listening listening = site_->OnListens(now);
+  if (listening == ProgramSite::Listening::kElsewhere && state_ == State::kServing) {
+    return events_.ready();
+  }
+  ReviewReady(now);
 }
 
-void ProgramProcess::ReviewReady() {
-  const bool ready = listens_ && (options_.ready != exec::ReadyWhen::kSaysSo || has_said_so_);
+void ProgramProcess::ReviewReady(absl::Time now) {
+  if (!listens() || (options_.ready == exec::ReadyWhen::kSaysSo && !has_said_so_)) return;
+  const bool ready = !preload() || has_said_so_ || site_->certain(now) || now >= late_at_;
   if (state_ != State::kStarting || !ready) return;
+  site_->Settle();
   state_ = State::kServing;
   events_.ready();
 }
 
 void ProgramProcess::OnTime(absl::Time now) {
   if (state_ != State::kStarting) return;
-  if (!preload() && !listens_ && exec::WaitsAt(started_->child().pid(), {inherited_.get()})) {
-    listens_ = true;
-    ReviewReady();
-  }
+  accepts_ |= !preload() && exec::WaitsAt(started_->child().pid(), {inherited_.get()});
+  ReviewReady(now);
   if (state_ == State::kStarting && now >= late_at_ && !late_) {
     late_ = true;
     started_->child().KillGroup();
@@ -210,62 +204,12 @@ void ProgramProcess::OnTime(absl::Time now) {
 
 exec::ListenDoor::Events ProgramProcess::DoorEvents() {
   return {
-      .may_bind = [this](exec::AskerId id, const exec::Wish& wish) { MayBind(id, wish); },
-      .may_listen = [this](exec::AskerId id, const exec::Wish& wish, Fd) { MayListen(id, wish); },
+      .may_bind = [this](exec::AskerId id, const exec::Wish& wish) { site_->MayBind(id, wish); },
+      .may_listen = [this](exec::AskerId id, const exec::Wish& wish,
+                           Fd) { site_->MayListen(id, wish); },
       .listening = [](exec::AskerId, const net::Address&) {},
-      .site_listens = [this](const net::Address&) { OnSiteListens(); }};
-}
-
-bool ProgramProcess::IsNamed(const net::Address& address) const {
-  return std::any_of(place_.site.begin(), place_.site.end(),
-                     [&](const net::Address& one) { return one.port() == address.port(); });
-}
-
-bool ProgramProcess::IsSite(const net::Address& wished) const {
-  if (IsNamed(wished)) return true;
-  if (site_.has_value()) return site_->site().port() == wished.port();
-  return !IsDebugger(wished);
-}
-
-void ProgramProcess::MayBind(exec::AskerId id, const exec::Wish& wish) {
-  if (IsSite(wish.address)) return GiveSite(id, wish.address);
-  ShareOther(id, wish);
-}
-
-// It was not asked about when it was bound (port 0), or it is not the site: then it goes on as it is.
-void ProgramProcess::MayListen(exec::AskerId id, const exec::Wish& wish) {
-  const bool asked_about = std::any_of(seen_.begin(), seen_.end(), [&](const net::Address& one) {
-    return one.port() == wish.address.port();
-  });
-  if (!site_.has_value() && !asked_about) return GiveSite(id, wish.address);
-  door_->LeaveAlone(id);
-}
-
-void ProgramProcess::GiveSite(exec::AskerId id, const net::Address& address) {
-  // Others of the same port (IPv4 and IPv6, a child that binds again) accept from the same one. What was taken for the
-  // site is not any more when one comes whose port --listen names.
-  const bool guessed = site_.has_value() && !IsNamed(site_->site()) && IsNamed(address);
-  if (guessed) former_ = std::exchange(site_, std::nullopt);
-  if (!site_.has_value()) {
-    absl::StatusOr<PrivateListener> made = PrivateListener::Make(address);
-    if (!made.ok()) {
-      LogError(made.status().message());
-      return door_->Fail(id, EADDRNOTAVAIL);
-    }
-    site_.emplace(*std::move(made));
-    endpoint_.emplace(site_->endpoint());
-  }
-  door_->TakeThis(id, site_->fd());
-}
-
-void ProgramProcess::ShareOther(exec::AskerId id, const exec::Wish& wish) {
-  if (seen_.size() < kSeenMax) seen_.push_back(wish.address);
-  if (wish.address.port() < exec::PortLeast(options_)) return door_->LeaveAlone(id);
-  net::ListenOptions options;
-  options.dual_stack = wish.dual_stack;
-  const absl::StatusOr<Fd> shared = net::Bind(wish.address, options);
-  if (!shared.ok()) return door_->LeaveAlone(id);  // it sees for itself why
-  door_->TakeThis(id, shared->get());
+      .site_listens = [this](const net::Address&) { OnSiteListens(); },
+      .site_connects = [this](const net::Address& address) { site_->OnConnects(address); }};
 }
 
 // --- The end ---
@@ -283,7 +227,7 @@ void ProgramProcess::Reap() {
   started_->child().KillGroup();  // what it has started and left behind
   report_.program_pid.store(0, std::memory_order_relaxed);
   wait_status_ = *status;
-  if (listens_ && state_ != State::kLeaving) {
+  if (listens() && state_ != State::kLeaving) {
     LogWarning(
         absl::StrCat("the program ", WIFEXITED(*status) ? "" : "was ", exec::EndText(*status)));
   }
@@ -299,7 +243,7 @@ bool ProgramProcess::left_as_asked() const {
 }
 
 std::string ProgramProcess::Failure() const {
-  if (listens_ && !late_) return "";
+  if (listens() && !late_) return "";
   const absl::string_view awaited =
       options_.ready == exec::ReadyWhen::kSaysSo ? "said that it is ready" : "listened";
   std::string text =
@@ -308,14 +252,18 @@ std::string ProgramProcess::Failure() const {
                          " within --listen-timeout=", absl::FormatDuration(options_.listen_timeout))
           : absl::StrCat("the program ", WIFEXITED(wait_status_) ? "" : "was ",
                          exec::EndText(wait_status_), " before it ", awaited);
-  if (!listens_ && !seen_.empty()) {
+  const absl::Span<const net::Address> elsewhere = site_->elsewhere();
+  if (!listens() && !elsewhere.empty()) {
     absl::StrAppend(&text, " at its site; it has ",
-                    absl::StrJoin(seen_, ", ",
+                    absl::StrJoin(elsewhere.subspan(0, kSeenShown), ", ",
                                   [](std::string* out, const net::Address& address) {
                                     out->append(address.ToString());
                                   }),
                     ", which is not taken for it (--listen names the port)");
+  } else if (late_ && !listens() && options_.ready == exec::ReadyWhen::kListens) {
+    absl::StrAppend(&text, "; one that serves nobody runs without --front, with --ready=start");
   }
+  if (!site_->refusal().empty()) absl::StrAppend(&text, ": ", site_->refusal());
   return text;
 }
 

@@ -3,9 +3,7 @@
 //   kStarting ──listens, has said so──> kServing ──AskToLeave──> kLeaving ──exit──> kEnded
 //       └── exit, or late ──> kEnded        └──────── exit ──────────────────────────┘
 //
-// The site is where clients connect, and the program's listener for it is private (private_listener.h). Which of its
-// addresses that is: one with a port of --listen; else the first that is no debugger's. All others are the program's own
-// affair; where all workers' programs bind them alike they are shared by SO_REUSEPORT.
+// Its sockets are the ProgramSite's affair (program_site.h), unless it inherits its listener (LISTEN_FDS).
 #ifndef CORE_FRONT_PROGRAM_PROCESS_H_
 #define CORE_FRONT_PROGRAM_PROCESS_H_
 
@@ -24,8 +22,8 @@
 #include "core/exec/program.h"
 #include "core/exec/started_program.h"
 #include "core/front/endpoint.h"
-#include "core/front/private_listener.h"
-#include "core/net/address.h"
+#include "core/front/program_site.h"
+#include "core/link/message.h"
 #include "core/scoreboard/layout.h"
 
 namespace uc::front {
@@ -37,11 +35,13 @@ class ProgramProcess {
   struct Place {
     uint32_t slot = 0;
     uint32_t generation = 0;
-    std::vector<net::Address> site;  // of --listen
+    ProgramSite::Place site;
   };
   struct Events {
     std::function<void()> ready;  // endpoint() may be connected to; again when it is another one
     std::function<void()> ended;  // wait_status()
+    std::function<uint32_t(const link::Claim&)> claim;  // ProgramSite::Events
+    std::function<void()> more_listeners;               // ProgramSite::Events
   };
 
   // `epoll`: an epoll set of the caller's, which outlives it; readable when OnReadable() has something to do.
@@ -53,7 +53,11 @@ class ProgramProcess {
 
   // Why it could not be started; then it is of no use.
   absl::Status Start(absl::Time now);
-  void OnReadable();
+  // True: there is more.
+  bool OnReadable();
+  // As ProgramSite.
+  void OnClaimed(const link::Claimed& claimed, Fd listener);
+  void OnCoordinatorGone();
   // It has listen_timeout to begin serving; then it is ended. To be called now and then until it serves.
   void OnTime(absl::Time now);
 
@@ -61,8 +65,9 @@ class ProgramProcess {
   void AskToLeave();
 
   State state() const { return state_; }
-  const Endpoint& endpoint() const { return *endpoint_; }  // once it is ready
-  int wait_status() const { return wait_status_; }         // once it has ended
+  Endpoint endpoint() const { return preload() ? site_->endpoint() : *endpoint_; }  // once ready
+  std::vector<Fd> TakeListeners() { return site_->TakeListeners(); }
+  int wait_status() const { return wait_status_; }  // once it has ended
   // It ended by what it was asked to leave with, or with code 0 after that.
   bool left_as_asked() const;
   // It did not come to serve in time, and is being ended.
@@ -75,22 +80,17 @@ class ProgramProcess {
   absl::Status StartChild();
   exec::ListenDoor::Events DoorEvents();
   bool preload() const { return sockets_ == exec::SocketWay::kPreload; }
-  bool IsNamed(const net::Address& address) const;  // its port is one of --listen
-  bool IsSite(const net::Address& wished) const;
-  void MayBind(exec::AskerId id, const exec::Wish& wish);
-  void MayListen(exec::AskerId id, const exec::Wish& wish);
-  void GiveSite(exec::AskerId id, const net::Address& address);
-  void ShareOther(exec::AskerId id, const exec::Wish& wish);
   void OnSiteListens();
   void SaysReady(absl::string_view how);
-  void ReviewReady();
+  void ReviewReady(absl::Time now);
   void Reap();
+  bool listens() const { return preload() ? site_.has_value() && site_->listens() : accepts_; }
   // What epoll looks at: those of the door come and go.
   void WatchDoor();
   void Watch(int fd);
 
   const exec::LaunchOptions& options_;
-  const Place place_;
+  Place place_;
   scoreboard::Report& report_;
   const Events events_;
   State state_ = State::kStarting;
@@ -100,12 +100,10 @@ class ProgramProcess {
   std::optional<exec::ListenDoor> door_;
   std::optional<exec::NotifySocket> notify_;
   std::optional<exec::StartedProgram> started_;  // from Start() on
-  std::optional<PrivateListener> site_;
-  std::optional<PrivateListener> former_;  // taken for it until another one came
-  Fd inherited_;                           // with LISTEN_FDS: what the program inherits
-  std::optional<Endpoint> endpoint_;
-  std::vector<net::Address> seen_;  // elsewhere than at the site, for the failure's text
-  bool listens_ = false;
+  std::optional<ProgramSite> site_;
+  Fd inherited_;                      // with LISTEN_FDS: what the program inherits
+  std::optional<Endpoint> endpoint_;  // with LISTEN_FDS
+  bool accepts_ = false;              // with LISTEN_FDS: seen to
   bool has_said_so_ = false;
   bool late_ = false;
   absl::Time late_at_;

@@ -102,7 +102,8 @@ struct Claim {
   bool dual_stack = false;  // IPv6: takes IPv4 as well
   std::string address;
 };
-// Coordinator to worker. `error`: errno, then `address` is why; else the port is resolved.
+// Coordinator to worker. `error`: errno, then `address` is why; else the port is resolved. To a worker that has its
+// program behind it (not a launcher, which binds itself) the slot's listener comes along, bound.
 struct Claimed {
   uint32_t id = 0;
   uint32_t error = 0;

@@ -140,4 +140,10 @@ absl::Status ProbeFree(const Address& address, const ListenOptions& options) {
 absl::StatusOr<Address> LocalAddress(int fd) { return NameOf(fd, getsockname); }
 absl::StatusOr<Address> PeerAddress(int fd) { return NameOf(fd, getpeername); }
 
+bool TakesBoth(int fd) {
+  int only = 1;
+  socklen_t size = sizeof(only);
+  return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0 && only == 0;
+}
+
 }  // namespace uc::net

@@ -39,6 +39,8 @@ absl::Status ProbeFree(const Address& address, const ListenOptions& options = {}
 absl::StatusOr<Address> LocalAddress(int fd);
 inline absl::StatusOr<Address> LocalAddress(const Fd& socket) { return LocalAddress(socket.get()); }
 absl::StatusOr<Address> PeerAddress(int fd);
+// An IPv6 socket that takes IPv4 as well.
+bool TakesBoth(int fd);
 
 }  // namespace uc::net
 

@@ -28,24 +28,23 @@ uint64_t CookieIn(const Fd& sockets, uint32_t slot) {
   return bpf_map_lookup_elem(sockets.get(), &slot, &cookie) == 0 ? cookie : 0;
 }
 
-uint64_t CookieOf(const Fd& socket) {
+uint64_t CookieOf(int socket) {
   uint64_t cookie = 0;
   socklen_t bytes = sizeof(cookie);
-  return getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &bytes) == 0 ? cookie : 0;
+  return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &bytes) == 0 ? cookie : 0;
 }
 
-absl::Status PutOne(const SteeringProgram& address, uint32_t slot, const Fd& listener) {
+absl::Status PutOne(const SteeringProgram& address, uint32_t slot, int listener) {
   // A socket is in one place of one map at most: putting it once more is EBUSY.
   const uint64_t cookie = CookieOf(listener);
   const bool there = cookie != 0 && CookieIn(address.sockets, slot) == cookie;
-  const uint64_t value = static_cast<uint64_t>(listener.get());
+  const uint64_t value = static_cast<uint64_t>(listener);
   if (!there && bpf_map_update_elem(address.sockets.get(), &slot, &value, BPF_ANY) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("its listener cannot be steered to: ", strerror(errno)));
   }
   const int program = address.program.get();
-  if (setsockopt(listener.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program, sizeof(program)) !=
-      0) {
+  if (setsockopt(listener, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program, sizeof(program)) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("the steering program cannot be attached: ", strerror(errno)));
   }
@@ -142,7 +141,9 @@ absl::StatusOr<Steering> Steering::Recover(std::vector<Fd> descriptors) {
     parts->programs.addresses.push_back(std::move(program));
   }
   for (uint32_t slot = 0; slot < kSteeredSlotsMax; ++slot) {
-    parts->put[slot] = CookieIn(parts->programs.addresses[0].sockets, slot) != 0;
+    for (const SteeringProgram& address : parts->programs.addresses) {
+      parts->put[slot] = parts->put[slot] || CookieIn(address.sockets, slot) != 0;
+    }
   }
   return Steering(std::move(parts));
 }
@@ -163,24 +164,41 @@ std::vector<int> Steering::descriptors() const {
 int Steering::state_map() const { return parts_->programs.state.get(); }
 
 absl::Status Steering::Put(uint32_t slot, absl::Span<const Fd> listeners) {
+  std::vector<Placed> placed;
+  for (size_t i = 0; i < listeners.size(); ++i) placed.push_back({i, listeners[i].get()});
+  if (placed.size() == addresses()) return Put(slot, placed);
+  if (slot < kSteeredSlotsMax) SetLive(slot, false);
+  return absl::FailedPreconditionError(
+      absl::StrCat("it has ", listeners.size(), " listeners for ", addresses(), " addresses"));
+}
+
+absl::Status Steering::Put(uint32_t slot, absl::Span<const Placed> listeners) {
   if (slot >= kSteeredSlotsMax) {
     return absl::FailedPreconditionError(
         absl::StrCat("steering knows ", int{kSteeredSlotsMax}, " slots at most"));
   }
   SetLive(slot, false);
-  if (listeners.size() != addresses()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("it has ", listeners.size(), " listeners for ", addresses(), " addresses"));
-  }
-  for (size_t i = 0; i < listeners.size(); ++i) {
-    absl::Status status = PutOne(parts_->programs.addresses[i], slot, listeners[i]);
-    if (!status.ok()) return status;
+  for (const Placed& one : listeners) {
+    if (absl::Status status = Add(slot, one); !status.ok()) return status;
   }
   // What is in its queue already was counted nowhere, or for a worker that is gone.
   std::atomic_ref(parts_->At(slot).counts).fetch_and(UINT32_MAX);
   parts_->put[slot] = true;
   parts_->SetSlots();
   return absl::OkStatus();
+}
+
+absl::Status Steering::Add(uint32_t slot, const Placed& listener) {
+  UC_CHECK(slot < kSteeredSlotsMax && listener.place < addresses());
+  return PutOne(parts_->programs.addresses[listener.place], slot, listener.listener);
+}
+
+std::optional<size_t> Steering::PlaceOf(uint32_t slot, int listener) const {
+  const uint64_t cookie = CookieOf(listener);
+  for (size_t place = 0; place < addresses() && cookie != 0 && slot < kSteeredSlotsMax; ++place) {
+    if (CookieIn(parts_->programs.addresses[place].sockets, slot) == cookie) return place;
+  }
+  return std::nullopt;
 }
 
 void Steering::SetLive(uint32_t slot, bool live) {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -62,6 +63,17 @@ class Steering {
   // attached to their groups. The slot is not live afterwards, and its pend is 0. Idempotent; replaces other
   // sockets. An error leaves the slot dead.
   absl::Status Put(uint32_t slot, absl::Span<const Fd> listeners);
+  // Where addresses become known one by one, each has a place of its own, and a slot need not listen on all of them: a
+  // connection that is meant for one that does not is spread by the kernel's hash.
+  struct Placed {
+    size_t place = 0;  // below addresses()
+    int listener = -1;
+  };
+  absl::Status Put(uint32_t slot, absl::Span<const Placed> listeners);
+  // One more, of a slot that is put and may be live: it stays so.
+  absl::Status Add(uint32_t slot, const Placed& listener);
+  // Where this listener of the slot has been put; nullopt: nowhere.
+  std::optional<size_t> PlaceOf(uint32_t slot, int listener) const;
   // One atomic store. Order for a new slot: Put, SetLive(true); for one that goes: SetLive(false), Remove.
   void SetLive(uint32_t slot, bool live);
   void Remove(uint32_t slot);

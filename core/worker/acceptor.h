@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/base/fd.h"
 #include "core/ring/ring.h"
 #include "core/scoreboard/layout.h"
@@ -28,8 +29,17 @@ class Acceptor {
   // The sockets of a slot, borrowed.
   std::vector<int> listeners(uint32_t slot) const;
 
-  // The slot's own, as long as nothing has been adopted or dropped.
-  const Fd& listener(size_t place) const { return sources_[place].fd; }
+  // One more of the slot's own.
+  void Add(Fd listener) { Add(slot_, std::move(listener)); }
+  // `call(const Fd&)` with each of the slot's own, until one does not return OK.
+  template <typename Call>
+  absl::Status ForEachOwn(const Call& call) const {
+    for (const Source& source : sources_) {
+      if (!source.fd.valid() || source.slot != slot_) continue;
+      if (absl::Status status = call(source.fd); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
 
   // Polls all listeners, unless blocked.
   void Arm();

@@ -58,8 +58,14 @@ class GatewayLoop {
   // Gateway::OnReadable() follows whenever `fd` becomes readable: read until nothing is left. Once, for a descriptor
   // that lives as long as the app; where there are several, an epoll set has one.
   virtual void Watch(int fd) = 0;
-  // The addresses of the slot's listeners, ports resolved.
-  virtual std::vector<net::Address> addresses() const = 0;
+  // The slot's listeners, borrowed until the next call: at a worker's start those that a worker before it had.
+  virtual std::vector<int> listeners() const = 0;
+  // Where the cluster's other slots listen, as far as it was known when this worker was born.
+  virtual const std::vector<net::Address>& known_addresses() const = 0;
+  // Asks the coordinator for an address that no slot has yet; Gateway::OnClaimed() follows. False: there is none.
+  virtual bool Claim(const link::Claim& claim) = 0;
+  // Further listeners of the slot, bound: the coordinator keeps them, and they are served as the others are.
+  virtual absl::Status AddListeners(std::vector<Fd> listeners) = 0;
   // The worker listens and says READY now, if Gateway::ready_later(). Again: what has been said to have ended serves.
   virtual void BecomeReady() = 0;
   // What made it READY has ended; Gateway::OnStartProgram() follows when it is to be started again. False: nobody hears.
@@ -79,6 +85,10 @@ class Gateway {
   virtual bool ready_later() const { return false; }
   virtual void OnReadable() {}
   virtual void OnStartProgram() {}
+  // The answer to GatewayLoop::Claim(). `listener`: bound there, for this slot; not valid if claimed.error says so.
+  virtual void OnClaimed(const link::Claimed& /*claimed*/, Fd /*listener*/) {}
+  // The coordinator has gone, or is another one: what it was asked is not answered any more.
+  virtual void OnCoordinatorGone() {}
   // What made the worker READY has ended and does not serve again yet.
   virtual bool restarting() const { return false; }
   // `within_ns`: what is left of the worker's time; 0: not known.

@@ -145,13 +145,34 @@ void Server::Arm() {
   return refusal_;
 }
 
-std::vector<net::Address> Server::addresses() const {
-  std::vector<net::Address> all;
-  for (const int listener : acceptor_.listeners(parts_.slot)) {
+absl::Status Server::StartListening() {
+  return acceptor_.ForEachOwn([this](const Fd& listener) {
     const absl::StatusOr<net::Address> address = net::LocalAddress(listener);
-    if (address.ok()) all.push_back(*address);
+    return address.ok() ? net::StartListening(listener, *address, parts_.listen) : address.status();
+  });
+}
+
+bool Server::Claim(const link::Claim& claim) {
+  return coordinator_.linked() && parts_.channel.Send(claim).ok();
+}
+
+absl::Status Server::AddListeners(std::vector<Fd> listeners) {
+  for (Fd& listener : listeners) unadmitted_.push_back(std::move(listener));
+  return admitted_ ? AdmitListeners() : absl::OkStatus();
+}
+
+absl::Status Server::AdmitListeners() {
+  std::vector<Fd> listeners = std::exchange(unadmitted_, {});
+  if (listeners.empty() || service_.draining) return absl::OkStatus();
+  std::vector<int> descriptors;
+  for (Fd& listener : listeners) {
+    descriptors.push_back(listener.get());
+    acceptor_.Add(std::move(listener));
   }
-  return all;
+  // First, where it is time: steering takes only sockets that listen. Else become_ready does it.
+  const absl::Status status = ready_now_ ? StartListening() : absl::OkStatus();
+  parts_.channel.Send(link::Bound{}, descriptors).IgnoreError();  // a later coordinator: Hello
+  return status;
 }
 
 void Server::Watch(int fd) {
@@ -470,6 +491,7 @@ void Server::OnLink(const ring::Completion& completion) {
       BeginDrain(link::DrainKind::kPrompt, 0, {});
       continue;
     }
+    if (!received.ok() && parts_.gateway != nullptr) parts_.gateway->OnCoordinatorGone();
     if (!received.ok() || !received->has_value()) break;
     Obey(std::move(**received));
   }
@@ -490,6 +512,11 @@ void Server::Obey(link::Received received) {
     acceptor_.Release(release->slot);
   } else if (std::holds_alternative<link::Admit>(received.message)) {
     admitted_ = true;
+    if (absl::Status status = AdmitListeners(); !status.ok()) LogError(status.message());
+  } else if (const auto* claimed = std::get_if<link::Claimed>(&received.message)) {
+    if (parts_.gateway != nullptr) {
+      parts_.gateway->OnClaimed(*claimed, descriptors.empty() ? Fd() : std::move(descriptors[0]));
+    }
   } else if (std::holds_alternative<link::StartProgram>(received.message)) {
     if (parts_.gateway != nullptr) parts_.gateway->OnStartProgram();
   } else if (std::holds_alternative<link::Serve>(received.message)) {
@@ -501,6 +528,7 @@ void Server::Obey(link::Received received) {
 
 void Server::OnDoor() {
   while (coordinator_.TakeVisitor()) {
+    if (parts_.gateway != nullptr) parts_.gateway->OnCoordinatorGone();
     link::Hello hello;
     hello.slot = parts_.slot;
     hello.generation = parts_.generation;

@@ -13,6 +13,8 @@
 #include "core/app/app.h"
 #include "core/http/writer.h"
 #include "core/link/channel.h"
+#include "core/net/address.h"
+#include "core/net/listener.h"
 #include "core/net/slot_load.h"
 #include "core/ring/ring.h"
 #include "core/scoreboard/layout.h"
@@ -37,9 +39,11 @@ struct ServerParts {
   std::unique_ptr<app::App> app;
   Gateway* gateway = nullptr;  // the app, if it is one
   std::vector<Fd> listeners;
-  Fd signals;                // a signalfd for SIGTERM and SIGINT
-  Fd wake;                   // an eventfd
-  Fd inbox;                  // reading end
+  net::ListenOptions listen;                  // how they listen
+  std::vector<net::Address> known_addresses;  // GatewayLoop::known_addresses()
+  Fd signals;                                 // a signalfd for SIGTERM and SIGINT
+  Fd wake;                                    // an eventfd
+  Fd inbox;                                   // reading end
   Fd inbox_writing;          // kept for a later coordinator, as the steering descriptors are
   std::vector<Fd> steering;  // empty: no steering
   Fd door;                   // where a later coordinator knocks
@@ -61,8 +65,8 @@ class Server final : private GatewayLoop {
   void StartApp();
   // Everything that must be in the ring before READY.
   void Arm();
-  // Before Run(): the slot's listener for the listen address at this place.
-  const Fd& listener(size_t place) const { return acceptor_.listener(place); }
+  // All of the slot's listeners listen: this is what starts the traffic.
+  absl::Status StartListening();
   // Until the drain is complete; then the app's Stop hook. `become_ready` is called at once, or when a gateway says so;
   // what fails there, or a gateway's refusal, is returned.
   absl::Status Run(const std::function<absl::Status()>& become_ready);
@@ -70,11 +74,17 @@ class Server final : private GatewayLoop {
  private:
   void Dispatch(const ring::Completion& completion);
   // GatewayLoop
-  std::vector<net::Address> addresses() const override;
+  std::vector<int> listeners() const override { return acceptor_.listeners(parts_.slot); }
+  const std::vector<net::Address>& known_addresses() const override {
+    return parts_.known_addresses;
+  }
+  bool Claim(const link::Claim& claim) override;
+  absl::Status AddListeners(std::vector<Fd> listeners) override;
   void Watch(int fd) override;
   void BecomeReady() override;
   bool SayProgramEnded(const link::ProgramEnded& ended) override;
   void Leave(const absl::Status& why) override;
+  absl::Status AdmitListeners();
   // What is queued at a listener that others had before is for who can serve it.
   bool may_accept() const { return !ready_later() || ready_now_; }
   bool ready_later() const { return parts_.gateway != nullptr && parts_.gateway->ready_later(); }
@@ -150,6 +160,8 @@ class Server final : private GatewayLoop {
   uint32_t tick_generation_ = 0;
   int64_t tick_ns_ = 0;  // period of the armed tick
   bool admitted_ = false;
+  // Of AddListeners() before Admit: nobody would accept from them if that never came.
+  std::vector<Fd> unadmitted_;
   bool inbox_armed_ = false;
   bool inbox_full_ = false;  // a packet waits, and there is no room for it
   int64_t full_said_ns_ = std::numeric_limits<int64_t>::min() / 2;

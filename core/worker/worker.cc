@@ -53,7 +53,8 @@ uint32_t ConnectionsMax(const WorkerOptions& options, const Gateway* gateway, ui
 absl::StatusOr<std::vector<Fd>> TakeListeners(const std::vector<net::Address>& addresses,
                                               const net::ListenOptions& listen,
                                               std::vector<Fd> inherited, link::Channel& channel) {
-  if (inherited.size() == addresses.size()) return inherited;
+  // A program behind the worker has asked for addresses of its own: these come behind.
+  if (inherited.size() >= addresses.size()) return inherited;
   std::vector<Fd> bound;
   std::vector<int> descriptors;
   for (const net::Address& address : addresses) {
@@ -141,6 +142,9 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
     if (!address.ok()) return address.status();
     addresses.push_back(*address);
   }
+  // Without --listen the program behind the worker says where, and these are where other slots listen.
+  std::vector<net::Address> known;
+  if (options.addresses.empty()) known = std::exchange(addresses, {});
   if (addresses.empty()) addresses = options.addresses;
   net::ListenOptions listen;
   listen.backlog = options.backlog;
@@ -174,6 +178,8 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
                             .app = std::move(app->app),
                             .gateway = app->gateway,
                             .listeners = *std::move(listeners),
+                            .listen = listen,
+                            .known_addresses = std::move(known),
                             .signals = std::move(signals),
                             .wake = std::move(wake),
                             .inbox = std::move(own[1]),
@@ -190,13 +196,8 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   server.Arm();
   // Last: listen is what starts the traffic. (The polls that Arm() has queued are submitted later.)
   return server.Run([&] {
-    for (size_t i = 0; i < addresses.size(); ++i) {
-      if (absl::Status status = net::StartListening(server.listener(i), addresses[i], listen);
-          !status.ok()) {
-        return status;
-      }
-    }
-    absl::Status status = channel.Send(link::Ready{http});
+    absl::Status status = server.StartListening();
+    if (status.ok()) status = channel.Send(link::Ready{http});
     if (status.ok()) LogInfo(absl::StrCat("serves (ring: ", ring_text, ")"));
     return status;
   });

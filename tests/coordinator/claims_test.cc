@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "core/net/address_use.h"
 #include "core/net/listener.h"
 
@@ -47,6 +48,18 @@ TEST(Claims, WhatAnotherClusterHoldsIsInUse) {
   const std::string address = others.Answer(Wish(1, 0, "127.0.0.1:0"), kNow).address;
   Claims claims;
   EXPECT_EQ(claims.Answer(Wish(1, 0, address), kNow).error, static_cast<uint32_t>(EADDRINUSE));
+}
+
+TEST(Claims, WhatIsHeldOnThePortIsInTheWayOnlyOfOthers) {
+  Claims claims;
+  const net::Address first = *claims.Take(Wish(1, 0, "127.0.0.1:0"), kNow);
+  const std::string port = absl::StrCat(first.port());
+  const link::Claim wider = Wish(2, 0, "0.0.0.0:" + port);
+  EXPECT_EQ(claims.Answer(wider, kNow).error, static_cast<uint32_t>(EADDRINUSE));
+  EXPECT_EQ(claims.Answer(wider, kNow, Claims::BesideHeld::kYes).error, 0u);
+  Claims others;
+  EXPECT_EQ(others.Answer(wider, kNow, Claims::BesideHeld::kYes).error,
+            static_cast<uint32_t>(EADDRINUSE));
 }
 
 // --- What nobody listens on ---

@@ -1,6 +1,7 @@
 // Which slots may get a connection, what moves when one goes, and what is counted: the real program in the real kernel.
 #include <sys/socket.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,39 @@ using testing::ElementsAre;
 using LiveSlots = SteeringStage;
 using Migration = SteeringStage;
 using Pending = SteeringStage;
+
+// --- Addresses that become known one by one ---
+
+TEST_F(LiveSlots, MayListenOnSomeOfTheAddresses) {
+  Begin(Balance::kLeastConnections, 2, {"127.0.0.1", "127.0.0.2"});
+  Bind(2);
+  const Steering::Placed second = {1, listeners_[2][1].get()};
+  listeners_[2][0].Reset();
+  ASSERT_TRUE(steering_->Put(2, std::vector<Steering::Placed>{second}).ok());
+  steering_->SetLive(2, true);
+  Connect(30, 1);
+  Accept(30);
+  EXPECT_THAT(loads(), ElementsAre(10, 10, 10));
+  // Nobody is turned away where the slot that is chosen does not listen.
+  Connect(30, 0);
+  Accept(30);
+  EXPECT_EQ(load(0) + load(1) + load(2), 60u);
+}
+
+TEST_F(LiveSlots, GetOneMoreAddressAndStayLive) {
+  Begin(Balance::kLeastConnections, 0, {"127.0.0.1", "127.0.0.2"});
+  Bind(0);
+  ASSERT_TRUE(steering_->Put(0, std::vector<Steering::Placed>{{0, listeners_[0][0].get()}}).ok());
+  steering_->SetLive(0, true);
+  EXPECT_EQ(steering_->PlaceOf(0, listeners_[0][0].get()), 0u);
+  EXPECT_EQ(steering_->PlaceOf(0, listeners_[0][1].get()), std::nullopt);
+  ASSERT_TRUE(steering_->Add(0, {1, listeners_[0][1].get()}).ok());
+  EXPECT_TRUE(steering_->Read(0).live);
+  EXPECT_EQ(steering_->PlaceOf(0, listeners_[0][1].get()), 1u);
+  Connect(3, 1);
+  EXPECT_EQ(AcceptFrom(0, 3), 3u);
+  EXPECT_EQ(steering_->failed_selects(), 0u);
+}
 
 // --- Who may be chosen ---
 

@@ -29,9 +29,10 @@ enum class Say : uint32_t {
   kLeaveAlone = 12,  // none of our affair
   kFails = 13,       // the call fails with errno `number`
   // Program to launcher: facts.
-  kListening = 20,    // listen() on one of ours has succeeded
-  kSiteListens = 22,  // listen() on the private listener of the site has succeeded; answered
-  kBusy = 21,         // closed, and `number` of `open` connections have a request in flight
+  kListening = 20,     // listen() on one of ours has succeeded
+  kSiteListens = 22,   // listen() on the private listener of the site has succeeded; answered
+  kSiteConnects = 23,  // what was bound to `address` connects: it is no site; answered
+  kBusy = 21,          // closed, and `number` of `open` connections have a request in flight
   // Launcher to program: orders.
   kLife = 30,   // a memfd that holds a Life, for this process
   kClose = 31,  // accept nothing more; report kBusy when it changes

@@ -108,6 +108,24 @@ int Prepare(Say say, int fd, const Name& name, bool* taken) {
   return 0;
 }
 
+// A client that has bound its own port before it connects has a private listener for it: it gets a socket of TCP again,
+// bound as it was. Where that cannot be bound any more, the kernel chooses a port.
+void BecomeClient(int fd, const Name& site) {
+  const int error = errno;
+  const int own = socket(site.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (own >= 0) {
+    const bool non_blocking = Real_fcntl()(fd, F_GETFL) & O_NONBLOCK;
+    const int on = 1;
+    CopyOptions(fd, own);
+    Real_setsockopt()(own, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    Real_setsockopt()(own, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    Real_bind()(own, reinterpret_cast<const sockaddr*>(&site.address), site.size);
+    if (PutUnderneath(own, fd)) SetNonBlocking(fd, non_blocking);
+    Tell(Say::kSiteConnects, site);
+  }
+  errno = error;
+}
+
 }  // namespace
 }  // namespace uc::exec
 
@@ -141,6 +159,15 @@ UC_EXPORT int listen(int fd, int backlog) {
   const int result = Real_listen()(fd, backlog);
   if (result == 0 && site.size != 0) Tell(Say::kSiteListens, site);
   return result;
+}
+
+UC_EXPORT int connect(int fd, const sockaddr* address, socklen_t size) {
+  const bool ip =
+      address != nullptr && (address->sa_family == AF_INET || address->sa_family == AF_INET6);
+  if (ip && HasDoor()) {
+    if (const Name site = SiteOf(fd); site.size != 0) BecomeClient(fd, site);
+  }
+  return Real_connect()(fd, address, size);
 }
 
 // --- It looks like TCP ---
