@@ -38,10 +38,12 @@ absl::StatusOr<std::optional<Identity>> FindIdentity(const std::string& user,
 // The part of Become() that a child may call between fork and exec: it allocates nothing. False: errno says why.
 bool SetIds(const Identity& identity);
 
-// For good: ids and groups are set, and unless the user is root all capabilities go, also from the bounding set as far
-// as this is allowed, and no exec gives anything back (no_new_privs). On failure the process is to end: it is neither
-// the one nor the other.
-absl::Status Become(const Identity& identity);
+// For good: ids and groups are set, and unless the user is root all capabilities go. On failure the process is to end:
+// it is neither the one nor the other.
+// kNothing: also from the bounding set as far as this is allowed, and no exec gives anything back (no_new_privs).
+// kAsAnyUser: a program that this process starts may gain what any program of that user may (sudo).
+enum class ExecGives { kNothing, kAsAnyUser };
+absl::Status Become(const Identity& identity, ExecGives gives = ExecGives::kNothing);
 
 // What this user inherits of an environment of somebody else ("KEY=VALUE" each): PATH, LANG, LC_*, TZ and TERM, or with
 // `keep` all of it; then HOME, SHELL, USER and LOGNAME as the account has them, and no variable of these names twice.

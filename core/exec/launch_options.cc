@@ -35,13 +35,12 @@ absl::Status CheckLaunch(const LaunchOptions& options) {
   return absl::OkStatus();
 }
 
-UserIds UserOf(const LaunchOptions& options) {
-  if (!options.identity.has_value()) return {geteuid(), getegid()};
-  return {options.identity->uid, options.identity->gid};
+uid_t UserOf(const LaunchOptions& options) {
+  return options.identity.has_value() ? options.identity->uid : geteuid();
 }
 
 uint16_t PortLeast(const LaunchOptions& options) {
-  return UserOf(options).user != geteuid() ? net::UnprivilegedPortStart() : uint16_t{0};
+  return UserOf(options) != geteuid() ? net::UnprivilegedPortStart() : uint16_t{0};
 }
 
 SocketWay WayOf(const LaunchOptions& options, const Program& program) {

@@ -23,6 +23,8 @@ class PrivateListener {
 
   const net::Address& site() const { return site_; }
   int fd() const { return socket_.get(); }
+  // The program has called shutdown(2) on it. A TCP listener can listen again after that, one of these never.
+  bool IsShutDown() const;
   Endpoint endpoint() const { return Endpoint::OfDescriptor(path_.get()); }
 
  private:
