@@ -207,12 +207,16 @@ std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std
 }
 
 bool KillGroupAs(uid_t user, pid_t group, int signal_number) {
+  return KillAs(user, -group, signal_number);
+}
+
+bool KillAs(uid_t user, pid_t pid, int signal_number) {
   // The effective id alone decides (kill(2)); with the real and the saved one ours, `user` may not signal or trace us
   // meanwhile. Raw system calls: there is one thread.
   const bool change = geteuid() == 0 && user != 0;
   constexpr auto kKeep = static_cast<uid_t>(-1);
   if (change && syscall(SYS_setresuid, kKeep, user, kKeep) != 0) return false;
-  const bool sent = kill(-group, signal_number) == 0;
+  const bool sent = kill(pid, signal_number) == 0;
   const int error = errno;
   if (change) UC_CHECK(syscall(SYS_setresuid, kKeep, uid_t{0}, kKeep) == 0);
   errno = error;

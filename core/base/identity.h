@@ -53,6 +53,8 @@ std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std
 // Sends a signal to a process group with the rights of `user`: root's reaches no process that `user` could not signal
 // itself. False: errno says why. In a process with one thread. Another user id than ours is nothing new to who is not root.
 bool KillGroupAs(uid_t user, pid_t group, int signal_number);
+// The same to one process.
+bool KillAs(uid_t user, pid_t pid, int signal_number);
 
 // While it lives, files are opened and looked at with the rights of `identity`. One at a time, in a process with one
 // thread that may change its ids.

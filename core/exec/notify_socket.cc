@@ -52,13 +52,14 @@ bool SaysReady(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<NotifySocket> NotifySocket::Open(uid_t user) {
-  // By chance: a name that can be foreseen can be taken by somebody else.
+  // By chance: a name that can be foreseen can be taken by somebody else. And ours: a coordinator knows by it whom a
+  // program has left behind whose worker is dead (core/coordinator/program_group.cc).
   uint64_t chance[2];
   Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   constexpr int kOn = 1;
   if (fd.valid() && getrandom(chance, sizeof(chance), 0) == sizeof(chance)) {
-    std::string name =
-        absl::StrCat("@uring-cluster-notify-", absl::Hex(chance[0]), "-", absl::Hex(chance[1]));
+    std::string name = absl::StrCat("@uring-cluster-notify-", getpid(), "-", absl::Hex(chance[0]),
+                                    absl::Hex(chance[1]));
     const AbstractName address(name);
     if (setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &kOn, sizeof(kOn)) == 0 &&
         bind(fd.get(), address.get(), address.size()) == 0) {

@@ -132,16 +132,16 @@ class ProgramFront final : public app::App, public worker::Gateway {
     if (!std::exchange(hang_look_armed_, true)) ArmHangLook();
   }
   void OnEnding() {
+    served_ = std::exchange(serving_, false);
     front_.ServeByNone();
     ArmLook();
   }
   void OnEnded() {
-    const bool served = std::exchange(serving_, false);
     if (service_->draining) {  // Finished() sees it
       outcome_ = {program_->wait_status(), program_->left_as_asked()};
       return;
     }
-    if (!served) return Failed(absl::FailedPreconditionError(program_->Failure()));
+    if (!served_) return Failed(absl::FailedPreconditionError(program_->Failure()));
     const int status = program_->wait_status();
     const int code = WIFEXITED(status) && !hung_ ? WEXITSTATUS(status) : -1;
     Say({code == 0, code, hung_ ? HangText() : exec::EndText(status)});
@@ -231,6 +231,7 @@ class ProgramFront final : public app::App, public worker::Gateway {
   bool hung_ = false;     // the program that runs
   bool ready_ = false;    // the worker has been, once
   bool serving_ = false;  // the program
+  bool served_ = false;   // the program that has ended did
   bool look_armed_ = false;
   bool killed_ = false;  // at the end of the drain's time
   int64_t drain_began_ns_ = 0;

@@ -378,9 +378,28 @@ class Front(unittest.TestCase):
             wait_until(lambda: self.serving(cluster, 1, before), "it serves again")
             self.assertFalse([pid for pid in first if exists(pid)])
             second = wait_until(lambda: len(pids()) == 6 and pids()[3:], "the next one has started them")
+            (worker,) = cluster.pids()
+            os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: cluster.pids() not in ([], [worker]), "another worker serves")
+            wait_until(lambda: not [pid for pid in second if exists(pid)], "they end though their worker was killed")
+            third = wait_until(lambda: len(pids()) == 9 and pids()[6:], "the last one has started them")
             cluster.ok("stop", cluster.name)
             self.assertEqual(cluster.wait_exit(), 0)
-            self.assertFalse([pid for pid in second if exists(pid)])
+            self.assertFalse([pid for pid in third if exists(pid)])
+
+    def test_what_a_program_has_started_ends_after_coordinator_and_worker_were_killed(self):
+        app = Program(self, "app.py", "")
+        told = os.path.join(app.directory, "pids")
+        app.deploy(STARTS_OTHERS % told + PYTHON % "8000")
+        with front(app, "-i", "1") as cluster:
+            wait_until(lambda: self.read(told).count("\n") == 3, "it has started them")
+            pids = [int(line) for line in self.read(told).split()]
+            workers = cluster.pids()
+            cluster.process.kill()
+            cluster.process.wait()
+            os.kill(workers[0], signal.SIGKILL)
+            cluster.cli("stop", cluster.name)
+            wait_until(lambda: not [pid for pid in pids if exists(pid)], "stop ends them")
 
     def test_what_a_program_has_started_ends_also_where_the_program_does_not_leave(self):
         app = Program(self, "app.py", "")
