@@ -40,7 +40,9 @@ uid_t UserOf(const LaunchOptions& options) {
 }
 
 uint16_t PortLeast(const LaunchOptions& options) {
-  return UserOf(options) != geteuid() ? net::UnprivilegedPortStart() : uint16_t{0};
+  // Who started the cluster: a process that has taken the identity was root before.
+  const uid_t starter = options.identity_taken ? 0 : geteuid();
+  return UserOf(options) != starter ? net::UnprivilegedPortStart() : uint16_t{0};
 }
 
 SocketWay WayOf(const LaunchOptions& options, const Program& program) {
