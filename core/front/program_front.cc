@@ -95,8 +95,6 @@ class ProgramFront final : public app::App, public worker::Gateway {
     absl::StatusOr<Fd> offspring = exec::WatchOffspring();
     if (!offspring.ok()) return loop_->Leave(offspring.status());
     offspring_ = *std::move(offspring);
-    const std::vector<net::Address> site = loop_->addresses();
-    question_.emplace(program_options_.probe_path, site.empty() ? "" : site[0].ToHost());
     loop_->Watch(epoll_.get());
     StartProgram();
   }
@@ -128,6 +126,8 @@ class ProgramFront final : public app::App, public worker::Gateway {
     front_.ServeBy(program_->endpoint());
     loop_->BecomeReady();
     if (!hangs_matter_) return;
+    const std::vector<net::Address> site = loop_->addresses();
+    question_.emplace(program_options_.probe_path, site.empty() ? "" : site[0].ToHost());
     hang_watch_.Begin(MonotonicNow());
     if (!std::exchange(hang_look_armed_, true)) ArmHangLook();
   }
