@@ -112,6 +112,11 @@ absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request)
   options.done_codes = *std::move(done_codes);
   options.listen_timeout = request.listen_timeout;
   options.kill_timeout = request.kill_timeout;
+  // Stuck is not slow: unless the operator says how long is too long, a program takes the time that it takes.
+  if (request.hang_timeout_given && request.probe != "off") {
+    options.hang_timeout = request.hang_timeout;
+    options.probe_path = request.probe;
+  }
   options.shutdown_with_message = launch.shutdown_with_message;
   return options;
 }

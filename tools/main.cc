@@ -12,8 +12,10 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
+#include "core/base/identity.h"
 #include "core/base/log.h"
 #include "core/exec/carried.h"
+#include "core/exec/child.h"
 #include "core/exec/launcher.h"
 #include "core/front/program_front.h"
 #include "core/front/proxy.h"
@@ -169,13 +171,17 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
   if (verb == "start") return RunStart(*request);
   if (verb == "scribe") return RunScribe(*request);
   if (IsProgram(*request)) {
-    const absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(*request);
+    absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(*request);
     if (!launch.ok()) return Refuse(launch.status());
     link::Channel channel(Fd(link::kWorkerLinkFd));
     if (!request->launch.front) return exec::RunLauncher(*launch, std::move(channel));
     absl::StatusOr<worker::WorkerOptions> options = ToWorkerOptions(*request);
     if (!options.ok()) return Refuse(options.status());
-    options->identity.reset();  // the program's
+    if (options->identity.has_value()) {
+      exec::OpenOutputToOthers();
+      launch->identity_taken = true;
+      options->exec_gives = ExecGives::kAsAnyUser;
+    }
     return front::RunProgramFront(*options, *launch, std::move(channel));
   }
   exec::TakeCarriedEnvironment();  // the app is in this process

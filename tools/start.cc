@@ -49,6 +49,8 @@ constexpr int kExitDone = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitOperator = 2;
 constexpr absl::Duration kDurationMax = absl::Hours(24);
+// Of a program's successor before it has clients: programs listen before they have read all that can be wrong.
+constexpr absl::Duration kSettle = absl::Seconds(1);
 
 struct NamedDuration {
   absl::string_view flag;
@@ -199,13 +201,11 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
   return exec::CheckLaunch(*launch);
 }
 
-// Of workers that become another user and load the app themselves; what is carried for the app is carried on.
-std::vector<std::string> NativeEnvironment(const Identity& identity, const LaunchRequest& launch) {
+// Of workers that become another user, and load the app or start the program then; what is carried is carried on.
+std::vector<std::string> WorkerEnvironment(const Identity& identity, const LaunchRequest& launch) {
   std::vector<std::string> environment =
       EnvironmentAs(identity, exec::OwnEnvironment(), launch.keep_environment);
-  for (const std::string& variable : exec::CarriedEnvironment()) {
-    environment.push_back(exec::Carried(variable));
-  }
+  for (std::string& variable : exec::CarriedAsItIs()) environment.push_back(std::move(variable));
   return environment;
 }
 
@@ -236,6 +236,7 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   }
   options.supervisor.roll_width = static_cast<uint32_t>(request.roll_width);
   options.supervisor.soak = request.soak;
+  if (request.launch.front) options.supervisor.settle = kSettle;
   if (IsProgram(request)) {
     options.kind =
         request.launch.front ? scoreboard::AppKind::kBehindFronts : scoreboard::AppKind::kProgram;
@@ -260,8 +261,8 @@ absl::StatusOr<coordinator::CoordinatorOptions> ToCoordinatorOptions(const Start
   options.binary = OwnBinary();
   options.worker_arguments = SameWords("worker", request);
   // A launcher stays who we are, and makes its program's environment itself.
-  if (!options.program() && worker->identity.has_value()) {
-    options.worker_environment = NativeEnvironment(*worker->identity, request.launch);
+  if (!options.launches() && worker->identity.has_value()) {
+    options.worker_environment = WorkerEnvironment(*worker->identity, request.launch);
   }
   options.own_arguments = SameWords("start", request);
   options.app_text = absl::StrCat(request.app, request.app_arguments.empty() ? "" : " ",

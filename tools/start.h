@@ -33,6 +33,7 @@ struct StartRequest {
   std::string log_file;  // empty: BASE/NAME/log with --daemon, else stderr stays as it is
   int64_t backlog = 4096;
   bool request_timeout_given = false;
+  bool hang_timeout_given = false;
   int64_t in_flight_max = 0;  // of "proxy"
   int64_t connections_max = 0;
   int64_t body_memory = 256 << 20;

@@ -201,6 +201,7 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_di
   request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;
   request.kill_timeout = absl::GetFlag(FLAGS_kill_timeout).value;
   request.hang_timeout = absl::GetFlag(FLAGS_hang_timeout).value;
+  request.hang_timeout_given = walk.given.count("hang_timeout") > 0;
   request.restarts = ReadRestartFlags();
   request.mode = absl::GetFlag(FLAGS_mode);
   request.balance = absl::GetFlag(FLAGS_balance);

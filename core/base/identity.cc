@@ -111,20 +111,18 @@ Identity Ourselves() {
   return identity;
 }
 
-void DropAllCapabilities() {
+void DropBoundingSet() {
   // Without CAP_SETPCAP it is refused; then no_new_privs alone keeps them from coming back with an exec.
   for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
     prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   }
-  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 }
 
 // To have less is always permitted.
 bool ClearCapabilitySets() {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
-  return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+  return syscall(SYS_capset, &header, none) == 0;
 }
 
 bool BeginsWithAny(const std::string& variable, std::initializer_list<absl::string_view> names) {
@@ -177,10 +175,16 @@ bool SetIds(const Identity& identity) {
          setresuid(identity.uid, identity.uid, identity.uid) == 0;
 }
 
-absl::Status Become(const Identity& identity) {
+absl::Status Become(const Identity& identity, ExecGives gives) {
   const bool root = identity.uid == 0;
-  if (!root) DropAllCapabilities();
-  if (!SetIds(identity) || (!root && !ClearCapabilitySets())) {
+  if (!root) {
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+    if (gives == ExecGives::kNothing) DropBoundingSet();
+  }
+  const bool ends_here = !root && gives == ExecGives::kNothing;
+  if (!SetIds(identity) || (!root && !ClearCapabilitySets()) ||
+      (ends_here && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)) {
     return absl::PermissionDeniedError(
         absl::StrCat("cannot become ", identity.ToString(), ": ", strerror(errno)));
   }
@@ -203,12 +207,16 @@ std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std
 }
 
 bool KillGroupAs(uid_t user, pid_t group, int signal_number) {
+  return KillAs(user, -group, signal_number);
+}
+
+bool KillAs(uid_t user, pid_t pid, int signal_number) {
   // The effective id alone decides (kill(2)); with the real and the saved one ours, `user` may not signal or trace us
   // meanwhile. Raw system calls: there is one thread.
   const bool change = geteuid() == 0 && user != 0;
   constexpr auto kKeep = static_cast<uid_t>(-1);
   if (change && syscall(SYS_setresuid, kKeep, user, kKeep) != 0) return false;
-  const bool sent = kill(-group, signal_number) == 0;
+  const bool sent = kill(pid, signal_number) == 0;
   const int error = errno;
   if (change) UC_CHECK(syscall(SYS_setresuid, kKeep, uid_t{0}, kKeep) == 0);
   errno = error;

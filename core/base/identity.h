@@ -38,10 +38,12 @@ absl::StatusOr<std::optional<Identity>> FindIdentity(const std::string& user,
 // The part of Become() that a child may call between fork and exec: it allocates nothing. False: errno says why.
 bool SetIds(const Identity& identity);
 
-// For good: ids and groups are set, and unless the user is root all capabilities go, also from the bounding set as far
-// as this is allowed, and no exec gives anything back (no_new_privs). On failure the process is to end: it is neither
-// the one nor the other.
-absl::Status Become(const Identity& identity);
+// For good: ids and groups are set, and unless the user is root all capabilities go. On failure the process is to end:
+// it is neither the one nor the other.
+// kNothing: also from the bounding set as far as this is allowed, and no exec gives anything back (no_new_privs).
+// kAsAnyUser: a program that this process starts may gain what any program of that user may (sudo).
+enum class ExecGives { kNothing, kAsAnyUser };
+absl::Status Become(const Identity& identity, ExecGives gives = ExecGives::kNothing);
 
 // What this user inherits of an environment of somebody else ("KEY=VALUE" each): PATH, LANG, LC_*, TZ and TERM, or with
 // `keep` all of it; then HOME, SHELL, USER and LOGNAME as the account has them, and no variable of these names twice.
@@ -51,6 +53,8 @@ std::vector<std::string> EnvironmentAs(const Identity& identity, std::vector<std
 // Sends a signal to a process group with the rights of `user`: root's reaches no process that `user` could not signal
 // itself. False: errno says why. In a process with one thread. Another user id than ours is nothing new to who is not root.
 bool KillGroupAs(uid_t user, pid_t group, int signal_number);
+// The same to one process.
+bool KillAs(uid_t user, pid_t pid, int signal_number);
 
 // While it lives, files are opened and looked at with the rights of `identity`. One at a time, in a process with one
 // thread that may change its ids.

@@ -6,13 +6,16 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -25,6 +28,7 @@ namespace uc::coordinator {
 namespace {
 
 constexpr int kLookMs = 5;
+constexpr int kRoundsMax = 4;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -36,22 +40,25 @@ bool MayBelongTo(const scoreboard::Report& report, const scoreboard::ProcessStat
          stat.start >= report.program_start.load(std::memory_order_relaxed);
 }
 
-// The environment with which it was exec'd says that it belongs to this worker of this cluster. Where that cannot be
-// read (another user's, without CAP_SYS_PTRACE) or is not there yet (in the middle of an exec), session and age decide.
-bool BelongsTo(const scoreboard::Layout& layout, uint32_t index, pid_t pid,
-               const scoreboard::ProcessStat& stat) {
-  const scoreboard::WorkerRow& row = layout.workers[index];
-  const scoreboard::Report& report = layout.reports.rows[index];
-  const absl::string_view cluster =
-      scoreboard::GetText(layout.header.name, sizeof(layout.header.name));
+// "KEY=VALUE", as it was exec'd; nullopt: it cannot be read (another user's, without CAP_SYS_PTRACE), or is not there
+// yet (in the middle of an exec).
+std::optional<std::vector<std::string>> EnvironmentOf(pid_t pid) {
   std::ifstream file(absl::StrCat("/proc/", pid, "/environ"), std::ios::binary);
-  if (!file.is_open() && errno == EACCES) return MayBelongTo(report, stat);
   std::ostringstream text;
   text << file.rdbuf();
   const std::string environment = text.str();
-  if (environment.empty()) return MayBelongTo(report, stat);
+  if (environment.empty()) return std::nullopt;
+  return absl::StrSplit(environment, '\0');
+}
+
+// It says that it belongs to this worker of this cluster.
+bool Names(const std::vector<std::string>& environment, const scoreboard::Layout& layout,
+           uint32_t index) {
+  const scoreboard::WorkerRow& row = layout.workers[index];
+  const absl::string_view cluster =
+      scoreboard::GetText(layout.header.name, sizeof(layout.header.name));
   int found = 0;
-  for (const absl::string_view variable : absl::StrSplit(environment, '\0')) {
+  for (const std::string& variable : environment) {
     found += variable == absl::StrCat("URING_CLUSTER_NAME=", cluster) ||
              variable == absl::StrCat("URING_CLUSTER_SLOT=", row.slot.load()) ||
              variable == absl::StrCat("URING_CLUSTER_GENERATION=", row.generation.load());
@@ -59,19 +66,61 @@ bool BelongsTo(const scoreboard::Layout& layout, uint32_t index, pid_t pid,
   return found == 3;
 }
 
-// Zombies are nobody.
-bool AnyMember(pid_t group,
-               absl::FunctionRef<bool(pid_t, const scoreboard::ProcessStat&)> matches) {
+// Its environment says so; where there is none to read, session and age decide.
+bool BelongsTo(const scoreboard::Layout& layout, uint32_t index, pid_t pid,
+               const scoreboard::ProcessStat& stat) {
+  const std::optional<std::vector<std::string>> environment = EnvironmentOf(pid);
+  if (environment.has_value()) return Names(*environment, layout, index);
+  return MayBelongTo(layout.reports.rows[index], stat);
+}
+
+// Of all processes; zombies are nobody.
+void ForEachProcess(absl::FunctionRef<void(pid_t, const scoreboard::ProcessStat&)> visit) {
   const std::unique_ptr<DIR, CloseDirectory> processes(opendir("/proc"));
-  if (processes == nullptr) return false;
-  while (const dirent* entry = readdir(processes.get())) {
+  while (const dirent* entry = processes != nullptr ? readdir(processes.get()) : nullptr) {
     pid_t pid = 0;
     if (!absl::SimpleAtoi(entry->d_name, &pid)) continue;
     const std::optional<scoreboard::ProcessStat> stat = scoreboard::ReadProcessStat(pid);
-    if (stat.has_value() && stat->group == group && stat->state != 'Z' && matches(pid, *stat))
-      return true;
+    if (stat.has_value() && stat->state != 'Z') visit(pid, *stat);
   }
-  return false;
+}
+
+bool AnyMember(pid_t group,
+               absl::FunctionRef<bool(pid_t, const scoreboard::ProcessStat&)> matches) {
+  bool any = false;
+  ForEachProcess([&](pid_t pid, const scoreboard::ProcessStat& stat) {
+    any = any || (stat.group == group && matches(pid, stat));
+  });
+  return any;
+}
+
+// Those that have left the program's group, once: how many. A worker that has ended its program itself says so
+// (program_pid), and nobody looks for them.
+int EndStragglers(const scoreboard::Layout& layout, uint32_t index) {
+  const auto kind = static_cast<scoreboard::AppKind>(layout.header.program.load());
+  const scoreboard::WorkerRow& row = layout.workers[index];
+  const pid_t worker = row.pid.load(std::memory_order_relaxed);
+  if (kind != scoreboard::AppKind::kBehindFronts || worker <= 0) return 0;
+  const std::string mark = absl::StrCat("NOTIFY_SOCKET=@uring-cluster-notify-", worker, "-");
+  const uint64_t born = row.process_start.load(std::memory_order_relaxed);
+  int ended = 0;
+  ForEachProcess([&](pid_t pid, const scoreboard::ProcessStat& stat) {
+    if (stat.start < born || pid == getpid()) return;
+    const std::optional<std::vector<std::string>> environment = EnvironmentOf(pid);
+    if (!environment.has_value() || !Names(*environment, layout, index)) return;
+    const bool marked =
+        std::any_of(environment->begin(), environment->end(),
+                    [&](const std::string& variable) { return absl::StartsWith(variable, mark); });
+    if (marked && KillAs(layout.header.program_user.load(), pid, SIGKILL)) ++ended;
+  });
+  return ended;
+}
+
+// Until nobody is seen any more: some may have been started meanwhile.
+bool EndAllStragglers(const scoreboard::Layout& layout, uint32_t row) {
+  int rounds = 0;
+  while (rounds < kRoundsMax && EndStragglers(layout, row) > 0) ++rounds;
+  return rounds > 0;
 }
 
 bool Anybody(pid_t, const scoreboard::ProcessStat&) { return true; }
@@ -98,17 +147,20 @@ bool ProgramGroupLives(const scoreboard::Layout& layout, uint32_t row) {
 
 bool EndProgramGroup(const scoreboard::Layout& layout, uint32_t row) {
   const pid_t group = layout.reports.rows[row].program_pid.load(std::memory_order_relaxed);
-  return ProgramGroupLives(layout, row) &&
-         KillGroupAs(layout.header.program_user.load(), group, SIGKILL);
+  const bool ended = ProgramGroupLives(layout, row) &&
+                     KillGroupAs(layout.header.program_user.load(), group, SIGKILL);
+  return (group > 1 && EndAllStragglers(layout, row)) || ended;
 }
 
 void EndProgramOf(const scoreboard::Layout& layout, uint32_t row) {
   const scoreboard::Report& report = layout.reports.rows[row];
   const pid_t group = report.program_pid.load(std::memory_order_relaxed);
-  if (group <= 1 || group == getpgrp()) return;
-  const uint64_t start = scoreboard::ProcessStart(group);
-  if (start == 0 || start == report.program_start.load(std::memory_order_relaxed)) {
-    KillGroupAs(layout.header.program_user.load(), group, SIGKILL);
+  if (group > 1 && group != getpgrp()) {
+    const uint64_t start = scoreboard::ProcessStart(group);
+    if (start == 0 || start == report.program_start.load(std::memory_order_relaxed)) {
+      KillGroupAs(layout.header.program_user.load(), group, SIGKILL);
+    }
+    EndAllStragglers(layout, row);
   }
 }
 

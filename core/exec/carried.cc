@@ -39,6 +39,15 @@ std::vector<std::string> CarriedEnvironment() {
   return variables;
 }
 
+std::vector<std::string> CarriedAsItIs() {
+  std::vector<std::string> variables;
+  for (const std::string& variable : CarriedEnvironment()) variables.push_back(Carried(variable));
+  if (const uint64_t limit = CarriedDescriptorLimit(); limit != 0) {
+    variables.push_back(absl::StrCat(kDescriptors, "=", limit));
+  }
+  return variables;
+}
+
 std::vector<std::string> OwnEnvironment() {
   std::vector<std::string> variables;
   for (char** one = environ; *one != nullptr; ++one) {

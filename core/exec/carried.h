@@ -21,6 +21,8 @@ namespace uc::exec {
 std::string Carried(absl::string_view variable);
 // "KEY=VALUE", of those that this process carries.
 std::vector<std::string> CarriedEnvironment();
+// All that this process carries, as it is carried: for one that it starts without the rest of its environment.
+std::vector<std::string> CarriedAsItIs();
 // The environment of this process without what it carries, and without what a coordinator tells itself at an upgrade.
 std::vector<std::string> OwnEnvironment();
 // In a process that becomes the app itself: what was carried is its environment from now on.

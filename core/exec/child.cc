@@ -82,21 +82,26 @@ void TellPid(char* const* environment) {
   }
 }
 
-enum class RunsAs { kSameUser, kAnotherUser };
+// A program of another user can open /dev/stdout and /dev/stderr again where they are pipes without a name, too: those
+// belong to the user who made them, and their mode is all that keeps others out (container runtimes change the owner,
+// which would let it read). What cannot be changed stays as it is.
+void OpenToOthers(int fd) {
+  struct stat status;
+  struct statfs system;
+  if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && fstatfs(fd, &system) == 0 &&
+      system.f_type == PIPEFS_MAGIC) {
+    fchmod(fd, 0622);
+  }
+}
 
 struct OutputStream {
   int fd;
   const char* path;
 };
 
-void Narrow(const OutputStream& stream, RunsAs runs_as) {
+void Narrow(const OutputStream& stream) {
   struct stat status;
   if (fstat(stream.fd, &status) != 0 || !S_ISFIFO(status.st_mode)) return;
-  struct statfs system;
-  if (runs_as == RunsAs::kAnotherUser && fstatfs(stream.fd, &system) == 0 &&
-      system.f_type == PIPEFS_MAGIC) {
-    fchmod(stream.fd, 0622);
-  }
   const int flags = fcntl(stream.fd, F_GETFL);
   if (flags < 0 || (flags & O_ACCMODE) != O_RDWR) return;
   // Does not wait for a reader: the descriptor that it opens again is one.
@@ -110,13 +115,10 @@ void Narrow(const OutputStream& stream, RunsAs runs_as) {
 //
 // The launcher's own are FIFOs that are open for reading as well, so that the death of the log writer is no EPIPE
 // (core/coordinator/worker_output.h). A program that could read there would take the launcher's lines away: it gets
-// descriptors for writing only, and the launcher, which lives as long as its program, keeps the reading end open. A
-// program of another user can also open /dev/stdout and /dev/stderr again where they are pipes without a name: those
-// belong to the user who made them, and their mode is all that keeps others out (container runtimes change the owner,
-// which would let it read). What cannot be changed stays as it is.
-void NarrowOutput(RunsAs runs_as) {
-  Narrow({STDOUT_FILENO, "/proc/self/fd/1"}, runs_as);
-  Narrow({STDERR_FILENO, "/proc/self/fd/2"}, runs_as);
+// descriptors for writing only, and the launcher, which lives as long as its program, keeps the reading end open.
+void NarrowOutput() {
+  Narrow({STDOUT_FILENO, "/proc/self/fd/1"});
+  Narrow({STDERR_FILENO, "/proc/self/fd/2"});
 }
 
 // Ours is as high as it may be; a program that looks at all its descriptors, or uses select(2), wants its own.
@@ -145,7 +147,8 @@ struct Step {
   if (getppid() != parent) _exit(127);
   setpgid(0, 0);
   TellPid(environment);
-  NarrowOutput(options.identity.has_value() ? RunsAs::kAnotherUser : RunsAs::kSameUser);
+  if (options.identity.has_value()) OpenOutputToOthers();
+  NarrowOutput();
   if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) fail("--cwd");
   if (options.identity.has_value()) {
     if (!SetIds(*options.identity)) fail("--user");
@@ -171,6 +174,11 @@ struct Step {
 }
 
 }  // namespace
+
+void OpenOutputToOthers() {
+  OpenToOthers(STDOUT_FILENO);
+  OpenToOthers(STDERR_FILENO);
+}
 
 absl::StatusOr<Child> Child::Start(const ChildOptions& options) {
   int ends[2];
@@ -203,7 +211,9 @@ void Child::Signal(int signal) const {
   syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
 }
 
-void Child::KillGroup() const { kill(-pid_, SIGKILL); }
+void Child::SignalGroup(int signal) const { kill(-pid_, signal); }
+
+void Child::KillGroup() const { SignalGroup(SIGKILL); }
 
 std::optional<int> Child::Reap() const {
   int status = 0;

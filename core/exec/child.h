@@ -29,6 +29,10 @@ struct ChildOptions {
   uint64_t descriptors = 0;  // its soft limit of open files; 0: ours
 };
 
+// For a process that becomes another user before it starts its program, while it still may: what that user can then do
+// with the stdout and stderr that it inherits, as Child::Start() sees to it for an identity of its own.
+void OpenOutputToOthers();
+
 class Child {
  public:
   // FailedPrecondition: it cannot be executed, no such user, no such directory. Unavailable: no process.
@@ -39,6 +43,8 @@ class Child {
   // Readable when it has ended.
   int fd() const { return pidfd_.get(); }
   void Signal(int signal) const;
+  // To its process group as well: all that it started, unless they have left that.
+  void SignalGroup(int signal) const;
   // SIGKILL to it and to all that it started, unless they have left its process group.
   void KillGroup() const;
   // Its wait status; nullopt: it runs.

@@ -35,13 +35,14 @@ absl::Status CheckLaunch(const LaunchOptions& options) {
   return absl::OkStatus();
 }
 
-UserIds UserOf(const LaunchOptions& options) {
-  if (!options.identity.has_value()) return {geteuid(), getegid()};
-  return {options.identity->uid, options.identity->gid};
+uid_t UserOf(const LaunchOptions& options) {
+  return options.identity.has_value() ? options.identity->uid : geteuid();
 }
 
 uint16_t PortLeast(const LaunchOptions& options) {
-  return UserOf(options).user != geteuid() ? net::UnprivilegedPortStart() : uint16_t{0};
+  // Who started the cluster: a process that has taken the identity was root before.
+  const uid_t starter = options.identity_taken ? 0 : geteuid();
+  return UserOf(options) != starter ? net::UnprivilegedPortStart() : uint16_t{0};
 }
 
 SocketWay WayOf(const LaunchOptions& options, const Program& program) {

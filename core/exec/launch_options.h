@@ -33,7 +33,8 @@ struct LaunchOptions {
   ProgramOptions program;
   std::string name;                      // of the cluster
   std::vector<std::string> environment;  // "KEY=VALUE", besides what it inherits
-  std::optional<Identity> identity;      // what the program becomes; nullopt: as we are
+  std::optional<Identity> identity;      // whom the program runs as; nullopt: as we are
+  bool identity_taken = false;           // this process is that already, behind a front
   bool keep_environment = false;         // as another user: it inherits all of ours
   uint64_t descriptors = 0;              // its soft limit of open files; 0: ours
   std::vector<net::Address> addresses;   // of --listen; empty: its own count
@@ -44,6 +45,9 @@ struct LaunchOptions {
   absl::Duration listen_timeout = absl::Seconds(10);
   absl::Duration kill_timeout = absl::Seconds(10);
   absl::Duration heartbeat_period = absl::Milliseconds(500);
+  // Behind a front: one that answers nothing for so long is started again; Infinite: it may. It is asked for this path.
+  absl::Duration hang_timeout = absl::InfiniteDuration();
+  std::string probe_path = "/";
   bool cpu_affinity = false;  // it and its program: pinned to their slot's core
   bool shutdown_with_message = false;
   int kill_signal = SIGINT;  // as PM2 does
@@ -55,11 +59,7 @@ struct LaunchOptions {
 absl::Status CheckLaunch(const LaunchOptions& options);
 
 // Whom the program runs as.
-struct UserIds {
-  uid_t user;
-  gid_t group;
-};
-UserIds UserOf(const LaunchOptions& options);
+uid_t UserOf(const LaunchOptions& options);
 // Ports below this one it gets from --listen only: our own right to them is not the program's. 0: all are its own affair.
 uint16_t PortLeast(const LaunchOptions& options);
 // How it gets its listeners; not kAuto.

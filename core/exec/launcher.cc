@@ -174,8 +174,7 @@ absl::Status Launcher::OpenDoors() {
   door_.emplace(*std::move(door));
   admitted_ = assigned_.assign.entry == link::Entry::kAtOnce;
   if (!admitted_) door_->Close();
-  const UserIds user = UserOf(options_);
-  absl::StatusOr<NotifySocket> notify = NotifySocket::Open(user.user, user.group);
+  absl::StatusOr<NotifySocket> notify = NotifySocket::Open(UserOf(options_));
   if (!notify.ok()) return notify.status();
   notify_.emplace(*std::move(notify));
   signals_ = link::TakeSignals();
@@ -186,7 +185,7 @@ ProgramPlace Launcher::Place(const std::string& library) const {
   ProgramPlace place;
   place.slot = assigned_.assign.slot;
   place.generation = assigned_.assign.generation;
-  place.notify_socket = notify_->path();
+  place.notify_socket = notify_->name();
   if (preload()) place.preload = {.library = library, .door = door_->address()};
   if (!options_.addresses.empty() && !assigned_.assign.addresses.empty()) {
     const absl::StatusOr<net::Address> first = net::Address::Parse(assigned_.assign.addresses[0]);

@@ -190,7 +190,7 @@ bool ListenDoor::Hear(Asker& asker) {
   } else if (packet.say == Say::kListening) {
     return BeginListening(asker, AddressOf(packet));
   } else if (packet.say == Say::kSiteListens) {
-    if (events_.site_listens) events_.site_listens(AddressOf(packet));
+    if (events_.site_listens) events_.site_listens(asker.pid, AddressOf(packet));
     LeaveAlone(asker.id);
   } else if (packet.say == Say::kSiteConnects) {
     if (events_.site_connects) events_.site_connects(AddressOf(packet));

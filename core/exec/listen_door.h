@@ -42,8 +42,9 @@ class ListenDoor {
     std::function<void(AskerId, const Wish&)> may_bind;
     std::function<void(AskerId, const Wish&, Fd own)> may_listen;
     std::function<void(AskerId, const net::Address&)> listening;
-    // Of a program behind a front: listen() on what TakeThis() has given for this address.
-    std::function<void(const net::Address&)> site_listens = {};
+    // Of a program behind a front: listen() on what TakeThis() has given for this address. The process waits until this
+    // returns; 0: it is of another PID namespace.
+    std::function<void(pid_t, const net::Address&)> site_listens = {};
     // It was a client's, which has bound its port before it connects.
     std::function<void(const net::Address&)> site_connects = {};
   };

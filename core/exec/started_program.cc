@@ -23,7 +23,7 @@ absl::StatusOr<StartedProgram> StartedProgram::Start(const LaunchOptions& option
   child.program = program;
   child.directory = options.program.directory;
   child.environment = EnvironmentOf(place);
-  child.identity = options.identity;
+  if (!options.identity_taken) child.identity = options.identity;
   child.descriptors = options.descriptors;
   child.listeners = std::move(listeners);
   std::optional<NodeChannel> node;
@@ -51,14 +51,19 @@ bool StartedProgram::HeardReady() {
   return ready;
 }
 
-int StartedProgram::AskToLeave(const LaunchOptions& options) {
+int StartedProgram::AskToLeave(const LaunchOptions& options, Whom whom) {
   if (options.shutdown_with_message && node_.has_value() && node_->Send("\"shutdown\"")) {
     LogInfo("the program is asked to leave: message 'shutdown'");
     return 0;
   }
   const char* const name = sigabbrev_np(options.kill_signal);
-  LogInfo(absl::StrCat("the program is asked to leave: SIG", name != nullptr ? name : "?"));
-  child_.Signal(options.kill_signal);
+  LogInfo(absl::StrCat("the program is asked to leave: SIG", name != nullptr ? name : "?",
+                       whom == Whom::kAll ? " to its process group" : ""));
+  if (whom == Whom::kAll) {
+    child_.SignalGroup(options.kill_signal);
+  } else {
+    child_.Signal(options.kill_signal);
+  }
   return options.kill_signal;
 }
 

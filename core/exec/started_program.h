@@ -31,8 +31,10 @@ class StartedProgram {
   int node_fd() const { return node_.has_value() ? node_->fd() : -1; }
   // When node_fd() is readable: it has said 'ready'.
   bool HeardReady();
-  // By Node's message 'shutdown' where that is asked for, else by a signal. The signal; 0: the message.
-  int AskToLeave(const LaunchOptions& options);
+  // By Node's message 'shutdown' where that is asked for, else by a signal. The signal; 0: the message. kAll: the process
+  // that we started only runs the program (npm, sh), so its whole group hears the signal, as on a terminal.
+  enum class Whom { kFirst, kAll };
+  int AskToLeave(const LaunchOptions& options, Whom whom = Whom::kFirst);
 
  private:
   StartedProgram(Child child, std::optional<NodeChannel> node)

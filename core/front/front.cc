@@ -134,6 +134,7 @@ void Front::AppendRequest(const worker::RelayExchange& client, std::string* out)
 }
 
 void Front::OnAnswering(ServerConnection& connection) {
+  ++answers_begun_;
   pool_.Answering(connection, service_->now_ns);
 }
 

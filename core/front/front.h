@@ -62,6 +62,10 @@ class Front final : public app::App, public worker::Gateway {
   void ServeByNone() { server_.reset(); }
   // 503 to those that wait.
   void RefuseWaiting();
+  // Some wait, or the server has them; not tunnels.
+  bool HasRequests() const { return pool_.in_flight() > 0 || !queue_.empty(); }
+  // How many the server has begun to answer.
+  uint64_t answers_begun() const { return answers_begun_; }
 
   // --- What a ServerConnection says ---
   void AppendRequest(const worker::RelayExchange& client, std::string* out) const;
@@ -103,6 +107,7 @@ class Front final : public app::App, public worker::Gateway {
   std::string default_host_;
   Pool pool_;
   RequestQueue queue_;
+  uint64_t answers_begun_ = 0;
   bool tick_armed_ = false;
   int64_t complain_at_ns_ = 0;
 };

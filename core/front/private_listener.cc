@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -48,6 +49,11 @@ class ShortLivedFolder {
 };
 
 }  // namespace
+
+bool PrivateListener::IsShutDown() const {
+  pollfd watch = {socket_.get(), POLLRDHUP, 0};
+  return poll(&watch, 1, 0) == 1 && (watch.revents & POLLRDHUP) != 0;
+}
 
 absl::StatusOr<PrivateListener> PrivateListener::Make(const net::Address& site) {
   const ShortLivedFolder folder;

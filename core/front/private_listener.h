@@ -26,6 +26,8 @@ class PrivateListener {
   int fd() const { return socket_.get(); }
   // The program has called listen().
   bool listens() const { return net::Listens(socket_); }
+  // The program has called shutdown(2) on it. A TCP listener can listen again after that, one of these never.
+  bool IsShutDown() const;
   Endpoint endpoint() const { return Endpoint::OfDescriptor(path_.get()); }
 
  private:

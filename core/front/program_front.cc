@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -11,12 +12,17 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/exec/offspring.h"
 #include "core/exec/program_end.h"
 #include "core/front/front.h"
+#include "core/front/hang_watch.h"
 #include "core/front/program_process.h"
+#include "core/front/question.h"
 #include "core/front/site_choice.h"
 #include "core/net/listener.h"
 #include "core/worker/worker.h"
@@ -24,8 +30,12 @@
 namespace uc::front {
 namespace {
 
-// Of the time of a drain: then the program is asked to leave though clients are connected (tunnels, above all).
-constexpr double kAskAt = 0.8;
+// Of the time of a drain: then the program is asked to leave though clients have tunnels to it, so that it can tell
+// them; then though it has requests, which some programs answer first; and then it is ended, before the worker is: what
+// it has started ends with it.
+constexpr double kAskBehindTunnels = 0.8;
+constexpr double kAskBehindRequests = 0.9;
+constexpr double kEndAt = 0.97;
 constexpr std::chrono::milliseconds kLook(100);
 constexpr std::chrono::seconds kAlone(1);
 
@@ -43,7 +53,9 @@ class ProgramFront final : public app::App, public worker::Gateway {
         outcome_(outcome),
         front_({.server = std::nullopt,
                 .in_flight_max = worker.in_flight_max,
-                .wait_max = program.listen_timeout}) {}
+                .wait_max = program.listen_timeout}),
+        hang_watch_(program.hang_timeout),
+        hangs_matter_(program.hang_timeout != absl::InfiniteDuration()) {}
 
   // worker::Gateway
   void Join(worker::Service& service, worker::Outgoing& outgoing,
@@ -58,7 +70,8 @@ class ProgramFront final : public app::App, public worker::Gateway {
   bool ready_later() const override { return true; }
   bool restarting() const override { return ready_ && !serving_; }
   void OnReadable() override {
-    if (program_.has_value() && program_->OnReadable()) context_->Post([this] { OnReadable(); });
+    if (!program_.has_value() || !program_->OnReadable()) return;
+    context_->Post([this] { OnReadable(); });
   }
   void OnClaimed(const link::Claimed& claimed, Fd listener) override {
     if (program_.has_value()) program_->OnClaimed(claimed, std::move(listener));
@@ -73,13 +86,10 @@ class ProgramFront final : public app::App, public worker::Gateway {
   }
   void OnDrain(int64_t within_ns) override {
     if (!serving_) front_.RefuseWaiting();
-    if (!program_.has_value()) return;
-    if (!serving_) return program_->AskToLeave();
-    if (within_ns <= 0) return;
-    const auto ask_at =
-        std::chrono::nanoseconds(static_cast<int64_t>(static_cast<double>(within_ns) * kAskAt));
-    context_->After(std::chrono::duration_cast<std::chrono::milliseconds>(ask_at),
-                    [this] { program_->AskToLeave(); });
+    if (!serving_ && program_.has_value()) program_->AskToLeave();
+    drain_began_ns_ = service_->now_ns;
+    drain_ns_ = within_ns;
+    LookAtDrain();
   }
   bool Finished() override {
     if (ended()) return true;
@@ -93,6 +103,9 @@ class ProgramFront final : public app::App, public worker::Gateway {
     context_ = &context;
     front_.Start(context);
     if (!epoll_.valid()) return loop_->Leave(absl::ResourceExhaustedError("no file descriptors"));
+    absl::StatusOr<Fd> offspring = exec::WatchOffspring();
+    if (!offspring.ok()) return loop_->Leave(offspring.status());
+    offspring_ = *std::move(offspring);
     loop_->Watch(epoll_.get());
     StartProgram();
   }
@@ -109,11 +122,13 @@ class ProgramFront final : public app::App, public worker::Gateway {
         ProgramProcess::Place{context_->slot(),
                               context_->generation(),
                               {where_, SlotListeners(), loop_->known_addresses()}},
-        service_->row, epoll_,
+        service_->row, ProgramProcess::Watches{epoll_, offspring_},
         ProgramProcess::Events{.ready = [this] { OnReady(); },
+                               .ending = [this] { OnEnding(); },
                                .ended = [this] { OnEnded(); },
                                .claim = [this](const link::Claim& claim) { return Claim(claim); },
                                .more_listeners = [this] { TakeListeners().IgnoreError(); }});
+    hung_ = false;
     const absl::Status status = program_->Start(MonotonicNow());
     if (!status.ok()) {
       program_.reset();
@@ -145,18 +160,26 @@ class ProgramFront final : public app::App, public worker::Gateway {
     ready_ = serving_ = true;
     front_.ServeBy(program_->endpoint());
     loop_->BecomeReady();
+    if (!hangs_matter_) return;
+    const std::vector<SiteListener> site = SlotListeners();
+    question_.emplace(program_options_.probe_path, site.empty() ? "" : site[0].address.ToHost());
+    hang_watch_.Begin(MonotonicNow());
+    if (!std::exchange(hang_look_armed_, true)) ArmHangLook();
+  }
+  void OnEnding() {
+    served_ = std::exchange(serving_, false);
+    front_.ServeByNone();
+    ArmLook();
   }
   void OnEnded() {
-    const bool served = std::exchange(serving_, false);
-    front_.ServeByNone();
     if (service_->draining) {  // Finished() sees it
       outcome_ = {program_->wait_status(), program_->left_as_asked()};
       return;
     }
-    if (!served) return Failed(absl::FailedPreconditionError(program_->Failure()));
+    if (!served_) return Failed(absl::FailedPreconditionError(program_->Failure()));
     const int status = program_->wait_status();
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    Say({code == 0, code, exec::EndText(status)});
+    const int code = WIFEXITED(status) && !hung_ ? WEXITSTATUS(status) : -1;
+    Say({code == 0, code, hung_ ? HangText() : exec::EndText(status)});
   }
   // It could not be started, or has not come to serve.
   void Failed(const absl::Status& why) {
@@ -169,17 +192,62 @@ class ProgramFront final : public app::App, public worker::Gateway {
     // Nobody is there to decide: the supervisor's first delay, and no more often.
     context_->After(kAlone, [this] { OnStartProgram(); });
   }
-  // Until it serves, or does not in time.
+  // Until it serves, or does not in time; and until all of it has ended.
   void ArmLook() {
+    if (std::exchange(look_armed_, true)) return;
     context_->After(kLook, [this] {
+      look_armed_ = false;
       if (!program_.has_value()) return;
       program_->OnTime(MonotonicNow());
       // At once: the coordinator's own patience ends soon, and it would not know why.
       if (program_->late() && !ready_) {
         return loop_->Leave(absl::FailedPreconditionError(program_->Failure()));
       }
-      if (program_->state() == ProgramProcess::State::kStarting) ArmLook();
+      if (program_->AwaitsTime()) ArmLook();
     });
+  }
+  void LookAtDrain() {
+    if (ended()) {
+      front_.RefuseWaiting();  // nobody will answer them
+    } else if (drain_ns_ > 0) {
+      const double passed =
+          static_cast<double>(service_->now_ns - drain_began_ns_) / static_cast<double>(drain_ns_);
+      const double ask_at = front_.HasRequests() ? kAskBehindRequests : kAskBehindTunnels;
+      if (passed >= ask_at) program_->AskToLeave();
+      if (passed >= kEndAt && !std::exchange(killed_, true)) {
+        LogWarning("the program does not leave within --kill-timeout, and is killed");
+        program_->Kill();
+      }
+    }
+    context_->After(kLook, [this] { LookAtDrain(); });
+  }
+  void ArmHangLook() {
+    const auto period = absl::ToChronoMilliseconds(hang_watch_.period());
+    context_->After(std::max(period, kLook), [this] {
+      if (serving_ && !hung_) LookForHang();
+      ArmHangLook();
+    });
+  }
+  void LookForHang() {
+    if (question_->Look(program_->endpoint())) hang_watch_.Alive();
+    switch (hang_watch_.Look(MonotonicNow(), front_.answers_begun())) {
+      case HangWatch::Verdict::kWell:
+        return;
+      case HangWatch::Verdict::kAsk:
+        question_->Put();
+        question_->Look(program_->endpoint());
+        return;
+      case HangWatch::Verdict::kHung:
+        hung_ = true;
+        LogWarning(absl::StrCat("the program ", HangText()));
+        program_->Kill();
+        return;
+    }
+  }
+  std::string HangText() const {
+    return absl::StrCat("has begun no answer within --hang-timeout=",
+                        absl::FormatDuration(program_options_.hang_timeout), ", not to GET ",
+                        program_options_.probe_path, " either, and was killed");
   }
 
   const exec::LaunchOptions& program_options_;
@@ -191,9 +259,20 @@ class ProgramFront final : public app::App, public worker::Gateway {
   uint32_t last_claim_ = 0;  // of all programs, one after the other
   app::Context* context_ = nullptr;
   const Fd epoll_{epoll_create1(EPOLL_CLOEXEC)};
+  Fd offspring_;
   std::optional<ProgramProcess> program_;
+  std::optional<Question> question_;
+  HangWatch hang_watch_;
+  const bool hangs_matter_;
+  bool hang_look_armed_ = false;
+  bool hung_ = false;     // the program that runs
   bool ready_ = false;    // the worker has been, once
   bool serving_ = false;  // the program
+  bool served_ = false;   // the program that has ended did
+  bool look_armed_ = false;
+  bool killed_ = false;  // at the end of the drain's time
+  int64_t drain_began_ns_ = 0;
+  int64_t drain_ns_ = 0;  // 0: it is not known
 };
 
 }  // namespace

@@ -17,8 +17,9 @@
 
 namespace uc::front {
 
-// In the worker. `worker`: what its clients are served by; its identity is not the program's. Returns the exit code, or
-// does not return: it ends by the signal that the program ended by.
+// In the worker. It takes `worker`'s identity before the program begins, so the program has it as well
+// (LaunchOptions::identity_taken). Returns the exit code, or does not return: it ends by the signal that the program
+// ended by.
 int RunProgramFront(const worker::WorkerOptions& worker, const exec::LaunchOptions& program,
                     link::Channel channel);
 

@@ -1,9 +1,11 @@
 #include "core/front/program_process.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/exec/environment.h"
+#include "core/exec/offspring.h"
 #include "core/exec/preload_file.h"
 #include "core/exec/program_end.h"
 #include "core/exec/waits_at.h"
@@ -27,21 +30,23 @@ namespace {
 // Of --listen-timeout: late enough to be fair, and before the coordinator ends us without a word.
 constexpr double kLateAt = 0.9;
 constexpr size_t kSeenShown = 8;
+// With what was killed and does not end: in an uninterruptible wait, or of another user.
+constexpr absl::Duration kOffspringPatience = absl::Seconds(1);
 // Of looks at what is readable; then the worker's clients have their turn.
 constexpr int kRoundsMax = 16;
 
 }  // namespace
 
 ProgramProcess::ProgramProcess(const exec::LaunchOptions& options, Place place,
-                               scoreboard::Report& report, const Fd& epoll, Events events)
+                               scoreboard::Report& report, Watches watches, Events events)
     : options_(options),
       place_(std::move(place)),
       report_(report),
       events_(std::move(events)),
-      epoll_(epoll) {}
+      watches_(watches) {}
 
 ProgramProcess::~ProgramProcess() {
-  if (started_.has_value() && state_ != State::kEnded) started_->child().KillGroup();
+  if (started_.has_value()) Kill();
 }
 
 // --- The start ---
@@ -66,8 +71,7 @@ absl::Status ProgramProcess::OpenDoors() {
                 ProgramSite::Events{.claim = events_.claim,
                                     .more_listeners = events_.more_listeners,
                                     .watch = [this](int fd) { Watch(fd); }});
-  const exec::UserIds user = exec::UserOf(options_);
-  absl::StatusOr<exec::NotifySocket> notify = exec::NotifySocket::Open(user.user, user.group);
+  absl::StatusOr<exec::NotifySocket> notify = exec::NotifySocket::Open(exec::UserOf(options_));
   if (!notify.ok()) return notify.status();
   notify_.emplace(*std::move(notify));
   Watch(notify_->fd());
@@ -94,7 +98,7 @@ absl::Status ProgramProcess::StartChild() {
   exec::ProgramPlace place;
   place.slot = place_.slot;
   place.generation = place_.generation;
-  place.notify_socket = notify_->path();
+  place.notify_socket = notify_->name();
   if (preload()) {
     absl::StatusOr<std::string> library =
         exec::PlacePreload(exec::SharedPlaces(), exec::PreloadLibrary::kSite);
@@ -108,7 +112,7 @@ absl::Status ProgramProcess::StartChild() {
       options_, program_, std::move(place), std::move(listeners), report_);
   if (!started.ok()) return started.status();
   started_.emplace(*std::move(started));
-  Watch(started_->child().fd());
+  Watch(watches_.offspring.get());
   if (started_->node_fd() >= 0) Watch(started_->node_fd());
   LogInfo(absl::StrCat("runs ", program_.argv[0], " (pid ", started_->child().pid(),
                        ") behind this worker: ",
@@ -123,7 +127,7 @@ void ProgramProcess::Watch(int fd) {
   epoll_event event = {};
   event.events = EPOLLIN;
   event.data.fd = fd;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  epoll_ctl(watches_.epoll.get(), EPOLL_CTL_ADD, fd, &event);
 }
 
 // A descriptor that was closed has left the set by itself (epoll(7)), and its number may be another's by now.
@@ -134,12 +138,12 @@ void ProgramProcess::WatchDoor() {
 bool ProgramProcess::OnReadable() {
   epoll_event events[16];
   for (int round = 0; round < kRoundsMax; ++round) {
-    const int count = epoll_wait(epoll_.get(), events, std::size(events), 0);
+    const int count = epoll_wait(watches_.epoll.get(), events, std::size(events), 0);
     if (count <= 0) return false;
     bool ended = false;
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
-      if (fd == started_->child().fd()) {
+      if (fd == watches_.offspring.get() || fd == server_.get()) {
         ended = true;
       } else if (fd == notify_->fd()) {
         if (notify_->HeardReady()) SaysReady("says READY=1");
@@ -150,7 +154,7 @@ bool ProgramProcess::OnReadable() {
       }
     }
     WatchDoor();
-    if (ended) Reap();
+    if (ended) OnOffspring();
     if (state_ == State::kEnded) return false;
   }
   return true;
@@ -172,9 +176,16 @@ void ProgramProcess::SaysReady(absl::string_view how) {
   ReviewReady(MonotonicNow());
 }
 
-void ProgramProcess::OnSiteListens() {
+void ProgramProcess::OnSiteListens(pid_t process) {
   const absl::Time now = MonotonicNow();
   const ProgramSite::Listening listening = site_->OnListens(now);
+  if (!site_->listens()) return;
+  if (process == started_->child().pid()) {
+    first_listens_ = true;
+  } else if (process > 0) {
+    server_pid_ = process;
+    server_.Reset(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
+  }
   if (listening == ProgramSite::Listening::kElsewhere && state_ == State::kServing) {
     return events_.ready();
   }
@@ -191,12 +202,16 @@ void ProgramProcess::ReviewReady(absl::Time now) {
 }
 
 void ProgramProcess::OnTime(absl::Time now) {
+  if (state_ == State::kEnding && now >= patient_until_) {
+    LogWarning("what the program has started does not end, though it was killed");
+    return Ended();
+  }
   if (state_ != State::kStarting) return;
   accepts_ |= !preload() && exec::WaitsAt(started_->child().pid(), {inherited_.get()});
   ReviewReady(now);
   if (state_ == State::kStarting && now >= late_at_ && !late_) {
     late_ = true;
-    started_->child().KillGroup();
+    Kill();
   }
 }
 
@@ -208,38 +223,84 @@ exec::ListenDoor::Events ProgramProcess::DoorEvents() {
       .may_listen = [this](exec::AskerId id, const exec::Wish& wish,
                            Fd) { site_->MayListen(id, wish); },
       .listening = [](exec::AskerId, const net::Address&) {},
-      .site_listens = [this](const net::Address&) { OnSiteListens(); },
+      .site_listens = [this](pid_t process, const net::Address&) { OnSiteListens(process); },
       .site_connects = [this](const net::Address& address) { site_->OnConnects(address); }};
 }
 
 // --- The end ---
 
 void ProgramProcess::AskToLeave() {
-  if (state_ == State::kLeaving || state_ == State::kEnded) return;
+  if (state_ != State::kStarting && state_ != State::kServing) return;
   state_ = State::kLeaving;
-  signal_ = started_->AskToLeave(options_);
+  asked_ = true;
+  const bool wrapped = !first_listens_ && server_.valid();
+  using Whom = exec::StartedProgram::Whom;
+  signal_ = started_->AskToLeave(options_, wrapped ? Whom::kAll : Whom::kFirst);
+  const bool outside = wrapped && getpgid(server_pid_) != started_->child().pid();
+  if (outside && signal_ != 0) {
+    syscall(SYS_pidfd_send_signal, server_.get(), signal_, nullptr, 0);
+  }
 }
 
-void ProgramProcess::Reap() {
-  const std::optional<int> status = started_->child().Reap();
-  if (!status.has_value()) return;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, started_->child().fd(), nullptr);
-  started_->child().KillGroup();  // what it has started and left behind
+void ProgramProcess::Kill() {
+  if (state_ == State::kEnded) return;
+  killed_ = true;
+  if (!first_ended_.has_value()) started_->child().KillGroup();
+  exec::KillOffspring();
+}
+
+bool ProgramProcess::ServerLives() const {
+  pollfd watch = {server_.get(), POLLIN, 0};
+  return server_.valid() && poll(&watch, 1, 0) == 0;
+}
+
+void ProgramProcess::OnOffspring() {
+  const pid_t first = started_->child().pid();
+  const bool somebody =
+      exec::ReapOffspring(watches_.offspring, {.ended =
+                                                   [this, first](pid_t pid) {
+                                                     // As long as its number is its own.
+                                                     if (pid == first && state_ != State::kLeaving)
+                                                       started_->child().KillGroup();
+                                                   },
+                                               .reaped =
+                                                   [this, first](pid_t pid, int status) {
+                                                     if (pid == first) first_ended_ = status;
+                                                   }});
+  if (!first_ended_.has_value()) return;
+  if (!somebody) return Ended();
+  // A wrapper can be gone before what it has run, which is still leaving as it was asked to.
+  if (state_ == State::kLeaving && !killed_ && ServerLives()) return Watch(server_.get());
+  Ending();
+  exec::KillOffspring();
+}
+
+void ProgramProcess::Ending() {
+  if (state_ == State::kEnding) return;
+  state_ = State::kEnding;
+  patient_until_ = MonotonicNow() + kOffspringPatience;
+  server_.Reset();
+  events_.ending();
+}
+
+void ProgramProcess::Ended() {
+  Ending();
+  epoll_ctl(watches_.epoll.get(), EPOLL_CTL_DEL, watches_.offspring.get(), nullptr);
   report_.program_pid.store(0, std::memory_order_relaxed);
-  wait_status_ = *status;
-  if (listens() && state_ != State::kLeaving) {
-    LogWarning(
-        absl::StrCat("the program ", WIFEXITED(*status) ? "" : "was ", exec::EndText(*status)));
+  wait_status_ = *first_ended_;
+  if (listens() && !asked_) {
+    LogWarning(absl::StrCat("the program ", WIFEXITED(wait_status_) ? "" : "was ",
+                            exec::EndText(wait_status_)));
   }
-  left_as_asked_ = state_ == State::kLeaving;
   state_ = State::kEnded;
   events_.ended();
 }
 
 bool ProgramProcess::left_as_asked() const {
-  if (!left_as_asked_) return false;
-  return WIFEXITED(wait_status_) ? WEXITSTATUS(wait_status_) == 0
-                                 : WTERMSIG(wait_status_) == signal_;
+  if (!asked_) return false;
+  if (WIFSIGNALED(wait_status_)) return WTERMSIG(wait_status_) == signal_;
+  // A shell tells so of a signal that has ended what it ran.
+  return WEXITSTATUS(wait_status_) == 0 || WEXITSTATUS(wait_status_) == 128 + signal_;
 }
 
 std::string ProgramProcess::Failure() const {

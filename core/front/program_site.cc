@@ -197,6 +197,12 @@ void ProgramSite::Give(const Asked& asked, Fd listener) {
     return listener.valid() ? door_.TakeThis(asked.id, listener.get()) : door_.LeaveAlone(asked.id);
   }
   if (verdict == SiteChoice::Verdict::kInstead) Revoke();
+  // A TCP socket would listen again after a shutdown(2), as the program wants it; the private one never does.
+  if (site_.has_value() && site_->IsShutDown()) {
+    site_.reset();
+    moved_ = settled_;
+    if (!moved_) listens_ = false;
+  }
   // Others of the same port (IPv4 and IPv6, a child that binds again) accept from the same one.
   if (!site_.has_value()) {
     absl::StatusOr<PrivateListener> made = PrivateListener::Make(asked.wish.address);

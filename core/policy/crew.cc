@@ -145,12 +145,10 @@ void Crew::Ready(absl::Time now, Slot& slot, Seat seat) {
   if (seat == &Slot::successor) {
     worker.state = WorkerState::kProving;
     worker.since = now;
-    if (options_.probing) {
-      worker.deadline = now + options_.listen_timeout;
-      actions_.push_back(Probe{worker.id});
-    } else {
-      Admit(now, worker);
-    }
+    worker.settled_at = now + options_.settle;
+    worker.proven = !options_.probing;
+    worker.deadline = options_.probing ? now + options_.listen_timeout : absl::InfiniteFuture();
+    if (options_.probing) actions_.push_back(Probe{worker.id});
     return;
   }
   worker.state = WorkerState::kServing;

@@ -86,7 +86,7 @@ class Crew {
   void SetNextGeneration(Generation next) { next_generation_ = next; }
 
   void Spawn(absl::Time now, Slot& slot, Seat seat);
-  // An incumbent serves from now on, or again; a successor is admitted, or proves itself first.
+  // An incumbent serves from now on, or again; a successor proves itself, and is admitted then.
   void Ready(absl::Time now, Slot& slot, Seat seat);
   void Admit(absl::Time now, Worker& worker);
   // The worker's program has ended. It is started again by StartProgram, once.

@@ -21,11 +21,12 @@ std::string OfProgram(const std::string& reason) {
 
 void Supervisor::State::On(const ProgramEnded& event) {
   const Place place = crew.Find(event.worker);
-  const bool served = place.slot != nullptr && place.worker().state == WorkerState::kServing;
+  const WorkerState state = place.slot != nullptr ? place.worker().state : WorkerState::kKilled;
+  const bool served = state == WorkerState::kServing;
+  const bool proves = state == WorkerState::kProving;
   // What was not started cannot end.
-  const bool started = place.slot != nullptr && place.worker().state == WorkerState::kRestarting &&
-                       place.worker().program_asked;
-  if (!served && !started) {
+  const bool started = state == WorkerState::kRestarting && place.worker().program_asked;
+  if (!served && !proves && !started) {
     ++events_ignored;
     return;
   }
@@ -46,9 +47,14 @@ void Supervisor::State::On(const ProgramEnded& event) {
 }
 
 void Supervisor::State::SuccessorFailed(Slot& slot, const std::string& reason) {
-  const Worker& worker = *slot.successor;
-  StartFailed(worker, Fault::kOperator,
-              absl::StrCat("generation ", worker.id.generation, ", just ready: ", reason));
+  Worker& worker = *slot.successor;
+  const std::string text =
+      absl::StrCat("generation ", worker.id.generation, ", just ready: ", reason);
+  if (worker.state == WorkerState::kProving) {  // it has no clients, and is to get none
+    worker.failure = text;
+    crew.Kill(now, worker, KillReason::kAborted);
+  }
+  StartFailed(worker, Fault::kOperator, text);
   DismissSuccessor(slot);
 }
 

@@ -1,5 +1,5 @@
 // The roll: every incumbent is replaced, roll_width slots at a time, and the old one is only asked to leave
-// when its successor has proved itself: READY, probed, admitted, soaked.
+// when its successor has proved itself: READY, probed, settled, admitted, soaked.
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -104,13 +104,24 @@ void Supervisor::State::On(const ProbeAnswered& event) {
     return;
   }
   Worker& worker = place.worker();
-  if (event.passed) {
-    crew.Admit(now, worker);
+  if (event.passed) {  // AdmitProven() goes on
+    worker.proven = true;
+    worker.deadline = absl::InfiniteFuture();
     return;
   }
   worker.failure = OneLine(event.reason);
   crew.Kill(now, worker, KillReason::kAborted);
   StartFailed(worker, Fault::kOperator, worker.failure);
+}
+
+// One that is the slot's only hope does not settle.
+void Supervisor::State::AdmitProven() {
+  for (Slot& slot : crew.slots()) {
+    if (!slot.successor.has_value()) continue;
+    Worker& worker = *slot.successor;
+    if (worker.state != WorkerState::kProving || !worker.proven) continue;
+    if (now >= worker.settled_at || !Serves(slot)) crew.Admit(now, worker);
+  }
 }
 
 // A successor that soaks beside a healthy incumbent waits for the end of its soak; one that is the slot's

@@ -15,8 +15,8 @@
 namespace uc::policy {
 
 enum class WorkerState {
-  kStarting,    // spawned, not READY
-  kProving,     // READY, answers our probe, accepts nothing yet: a successor before its admission
+  kStarting,  // spawned, not READY
+  kProving,  // READY, answers our probe and settles, accepts nothing yet: a successor before its admission
   kServing,     // READY, admitted and not asked to leave
   kRestarting,  // its program has ended and is (to be) started again; it keeps its clients
   kDraining,    // told to leave; serves what it has
@@ -25,7 +25,7 @@ enum class WorkerState {
 //
 //   Spawn ──> kStarting ──READY──> kServing ─────────────Drain───────────────> kDraining ──exit──> (gone)
 //                 │ └─READY─> kProving ─┘ │ │ ^                                 ^    │
-//                 │         probe passed  │ │ └─── READY ───┐                   │    │
+//                 │     passed, settled   │ │ └─── READY ───┐                   │    │
 //                 │               │       │ └─ program ─> kRestarting ─── Drain ┘    │
 //                 │               │       │     ended       │                        │
 //                 └──late/aborted─┴───────┴──── stuck ──────┴────────────────────────┴──kill_timeout──> kKilled ──exit──> (gone)
@@ -43,7 +43,10 @@ struct Worker {
   bool prompt = false;                           // told to leave promptly
   bool suspect = false;                          // steered round: work waits and it is silent
   bool suspect_told = false;                     // the log knows
-  // In the successor's seat: when it has been healthy for long enough to take its slot over.
+  // In the successor's seat: it has answered its probe, if there is one; when it has been READY for long enough to be
+  // admitted; and then healthy for long enough to take its slot over.
+  bool proven = false;
+  absl::Time settled_at = absl::InfiniteFuture();
   absl::Time soaked_at = absl::InfiniteFuture();
   std::string failure;         // why it could not start; empty: it did not fail
   bool done = false;           // its exit code, or its program's, means that it is to stay down

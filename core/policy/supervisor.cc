@@ -42,6 +42,7 @@ Supervisor::State::State(const SupervisorOptions& chosen)
 void Supervisor::State::Settle() {
   KillTheLate();
   if (!ending.has_value()) {
+    AdmitProven();
     PromoteSoaked();
     DismissEnded();
     ReviewLive();
@@ -162,6 +163,10 @@ absl::Time Supervisor::NextDeadline() const {
       if ((slot.*seat).has_value()) next = std::min(next, (slot.*seat)->deadline);
     }
     if (state_->ending.has_value()) continue;
+    if (slot.successor.has_value() && slot.successor->state == WorkerState::kProving &&
+        slot.successor->proven) {
+      next = std::min(next, slot.successor->settled_at);
+    }
     // A suspect's soak begins anew when it answers again.
     if (slot.successor.has_value() && slot.successor->state == WorkerState::kServing &&
         !slot.successor->suspect) {

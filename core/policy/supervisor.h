@@ -43,7 +43,8 @@ struct SupervisorOptions {
   uint32_t starting_max = 16;                         // workers and programs that start at one time
   uint32_t roll_width = 1;                            // slots that a roll renews at one time
   absl::Duration soak;                                // a successor's time beside its incumbent
-  bool probing = false;  // a successor answers a probe before it accepts
+  bool probing = false;   // a successor answers a probe before it accepts
+  absl::Duration settle;  // and has been READY for so long: who dies at once never has clients
   Retirement retirement = Retirement::kHold;
   absl::Duration
       retire_grace;          // a retired slot still accepts that long when it is not live any more

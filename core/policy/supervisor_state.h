@@ -69,7 +69,7 @@ struct Supervisor::State {
                     const std::string& reason);
   // Nobody is spawned in this slot until an operator asks for it.
   void StayDown(Slot& slot, const Worker& worker, const std::string& reason);
-  // The program of a successor that soaks has ended: the successor has failed, and leaves.
+  // The program of a successor that proves itself or soaks has ended: the successor has failed, and leaves.
   void SuccessorFailed(Slot& slot, const std::string& reason);
   // Workers whose program is not started again leave, unless a successor is on its way.
   void DismissEnded();
@@ -151,6 +151,7 @@ struct Supervisor::State {
   void FinishRoll();
   void AbortRoll(SlotIndex index, const std::string& reason);
   void EndRoll();  // successors that have not taken over yet are sent away
+  void AdmitProven();
   void PromoteSoaked();
   void PromoteSuccessor(Slot& slot);
   // The incumbent serves on, and nobody is to follow it.

@@ -36,7 +36,7 @@ void Supervisor::State::On(const WorkerReady& event) {
   }
   ever_ready = true;
   crew.Ready(now, *place.slot, place.seat);
-  if (place.seat == &Slot::successor) return;   // PromoteSoaked() goes on
+  if (place.seat == &Slot::successor) return;   // AdmitProven() goes on
   if (!again) crew.SetLive(*place.slot, true);  // else ReviewLive() knows whether it may
   // Who lost its connection in a crash needs a moment to come back.
   const bool replaced = place.slot->restart_count > 0;

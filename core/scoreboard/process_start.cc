@@ -22,16 +22,17 @@ std::optional<ProcessStat> ReadProcessStat(pid_t pid) {
   // The name in parentheses may hold anything; the state is behind it, field 3.
   const char* const behind = strrchr(text, ')');
   char state = 0;
+  int parent = 0;
   int group = 0;
   int session = 0;
   uint64_t start = 0;
   if (behind == nullptr ||
       sscanf(behind + 1,
-             " %c %*d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
-             &state, &group, &session, &start) != 4) {
+             " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+             &state, &parent, &group, &session, &start) != 5) {
     return std::nullopt;
   }
-  return ProcessStat{state, group, session, start};
+  return ProcessStat{state, parent, group, session, start};
 }
 
 uint64_t ProcessStart(pid_t pid) {

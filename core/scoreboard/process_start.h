@@ -12,6 +12,7 @@ namespace uc::scoreboard {
 
 struct ProcessStat {
   char state = 0;  // 'Z': a zombie
+  pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
   uint64_t start = 0;  // clock ticks since boot

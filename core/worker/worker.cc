@@ -105,8 +105,9 @@ absl::Status StartApp(Server& server) {
 // all sockets of one address must be of one user (inet_csk_get_port in net/ipv4/inet_connection_sock.c). From here on
 // nothing needs them, and code that is not ours begins. The environment is that user's since the exec, so there is none
 // of root's in this memory (CoordinatorOptions::worker_environment).
-absl::Status GiveUpRights(const std::optional<Identity>& identity) {
-  return identity.has_value() ? Become(*identity) : absl::OkStatus();
+absl::Status GiveUpRights(const WorkerOptions& options) {
+  return options.identity.has_value() ? Become(*options.identity, options.exec_gives)
+                                      : absl::OkStatus();
 }
 
 absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::Received first,
@@ -157,7 +158,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   absl::StatusOr<std::unique_ptr<ring::Ring>> ring =
       ring::AwaitRing(assign.ring_entries, ring::RingPatience());
   if (!ring.ok()) return ring.status();
-  if (absl::Status status = GiveUpRights(options.identity); !status.ok()) return status;
+  if (absl::Status status = GiveUpRights(options); !status.ok()) return status;
   absl::StatusOr<MadeApp> app = MakeApp(make_app);
   if (!app.ok()) return app.status();
   const bool http = app->app->options().protocol == app::Protocol::kHttp;

@@ -22,7 +22,8 @@ struct WorkerOptions {
   app::Dotfiles dotfiles = app::Dotfiles::kHidden;  // of "static"
   std::optional<Identity>
       identity;  // what it becomes before the app is loaded; nullopt: as the coordinator
-  std::vector<net::Address> addresses;  // none: a program behind the worker says where
+  ExecGives exec_gives = ExecGives::kNothing;  // to what it starts then
+  std::vector<net::Address> addresses;         // none: a program behind the worker says where
   int backlog = 4096;
 
   // Deadlines of a connection.

@@ -112,6 +112,20 @@ TEST_F(IdentityOfRootTest, WhoBecomesAnotherHasNothingLeft) {
   }));
 }
 
+TEST_F(IdentityOfRootTest, WhoStartsAProgramLeavesItWhatAnyOfThatUserMayGain) {
+  const Identity identity = **FindIdentity("64010", "64011");
+  EXPECT_TRUE(HoldsInChild([&] {
+    const std::string bounding = OwnStatus()["CapBnd"];
+    if (!Become(identity, ExecGives::kAsAnyUser).ok()) return false;
+    std::map<std::string, std::string> status = OwnStatus();
+    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+      if (status[set] != "0000000000000000") return false;
+    }
+    return status["CapBnd"] == bounding && status["NoNewPrivs"] == "0" &&
+           status["Uid"] == "64010\t64010\t64010\t64010";
+  }));
+}
+
 TEST_F(IdentityOfRootTest, AGroupAloneLeavesRootWhatItMay) {
   const Identity identity = **FindIdentity("", "64011");
   EXPECT_TRUE(HoldsInChild([&] {

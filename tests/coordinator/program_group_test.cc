@@ -88,6 +88,76 @@ TEST_F(ProgramGroupTest, EnvironmentOfAnotherWorkerOrClusterIsSomebodyElse) {
   EXPECT_TRUE(EndProgramGroup(layout(), 0));
 }
 
+// Of a program behind a worker, which was killed.
+class StragglerTest : public ProgramGroupTest {
+ protected:
+  StragglerTest() {
+    layout().header.program = static_cast<uint32_t>(scoreboard::AppKind::kBehindFronts);
+    layout().header.program_user = geteuid();
+    row(0).pid = getpid();
+    row(0).process_start = scoreboard::ProcessStart(getpid());
+    // The program itself has gone already.
+    const pid_t gone = fork();
+    if (gone == 0) _exit(0);
+    waitpid(gone, nullptr, 0);
+    report(0).program_pid = gone;
+  }
+  // In a session of its own.
+  pid_t Straggler(std::vector<std::string> environment) {
+    std::vector<const char*> variables;
+    for (const std::string& one : environment) variables.push_back(one.c_str());
+    Program(std::move(variables));
+    return leader_;
+  }
+  std::vector<std::string> Marked(const std::string& notify) {
+    return {kName, kSlot, kGeneration, "NOTIFY_SOCKET=" + notify};
+  }
+  // Whether it was.
+  bool Ended(pid_t pid) { return waitpid(pid, nullptr, WNOHANG) == pid; }
+
+  const std::string mark_ = absl::StrCat("@uring-cluster-notify-", getpid(), "-a1");
+};
+
+TEST_F(StragglerTest, IsKnownByTheWorkerInItsEnvironment) {
+  const pid_t program = report(0).program_pid;
+  for (const std::string& notify :
+       {absl::StrCat("@uring-cluster-notify-", getpid(), "0-a1"), std::string("/run/notify")}) {
+    const pid_t other = Straggler(Marked(notify));
+    report(0).program_pid = program;
+    EXPECT_FALSE(EndProgramGroup(layout(), 0)) << notify;
+    EXPECT_EQ(kill(other, 0), 0);
+    EXPECT_FALSE(Ended(other));
+    kill(-other, SIGKILL);
+  }
+  const pid_t straggler = Straggler(Marked(mark_));
+  report(0).program_pid = program;
+  EXPECT_TRUE(EndProgramGroup(layout(), 0));
+  int status = 0;
+  EXPECT_EQ(waitpid(straggler, &status, 0), straggler);
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  leader_ = 0;
+}
+
+TEST_F(StragglerTest, OfAnotherClusterOrKindIsLeftAlone) {
+  const pid_t program = report(0).program_pid;
+  const pid_t straggler = Straggler(Marked(mark_));
+  report(0).program_pid = program;
+  scoreboard::SetText(layout().header.name, sizeof(layout().header.name), "other");
+  EXPECT_FALSE(EndProgramGroup(layout(), 0));
+  scoreboard::SetText(layout().header.name, sizeof(layout().header.name), "web");
+  layout().header.program = static_cast<uint32_t>(scoreboard::AppKind::kProgram);
+  EXPECT_FALSE(EndProgramGroup(layout(), 0));
+  EXPECT_FALSE(Ended(straggler));
+}
+
+TEST_F(StragglerTest, IsNotLookedForWhereTheWorkerHasEndedItsProgram) {
+  const pid_t straggler = Straggler(Marked(mark_));
+  report(0).program_pid = 0;
+  EXPECT_FALSE(EndProgramGroup(layout(), 0));
+  EndProgramOf(layout(), 0);
+  EXPECT_FALSE(Ended(straggler));
+}
+
 TEST_F(ProgramGroupTest, SenselessNumbersEndNobody) {
   for (const pid_t group : {0, 1, -1, getpgrp(), 0x7fffffff}) {
     report(0).program_pid = group;

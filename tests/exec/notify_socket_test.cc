@@ -1,126 +1,116 @@
 #include "core/exec/notify_socket.h"
 
+#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <optional>
+#include <cerrno>
 #include <string>
 
-#include "absl/strings/str_cat.h"
+#include "core/exec/abstract_name.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace uc::exec {
 namespace {
 
+constexpr uid_t kSomebody = 64030;  // no account has it
+
 class NotifySocketTest : public testing::Test {
  protected:
-  NotifySocketTest() {
-    char path[] = "/tmp/uc-notify-XXXXXX";
-    place_ = mkdtemp(path);
-    socket_.emplace(Open());
+  static Fd Connect(const NotifySocket& socket) {
+    Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const AbstractName name(socket.name());
+    EXPECT_EQ(connect(fd.get(), name.get(), name.size()), 0) << strerror(errno);
+    return fd;
   }
-  ~NotifySocketTest() override {
-    socket_.reset();
-    std::filesystem::remove_all(place_);
-  }
-
-  NotifySocket Open() { return *NotifySocket::Open(geteuid(), getegid(), {place_}); }
   static void Say(const NotifySocket& socket, const std::string& text) {
-    const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_un name = {};
-    name.sun_family = AF_UNIX;
-    socket.path().copy(name.sun_path, sizeof(name.sun_path) - 1);
-    EXPECT_EQ(sendto(fd.get(), text.data(), text.size(), MSG_DONTWAIT,
-                     reinterpret_cast<const sockaddr*>(&name), sizeof(name)),
+    const Fd fd = Connect(socket);
+    EXPECT_EQ(send(fd.get(), text.data(), text.size(), MSG_DONTWAIT),
               static_cast<ssize_t>(text.size()))
         << strerror(errno);
   }
-  // How many folders of sockets there are.
-  int Folders() const {
-    int count = 0;
-    for (const auto& one : std::filesystem::recursive_directory_iterator(place_)) {
-      count += one.path().filename().string().rfind("notify-", 0) == 0;
+  // From a process of that user.
+  static void SayAs(uid_t user, const NotifySocket& socket) {
+    const pid_t child = fork();
+    if (child == 0) {
+      const Fd fd = Connect(socket);
+      const bool said = setresuid(user, user, user) == 0 && send(fd.get(), "READY=1", 7, 0) == 7;
+      _exit(said ? 0 : 1);
     }
-    return count;
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
   }
 
-  std::string place_;
-  std::optional<NotifySocket> socket_;
+  NotifySocket socket_ = *NotifySocket::Open(geteuid());
 };
 
 TEST_F(NotifySocketTest, HearsReadyAmongOtherWords) {
-  EXPECT_FALSE(socket_->HeardReady());
-  Say(*socket_, "STATUS=loading");
-  EXPECT_FALSE(socket_->HeardReady());
-  Say(*socket_, "STATUS=fine\nREADY=1\nMAINPID=1");
-  EXPECT_TRUE(socket_->HeardReady());
-  Say(*socket_, "XREADY=1");
-  EXPECT_FALSE(socket_->HeardReady());
+  EXPECT_FALSE(socket_.HeardReady());
+  Say(socket_, "STATUS=loading");
+  EXPECT_FALSE(socket_.HeardReady());
+  Say(socket_, "STATUS=fine\nREADY=1\nMAINPID=1");
+  EXPECT_TRUE(socket_.HeardReady());
+  Say(socket_, "XREADY=1");
+  EXPECT_FALSE(socket_.HeardReady());
 }
 
-TEST_F(NotifySocketTest, OnlyItsUserCanEnterItsFolder) {
-  struct stat entry;
-  const std::string folder = socket_->path().substr(0, socket_->path().rfind('/'));
-  ASSERT_EQ(stat(folder.c_str(), &entry), 0);
-  EXPECT_EQ(entry.st_mode & 07777, 0700u);
-  EXPECT_EQ(entry.st_uid, geteuid());
-  ASSERT_EQ(stat(socket_->path().c_str(), &entry), 0);
-  EXPECT_EQ(entry.st_mode & 07777, 0600u);
+TEST_F(NotifySocketTest, EachHasANameOfItsOwnAndNoFile) {
+  const NotifySocket other = *NotifySocket::Open(geteuid());
+  EXPECT_NE(socket_.name(), other.name());
+  EXPECT_EQ(socket_.name()[0], '@');
+  Say(other, "READY=1");
+  EXPECT_FALSE(socket_.HeardReady());
+  EXPECT_TRUE(other.HeardReady());
 }
 
-TEST_F(NotifySocketTest, FolderGoesWithItsSocket) {
-  NotifySocket moved = std::move(*socket_);
-  EXPECT_EQ(Folders(), 1);
-  socket_.emplace(std::move(moved));
-  EXPECT_EQ(Folders(), 1);
-  socket_.reset();
-  EXPECT_EQ(Folders(), 0);
+TEST_F(NotifySocketTest, NobodyButItsUserIsHeardNotEvenRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  SayAs(kSomebody, socket_);
+  EXPECT_FALSE(socket_.HeardReady());
+  const NotifySocket somebodys = *NotifySocket::Open(kSomebody);
+  Say(somebodys, "READY=1");
+  SayAs(kSomebody + 1, somebodys);
+  EXPECT_FALSE(somebodys.HeardReady());
+  SayAs(kSomebody, somebodys);
+  EXPECT_TRUE(somebodys.HeardReady());
 }
 
-TEST_F(NotifySocketTest, FolderOfALauncherThatWasKilledIsRemovedByTheNextOne) {
-  const pid_t child = fork();
-  if (child == 0) {
-    NotifySocket forgotten = Open();
-    _exit(0);  // as by SIGKILL: no destructor runs
-  }
-  EXPECT_EQ(waitpid(child, nullptr, 0), child);
-  EXPECT_EQ(Folders(), 2);
-  const NotifySocket next = Open();
-  EXPECT_EQ(Folders(), 2) << "the living one's and the new one";
-  Say(*socket_, "READY=1");
-  EXPECT_TRUE(socket_->HeardReady());
+TEST_F(NotifySocketTest, DescriptorsThatComeAlongAreNotKept) {
+  const Fd fd = Connect(socket_);
+  const Fd before(dup(fd.get()));
+  char text[] = "READY=1";
+  iovec part = {text, 7};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  cmsghdr* const rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int));
+  const int sent = fd.get();
+  memcpy(CMSG_DATA(rights), &sent, sizeof(sent));
+  ASSERT_EQ(sendmsg(fd.get(), &header, 0), 7);
+  EXPECT_TRUE(socket_.HeardReady());
+  EXPECT_EQ(Fd(dup(fd.get())).get(), before.get() + 1) << "one of them is still open";
 }
 
 TEST_F(NotifySocketTest, FloodIsHeardInPieces) {
   int sent = 0;
-  const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_un name = {};
-  name.sun_family = AF_UNIX;
-  socket_->path().copy(name.sun_path, sizeof(name.sun_path) - 1);
-  while (sendto(fd.get(), "X=1", 3, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&name),
-                sizeof(name)) == 3) {
-    ++sent;
-  }
+  const Fd fd = Connect(socket_);
+  while (send(fd.get(), "X=1", 3, MSG_DONTWAIT) == 3) ++sent;
   ASSERT_GT(sent, 0);
   for (int heard = 0; heard < sent; heard += NotifySocket::kPacketsMax) {
-    EXPECT_FALSE(socket_->HeardReady());
+    EXPECT_FALSE(socket_.HeardReady());
   }
-  Say(*socket_, "READY=1");
-  EXPECT_TRUE(socket_->HeardReady());
-}
-
-// --- Errors ---
-
-TEST_F(NotifySocketTest, NowhereIsAnErrorThatSaysWhere) {
-  const absl::Status status =
-      NotifySocket::Open(geteuid(), getegid(), {"/no/such", "/proc"}).status();
-  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("/no/such, /proc"));
+  Say(socket_, "READY=1");
+  EXPECT_TRUE(socket_.HeardReady());
 }
 
 }  // namespace

@@ -285,6 +285,41 @@ TEST_F(ProgramTest, OfASoakingSuccessorAbortsTheRoll) {
   EXPECT_TRUE(Serving(0));
 }
 
+TEST_F(ProgramTest, OfASuccessorThatProvesItselfAbortsTheRoll) {
+  options_.probing = true;
+  options_.settle = absl::Seconds(1);
+  for (const bool answered : {false, true}) {
+    SCOPED_TRACE(answered);
+    BootLong(1);
+    const CommandId reload = Give("reload");
+    Ready({0, 2});
+    if (answered) ProbePasses({0, 2});
+    Pass(absl::Milliseconds(500));
+    ProgramExits({0, 2}, 1);
+    EXPECT_THAT(Asked(), ElementsAre("kill 0/2 aborted")) << "it has no clients";
+    EXPECT_THAT(Answer(reload), HasSubstr("failed: roll aborted at slot 0: generation 2, just "
+                                          "ready: its program exited with code 1"));
+    Dies({0, 2}, "killed by SIGKILL");
+    Pass(absl::Minutes(1));
+    EXPECT_THAT(Asked(), IsEmpty());
+    EXPECT_TRUE(Serving(0));
+    EXPECT_EQ(At(0).restart_count, 0u);
+  }
+}
+
+TEST_F(ProgramTest, OfAnOnlyHopeThatProvesItselfIsAQuickDeath) {
+  options_.probing = true;
+  BootLong(1);
+  Give("reload");
+  Ready({0, 2});
+  Dies({0, 1});
+  ProgramExits({0, 2}, 1);
+  EXPECT_THAT(Asked(), ElementsAre("kill 0/2 aborted"));
+  Dies({0, 2}, "killed by SIGKILL");
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/3"));
+  EXPECT_EQ(At(0).restarts.quick_deaths(), 1);
+}
+
 TEST_F(ProgramTest, OfTheNewIncumbentAbortsTheRoll) {
   BootLong(2);
   const CommandId reload = Give("reload");
@@ -420,19 +455,16 @@ TEST_F(ProgramTest, StartIsNotOverBeforeItServes) {
 
 // --- What is ignored ---
 
-TEST_F(ProgramTest, OfAWorkerThatStartsProvesItselfOrLeavesIsIgnored) {
-  options_.probing = true;
+TEST_F(ProgramTest, OfAWorkerThatStartsOrLeavesIsIgnored) {
   Start(1);
   ProgramDies({0, 1});
   Ready({0, 1});
   Give("reload");
   ProgramDies({0, 2});
   Ready({0, 2});
-  ProgramDies({0, 2});
-  ProbePasses({0, 2});
   ProgramDies({0, 1});  // it drains
   ProgramDies({7, 70});
-  EXPECT_EQ(supervisor_->events_ignored(), 5u);
+  EXPECT_EQ(supervisor_->events_ignored(), 4u);
   EXPECT_TRUE(Serving(0));
 }
 

@@ -124,6 +124,74 @@ TEST_F(ProbeTest, StopKillsWhoStillProvesItself) {
   EXPECT_THAT(Asked(), ElementsAre("live 0 off", "drain 0/1 prompt", "kill 0/2 stop-now"));
 }
 
+class SettleTest : public ClusterStory {
+ protected:
+  void SetUp() override {
+    options_.probing = true;
+    options_.settle = absl::Seconds(1);
+  }
+};
+
+TEST_F(SettleTest, SuccessorIsAdmittedWhenItHasBeenReadyForSoLong) {
+  Boot(1);
+  Give("reload");
+  Ready({0, 2});
+  ProbePasses({0, 2});
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_EQ(supervisor_->NextDeadline(), now_ + absl::Seconds(1));
+  Pass(absl::Milliseconds(999));
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Milliseconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("admit 0/2", "drain 0/1 hand-over to 0/2"));
+}
+
+TEST_F(SettleTest, SlowAnswerToItsProbeIsTheLonger) {
+  Boot(1);
+  Give("reload");
+  Ready({0, 2});
+  Pass(absl::Seconds(5));
+  EXPECT_THAT(Asked(), IsEmpty());
+  ProbePasses({0, 2});
+  EXPECT_THAT(Asked(), ElementsAre("admit 0/2", "drain 0/1 hand-over to 0/2"));
+}
+
+TEST_F(SettleTest, WithoutAProbeAsWell) {
+  options_.probing = false;
+  Boot(1);
+  Give("reload");
+  Ready({0, 2});
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Seconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("admit 0/2", "drain 0/1 hand-over to 0/2"));
+}
+
+TEST_F(SettleTest, DeathMeanwhileAbortsAndTheIncumbentIsUntouched) {
+  Boot(1);
+  Give("reload");
+  Ready({0, 2});
+  ProbePasses({0, 2});
+  Pass(absl::Milliseconds(500));
+  Dies({0, 2});
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_THAT(LastAnswer(), HasSubstr("failed: roll aborted at slot 0: generation 2, just ready"));
+  EXPECT_THAT(Live(), ElementsAre(0));
+}
+
+TEST_F(SettleTest, OnlyHopeDoesNotSettle) {
+  Boot(1);
+  Give("reload");
+  Ready({0, 2});
+  ProbePasses({0, 2});
+  Dies({0, 1});
+  EXPECT_THAT(Asked(), ElementsAre("live 0 off", "admit 0/2", "live 0 on"));
+}
+
+TEST_F(SettleTest, FirstWorkersDoNotSettle) {
+  Start(1);
+  Ready({0, 1});
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on"));
+}
+
 class SoakTest : public ClusterStory {
  protected:
   void SetUp() override { options_.soak = absl::Seconds(3); }

@@ -149,8 +149,12 @@ std::string SuccessorsProveThemselves(const Moment& moment, const Action& action
                ? ""
                : absl::StrCat(ToText(action), ": it is not to be probed");
   }
-  if (!moment.options.probing || member->proven) return "";
-  return absl::StrCat(ToText(action), ": its probe has not been passed");
+  if (moment.options.probing && !member->proven) {
+    return absl::StrCat(ToText(action), ": its probe has not been passed");
+  }
+  const bool settled = moment.now - member->ready_at >= moment.options.settle;
+  if (settled || !moment.chronicle.Serves(admit->worker.slot)) return "";
+  return absl::StrCat(ToText(action), ": it has not settled");
 }
 
 std::string HandOverHasASuccessor(const Moment& moment, const Action& action) {

@@ -58,6 +58,15 @@ TEST_F(ActionRulesTest, ProbeIsWaitedFor) {
               Falls("SuccessorsProveThemselves"));
 }
 
+TEST_F(ActionRulesTest, SuccessorSettlesFirst) {
+  options_.settle = absl::Seconds(2);
+  Boot(1);
+  Holds(Given(policy::Reload{}));
+  Holds(policy::WorkerReady{{0, 2}});
+  now_ += absl::Seconds(1);
+  EXPECT_THAT(With(policy::Admit{{0, 2}}), Falls("SuccessorsProveThemselves"));
+}
+
 TEST_F(ActionRulesTest, WorkerThatComesAloneNeedsNoAdmission) {
   Boot(2);
   EXPECT_THAT(Doctored(Death(kFirst),

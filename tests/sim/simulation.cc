@@ -24,10 +24,11 @@ absl::Duration RecoveryMax(const policy::SupervisorOptions& options, uint32_t sl
   // The roll under way and the queued one. Each old worker may yet be hung, and a silence makes a soak begin
   // anew.
   // One more worker may be recycled meanwhile.
-  const absl::Duration rolls = 2 * (slots + 1) * (kBootMax + kProbeMax + options.soak + kExitMax) +
+  const absl::Duration proof = kProbeMax + options.settle + options.soak;
+  const absl::Duration rolls = 2 * (slots + 1) * (kBootMax + proof + kExitMax) +
                                (slots + 1) * (options.kill_timeout + kKillMax);
-  const absl::Duration others =
-      2 * kSilenceMax + options.soak + kUpgradeMax + options.retire_grace + kHangTimeout;
+  const absl::Duration others = 2 * kSilenceMax + options.settle + options.soak + kUpgradeMax +
+                                options.retire_grace + kHangTimeout;
   return last_faults + boots + rolls + others;
 }
 
@@ -71,6 +72,7 @@ void Simulation::DrawHabits() {
   options_.roll_width = static_cast<uint32_t>(random_.Between(1, 3));
   options_.soak = random_.Percent(30) ? absl::ZeroDuration() : random_.Milliseconds(0, 3000);
   options_.probing = random_.Percent(60);
+  options_.settle = random_.Percent(60) ? absl::ZeroDuration() : random_.Milliseconds(0, 2000);
   options_.retirement =
       random_.Percent(50) ? policy::Retirement::kHold : policy::Retirement::kMigrate;
   options_.retire_grace =

@@ -49,6 +49,12 @@ Name SiteOf(int fd) {
   return site;
 }
 
+// A TCP socket may listen again after shutdown(2), one of UNIX never (sk_shutdown in net/unix/af_unix.c).
+bool IsShutDown(int fd) {
+  pollfd watch = {fd, POLLRDHUP, 0};
+  return Real_poll()(&watch, 1, 0) == 1 && (watch.revents & POLLRDHUP) != 0;
+}
+
 bool IsSite(int fd) { return SiteOf(fd).size != 0; }
 
 // Whoever is connected is the worker, on this machine.
@@ -150,8 +156,10 @@ UC_EXPORT int listen(int fd, int backlog) {
   Name site = {{}, 0};
   if (HasDoor()) {
     site = SiteOf(fd);
-    if (site.size == 0 && IsTcp(fd)) {
-      bool taken = false;
+    bool taken = false;
+    if (site.size != 0 && IsShutDown(fd)) {
+      if (Prepare(Say::kMayBind, fd, site, &taken) != 0) return -1;
+    } else if (site.size == 0 && IsTcp(fd)) {
       if (Prepare(Say::kMayListen, fd, NameOf(fd), &taken) != 0) return -1;
       if (taken) site = SiteOf(fd);
     }
