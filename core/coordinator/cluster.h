@@ -127,8 +127,6 @@ class Cluster {
             absl::Span<const int> descriptors = {});
   void Hear(absl::Time now, WorkerProcess& process, link::Received packet);
   void AnswerClaim(const WorkerProcess& process, const link::Claim& claim);
-  // The supervisor takes this worker for one that serves.
-  bool SaidToServe(policy::WorkerId id) const;
   void PublishAddresses();
   // What --listen says, and what the program has claimed.
   std::vector<net::Address> AllAddresses() const;

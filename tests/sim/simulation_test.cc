@@ -77,6 +77,7 @@ void ExpectAFullLife(const Simulation::Tally& tally) {
       {"restarting workers that were told to leave", tally.restarting_drained, 100},
       {"restarting workers that a coordinator found", tally.restarting_found, 100},
       {"programs that ended unheard", tally.late_ends, 10},
+      {"workers that told late what they do", tally.late_hellos, 20},
       {"coordinators reborn", tally.rebirths, 500},
       {"of them in the middle of actions", tally.broken_off, 50},
       {"of them in the middle of a take-over", tally.cut_takeovers, 1},
