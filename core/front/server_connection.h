@@ -77,6 +77,7 @@ class ServerConnection final : public worker::Connection,
   worker::RelayExchange* client_ = nullptr;  // while its exchange is ours
   int tries_ = 0;
   int interim_ = 0;               // 1xx heads of this answer
+  size_t interim_bytes_ = 0;      // in them
   bool answering_ = false;        // some bytes of the response were seen
   bool begun_ = false;            // its head has been passed on
   bool upgrade_asked_ = false;    // a tunnel is a possible answer
