@@ -88,7 +88,7 @@ void ServerConnection::OnClientBytes(std::string_view piece, bool last) {
     request_whole_ = last;
   }
   if (output_.empty() && !last) return;
-  if (output_.memory_bytes() >= service_.options.output_bytes_max && !client_paused_) {
+  if (output_.memory_bytes() >= service_.output_share && !client_paused_) {
     client_paused_ = true;
     client_->PauseBody();
   }

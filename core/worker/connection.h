@@ -88,7 +88,7 @@ class Connection : public DeadlineNode {
   // May more bytes be taken now? If not, they are held and reading stops.
   virtual bool AcceptsBytes() = 0;
   // So many are held before reading stops.
-  virtual size_t HeldBytesMax() const { return kHeldBytesMax; }
+  virtual size_t HeldBytesMax() const { return std::min(kHeldBytesMax, service_.output_share); }
   virtual void OnTimeout(DeadlineKind kind) = 0;
   // Which deadline fits the present state, when nothing is queued and we do not linger.
   virtual DeadlineKind Deadline() const = 0;
