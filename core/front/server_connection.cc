@@ -43,7 +43,7 @@ void ServerConnection::OnOpened() {
   client_full_ = client_paused_ = false;
 }
 
-void ServerConnection::Ask(worker::RelayExchange& client, int tries) {
+void ServerConnection::Ask(worker::RelayExchange& client, int tries, std::string_view body) {
   state_ = State::kAsked;
   client_ = &client;
   tries_ = tries;
@@ -53,9 +53,10 @@ void ServerConnection::Ask(worker::RelayExchange& client, int tries) {
   const http::RequestHead& head = client.head();
   upgrade_asked_ = http::AsksForUpgrade(head);
   request_chunked_ = head.chunked;
-  request_whole_ = !head.chunked && head.content_length.value_or(0) == 0;
+  request_whole_ = !head.chunked && head.content_length.value_or(0) == body.size();
   parser_.Begin(AnswersOf(head.method));
   front_.AppendRequest(client, &output_.tail());
+  output_.tail().append(body);
   client.Attach(*this);
   Schedule();
 }

@@ -28,8 +28,9 @@ class ServerConnection final : public worker::Connection,
  public:
   ServerConnection(worker::Service& service, Front& front);
 
-  // Sends the client's request, for the `tries`-th time. The connection must be idle.
-  void Ask(worker::RelayExchange& client, int tries);
+  // Sends the client's request with `body`, of which the rest comes later if that is not all, for the `tries`-th time.
+  // The connection must be idle.
+  void Ask(worker::RelayExchange& client, int tries, std::string_view body);
   // Nothing has come since the last response, no end either.
   bool IsSilent() const;
   // Closes it; if it was asked, as if the server had.
