@@ -165,7 +165,7 @@ void Supervisor::State::On(const LateHello& event) {
       if (accepts) return WasNeverAdmitted(place);
       break;
     case Phase::kDraining:
-      if (accepts) LeavesAlready(place);
+      if (accepts) return LeavesAlready(place);
       place.worker().perhaps_untold = false;
       return;
     case Phase::kRestarting:
