@@ -120,10 +120,12 @@ class Polite:
                 os._exit(1)
         os.close(stop)
         os.close(answers)
+        self.answers = os.fdopen(self.answers)
+        self.answers.readline()  # it is there
 
     def end(self):
         os.close(self.stopping)
-        with os.fdopen(self.answers) as lines:
+        with self.answers as lines:
             latencies = sorted(float(line) for line in lines)
         if os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]) != 0 or not latencies:
             raise SystemExit("the polite client was not answered")

@@ -151,7 +151,7 @@ class Connection : public DeadlineNode {
   enum class State { kOpen, kLingering };
   static constexpr size_t kHeldBytesMax = 64 * 1024;
 
-  void ReadAtOnce();
+  void ReadAtOnce(size_t bytes_max);
   void Receive(absl::string_view bytes);
   // Through OnBytes, and out with the answers.
   void Take(absl::string_view bytes);

@@ -267,7 +267,7 @@ Responses ReadResponses(absl::string_view bytes, Answers request, const ParserLi
 }
 
 class ForwardingFuzz : public testing::Test {
- protected:
+ public:
   void RunCases(const std::vector<std::string>& seeds, size_t valid,
                 void (ForwardingFuzz::*check)(const std::string&, Mutator&, const std::string&)) {
     const uint64_t first = Setting("FORWARDING_FUZZ_SEED", kSeed);

@@ -357,7 +357,7 @@ void Chronicle::EndedUnasked(absl::Time now, Story& story, const Member& ended,
     } else if (!beside) {
       ++story.quick_ends;
     }
-    story.last_end = now;
+    if (good || !beside) story.last_end = now;
   }
 }
 

@@ -108,8 +108,12 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       *event = policy::WorkerRefused{worker, happening.fault, "refused"};
       return true;
     case Kind::kSpawnFails:
+      if (process.inherited) {  // only the coordinator that spawns hears how that ended
+        *event = policy::WorkerExited{worker, false, "ended badly", std::nullopt};
+      } else {
+        *event = policy::SpawnFailed{worker, happening.fault, "no process"};
+      }
       Bury(worker);
-      *event = policy::SpawnFailed{worker, happening.fault, "no process"};
       return true;
     case Kind::kCrash:
       if (weather_ == Weather::kQuiet) return false;

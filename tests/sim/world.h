@@ -180,6 +180,7 @@ class World {
     enum class Program { kServes, kEnded, kStarts } program = Program::kServes;
     uint64_t programs = 0;      // started again so often
     bool end_is_known = false;  // the coordinator that there is was told of its program's end
+    bool inherited = false;     // another coordinator has spawned it
     bool greeted = true;        // and of what it does
     std::vector<policy::SlotIndex> untold;  // what it has to say yet that it holds
   };
