@@ -348,7 +348,7 @@ void Chronicle::EndedUnasked(absl::Time now, Story& story, const Member& ended,
   // What was done is no failure: it ends the row, unless a successor is on its way after a short life.
   if (done || member->unclear) {
     story.quick_ends = 0;
-  } else if (!member->dismissed && id.slot < wanted_) {
+  } else if (!member->dismissed && !member->retired && id.slot < wanted_) {
     const bool good = life >= std::max(options_.min_uptime, options_.backoff_first);
     // A successor that fails beside its incumbent is the roll's misfortune, not the slot's.
     const bool beside = story.members.size() > 1;
