@@ -49,6 +49,20 @@ absl::string_view Describe(policy::KillReason reason) {
   return "?";
 }
 
+policy::LateHello::Phase LatePhase(link::Phase phase) {
+  switch (phase) {
+    case link::Phase::kReady:
+      return policy::LateHello::Phase::kProving;
+    case link::Phase::kServing:
+      return policy::LateHello::Phase::kServing;
+    case link::Phase::kRestarting:
+      return policy::LateHello::Phase::kRestarting;
+    case link::Phase::kDraining:
+      return policy::LateHello::Phase::kDraining;
+  }
+  return policy::LateHello::Phase::kServing;
+}
+
 link::DrainKind ToLink(policy::DrainKind kind) {
   switch (kind) {
     case policy::DrainKind::kHandOver:
@@ -197,22 +211,13 @@ void Cluster::Hear(absl::Time now, WorkerProcess& process, link::Received packet
     process.inbox = std::move(descriptors[0]);
     descriptors.erase(descriptors.begin(), descriptors.begin() + 1 + hello->steering);
     if (!descriptors.empty()) KeepListeners(now, process, process.id.slot, std::move(descriptors));
-    // Its program ended when nobody listened; why is not known any more.
-    if (hello->phase == link::Phase::kRestarting && SaidToServe(process.id)) {
-      Handle(now, policy::ProgramEnded{process.id, false, "ended while there was no coordinator"});
-    }
+    Handle(now, policy::LateHello{process.id, LatePhase(hello->phase)});
   } else if (const auto* holds = std::get_if<link::Holds>(&packet.message)) {
     KeepListeners(now, process, holds->slot, std::move(packet.descriptors));
+    Handle(now, policy::LateHolds{process.id, holds->slot});
   } else if (!std::holds_alternative<link::HelloEnd>(packet.message)) {
     scoreboard::Add(board_.layout().header.events_ignored, 1);
   }
-}
-
-bool Cluster::SaidToServe(policy::WorkerId id) const {
-  const auto slots = supervisor_.slots();
-  return std::any_of(slots.begin(), slots.end(), [&](const policy::Slot& slot) {
-    return policy::Serves(slot) && slot.incumbent->id == id;
-  });
 }
 
 void Cluster::KeepListeners(absl::Time now, const WorkerProcess& process, policy::SlotIndex slot,

@@ -129,8 +129,6 @@ class Cluster {
   void AnswerClaim(const WorkerProcess& process, const link::Claim& claim);
   // Where slots listen.
   std::vector<net::Address> AddressesInUse() const;
-  // The supervisor takes this worker for one that serves.
-  bool SaidToServe(policy::WorkerId id) const;
   void PublishAddresses();
   // What --listen says, and what the program has claimed.
   std::vector<net::Address> AllAddresses() const;

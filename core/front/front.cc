@@ -62,17 +62,37 @@ void Front::ServeBy(const Endpoint& server) {
 // The exchanges of a gateway are those of our own HttpConnection.
 void Front::Handle(app::Exchange& exchange) {
   auto& client = static_cast<worker::RelayExchange&>(exchange);
-  if (queue_.empty() && TrySend(client, 1) == Sent::kYes) return;
-  Wait(client, 1);
+  if (CollectedBody::IsFor(client.head(), service_->output_share)) {
+    Collect(client);
+  } else {
+    Serve(client, {});
+  }
 }
 
-Front::Sent Front::TrySend(worker::RelayExchange& client, int tries) {
+void Front::Collect(worker::RelayExchange& client) {
+  const app::ExchangeId id = client.id();
+  const auto body = collecting_.try_emplace(
+      id,
+      [this, &client, id](std::string whole) {
+        collecting_.erase(id);
+        Serve(client, std::move(whole));
+      },
+      [this, id] { collecting_.erase(id); });
+  client.Attach(body.first->second);
+}
+
+void Front::Serve(worker::RelayExchange& client, std::string body) {
+  if (queue_.empty() && TrySend(client, 1, body) == Sent::kYes) return;
+  Wait(client, 1, std::move(body));
+}
+
+Front::Sent Front::TrySend(worker::RelayExchange& client, int tries, std::string_view body) {
   if (!HasPlace()) return Sent::kNoPlace;
   ServerConnection* connection = TakeKept(WantsOf(client.head(), tries));
   if (connection == nullptr) connection = Connect();
   if (connection == nullptr) return Sent::kNoServer;
   pool_.Ask(*connection, service_->now_ns);
-  connection->Ask(client, tries);
+  connection->Ask(client, tries, body);
   return Sent::kYes;
 }
 
@@ -98,10 +118,10 @@ ServerConnection* Front::Connect() {
   return static_cast<ServerConnection*>(&connection);
 }
 
-void Front::Wait(worker::RelayExchange& client, int tries) {
+void Front::Wait(worker::RelayExchange& client, int tries, std::string body) {
   // A server that ends refuses connections, or resets them, for some milliseconds: the last try is not for these.
   const int64_t not_before = tries > 2 ? service_->now_ns + kLaterNs : 0;
-  if (queue_.Push(client.id(), tries, service_->now_ns, not_before) ==
+  if (queue_.Push(client.id(), tries, service_->now_ns, not_before, std::move(body)) ==
       RequestQueue::Pushed::kFull) {
     RefuseBusy(client);
     return;
@@ -112,10 +132,10 @@ void Front::Wait(worker::RelayExchange& client, int tries) {
 
 void Front::ServeWaiting() {
   while (!queue_.empty()) {
-    const WaitingRequest next = queue_.first();
+    const WaitingRequest& next = queue_.first();
     if (next.not_before_ns > service_->now_ns) return;
     worker::RelayExchange* const client = Find(next.id);
-    if (client != nullptr && TrySend(*client, next.tries) != Sent::kYes) return;
+    if (client != nullptr && TrySend(*client, next.tries, next.body) != Sent::kYes) return;
     queue_.Pop();
   }
 }

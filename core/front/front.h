@@ -9,12 +9,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/app/app.h"
+#include "core/front/collected_body.h"
 #include "core/front/endpoint.h"
 #include "core/front/pool.h"
 #include "core/front/request_queue.h"
@@ -82,10 +85,13 @@ class Front final : public app::App, public worker::Gateway {
 
  private:
   enum class Sent { kYes, kNoPlace, kNoServer };
-  Sent TrySend(worker::RelayExchange& client, int tries);
+  // Sends the request with what there is of its body, or waits.
+  void Serve(worker::RelayExchange& client, std::string body);
+  void Collect(worker::RelayExchange& client);
+  Sent TrySend(worker::RelayExchange& client, int tries, std::string_view body);
   ServerConnection* TakeKept(Wants wants);
   ServerConnection* Connect();
-  void Wait(worker::RelayExchange& client, int tries);
+  void Wait(worker::RelayExchange& client, int tries, std::string body = {});
   // Soon: not within the last call of a connection.
   void ServeWaitingSoon();
   void ServeWaiting();
@@ -108,6 +114,7 @@ class Front final : public app::App, public worker::Gateway {
   Pool pool_;
   RequestQueue queue_;
   uint64_t answers_begun_ = 0;
+  std::map<app::ExchangeId, CollectedBody> collecting_;
   bool tick_armed_ = false;
   int64_t complain_at_ns_ = 0;
 };

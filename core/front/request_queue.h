@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <string>
+#include <utility>
 
 #include "core/app/app.h"
 
@@ -19,6 +21,7 @@ struct WaitingRequest {
   int tries = 1;  // the next one included
   int64_t until_ns = 0;
   int64_t not_before_ns = 0;  // those behind it wait as well
+  std::string body;           // what was collected of it
 };
 
 class RequestQueue {
@@ -27,9 +30,10 @@ class RequestQueue {
       : waiting_max_(waiting_max), wait_max_ns_(wait_max_ns) {}
 
   enum class Pushed { kYes, kFull };
-  Pushed Push(app::ExchangeId id, int tries, int64_t now_ns, int64_t not_before_ns = 0) {
+  Pushed Push(app::ExchangeId id, int tries, int64_t now_ns, int64_t not_before_ns = 0,
+              std::string body = {}) {
     if (waiting_.size() >= waiting_max_) return Pushed::kFull;
-    waiting_.push_back({id, tries, now_ns + wait_max_ns_, not_before_ns});
+    waiting_.push_back({id, tries, now_ns + wait_max_ns_, not_before_ns, std::move(body)});
     return Pushed::kYes;
   }
   bool empty() const { return waiting_.empty(); }

@@ -13,11 +13,19 @@
 namespace uc::front {
 namespace {
 
-constexpr int kInterimMax = 32;  // nobody needs more, and they have no back-pressure
+// Nobody needs more, and they have no back-pressure.
+constexpr int kInterimMax = 32;
+constexpr size_t kInterimBytesMax = 64 * 1024;
 
 http::Answers AnswersOf(absl::string_view method) {
   // No CONNECT: the worker's parser refuses it, for we are no proxy to other places.
   return method == "HEAD" ? http::Answers::kHead : http::Answers::kOther;
+}
+
+size_t BytesOf(const http::ResponseMessage& head) {
+  size_t bytes = head.reason.size();
+  for (const http::Field& field : head.fields) bytes += field.name.size() + field.value.size();
+  return bytes;
 }
 
 absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
@@ -35,18 +43,20 @@ void ServerConnection::OnOpened() {
   client_full_ = client_paused_ = false;
 }
 
-void ServerConnection::Ask(worker::RelayExchange& client, int tries) {
+void ServerConnection::Ask(worker::RelayExchange& client, int tries, std::string_view body) {
   state_ = State::kAsked;
   client_ = &client;
   tries_ = tries;
   interim_ = 0;
+  interim_bytes_ = 0;
   answering_ = begun_ = kept_ = client_full_ = client_paused_ = false;
   const http::RequestHead& head = client.head();
   upgrade_asked_ = http::AsksForUpgrade(head);
   request_chunked_ = head.chunked;
-  request_whole_ = !head.chunked && head.content_length.value_or(0) == 0;
+  request_whole_ = !head.chunked && head.content_length.value_or(0) == body.size();
   parser_.Begin(AnswersOf(head.method));
   front_.AppendRequest(client, &output_.tail());
+  output_.tail().append(body);
   client.Attach(*this);
   Schedule();
 }
@@ -79,7 +89,7 @@ void ServerConnection::OnClientBytes(std::string_view piece, bool last) {
     request_whole_ = last;
   }
   if (output_.empty() && !last) return;
-  if (output_.memory_bytes() >= service_.options.output_bytes_max && !client_paused_) {
+  if (output_.memory_bytes() >= service_.output_share && !client_paused_) {
     client_paused_ = true;
     client_->PauseBody();
   }
@@ -150,7 +160,8 @@ void ServerConnection::OnHead() {
   const http::ResponseMessage& head = parser_.head();
   switch (head.body) {
     case http::ResponseMessage::Body::kInterim:
-      if (++interim_ > kInterimMax) {
+      interim_bytes_ += BytesOf(head);
+      if (++interim_ > kInterimMax || interim_bytes_ > kInterimBytesMax) {
         Refuse("too many interim responses");
         return;
       }

@@ -28,8 +28,9 @@ class ServerConnection final : public worker::Connection,
  public:
   ServerConnection(worker::Service& service, Front& front);
 
-  // Sends the client's request, for the `tries`-th time. The connection must be idle.
-  void Ask(worker::RelayExchange& client, int tries);
+  // Sends the client's request with `body`, of which the rest comes later if that is not all, for the `tries`-th time.
+  // The connection must be idle.
+  void Ask(worker::RelayExchange& client, int tries, std::string_view body);
   // Nothing has come since the last response, no end either.
   bool IsSilent() const;
   // Closes it; if it was asked, as if the server had.
@@ -77,6 +78,7 @@ class ServerConnection final : public worker::Connection,
   worker::RelayExchange* client_ = nullptr;  // while its exchange is ours
   int tries_ = 0;
   int interim_ = 0;               // 1xx heads of this answer
+  size_t interim_bytes_ = 0;      // in them
   bool answering_ = false;        // some bytes of the response were seen
   bool begun_ = false;            // its head has been passed on
   bool upgrade_asked_ = false;    // a tunnel is a possible answer

@@ -59,6 +59,18 @@ bool IsLike(string_view name, string_view word) {
   return true;
 }
 
+// A second statement about the body for who takes '_' for '-' (CVE-2024-45614 is of that kind).
+bool IsForgedFraming(string_view name) {
+  switch (name.size()) {
+    case 14:
+      return IsLike(name, "content-length") && !IsWord(name, "content-length");
+    case 17:
+      return IsLike(name, "transfer-encoding");
+    default:
+      return false;
+  }
+}
+
 enum class Told { kNot, kFor, kProto, kHost, kForwarded };
 
 // The fields in which the program is told who the client is.
@@ -231,7 +243,7 @@ void AppendForwardedRequest(const RequestHead& head, const ForwardedClient& clie
       continue;
     }
     if (IsHopByHop(name) || IsWord(name, "expect") || ToldBy(name) != Told::kNot ||
-        listed.Has(name)) {
+        IsForgedFraming(name) || listed.Has(name)) {
       continue;
     }
     AppendField(name, field.value, out);
@@ -244,6 +256,24 @@ void AppendForwardedRequest(const RequestHead& head, const ForwardedClient& clie
   }
   AppendClient(head, client, host, out);
   Append("\r\n", out);
+}
+
+BodyFraming ForwardedBody(const ResponseMessage& head, int minor_version) {
+  using Body = ResponseMessage::Body;
+  switch (head.body) {
+    case Body::kLength:
+      return BodyFraming::kLength;
+    case Body::kChunked:
+    case Body::kUntilClose:
+      return minor_version == 0 ? BodyFraming::kUntilClose : BodyFraming::kChunked;
+    case Body::kNone:
+      return head.content_length.has_value() && head.status != 204 ? BodyFraming::kLength
+                                                                   : BodyFraming::kNone;
+    case Body::kInterim:
+    case Body::kTunnel:
+      break;
+  }
+  return BodyFraming::kNone;
 }
 
 void AppendForwardedResponse(const ResponseMessage& head, const ForwardedFraming& framing,

@@ -38,6 +38,10 @@ bool AsksForUpgrade(const RequestHead& head);
 void AppendForwardedRequest(const RequestHead& head, const ForwardedClient& client,
                             std::string* out);
 
+// How its body goes on to a client of that minor version: one that understands chunks, or does not. Of a response to HEAD
+// and of a 304 the length is said and no body follows (RFC 9110 8.6).
+BodyFraming ForwardedBody(const ResponseMessage& head, int minor_version);
+
 // How the response that is passed on goes on behind its head, on the client's connection.
 struct ForwardedFraming {
   BodyFraming framing = BodyFraming::kLength;  // kNone: no field of it is written

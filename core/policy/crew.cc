@@ -117,6 +117,8 @@ void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, const Legacy::Found& fou
       found.state == WorkerState::kDraining ? now + options_.kill_timeout : absl::InfiniteFuture();
   // What was asked to leave, or has to begin anew, ends as no crash.
   worker.dismissed = !Accepts(found.state);
+  worker.inherited = true;
+  worker.perhaps_untold = found.state == WorkerState::kDraining;
   slot.*seat = worker;
   slot.closed = false;
   slot.tried = true;
@@ -205,6 +207,7 @@ void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time dead
   worker.deadline = deadline;
   worker.dismissed = true;
   worker.prompt = kind == DrainKind::kPrompt;
+  worker.perhaps_untold = false;
   policy::Drain drain{worker.id, kind, deadline - now, {}};
   for (const WorkerId& heir : heirs) {
     const Place place = Find(heir);
@@ -212,6 +215,14 @@ void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time dead
     if (Accepts(place.worker().state)) drain.heirs.push_back(heir);
   }
   actions_.push_back(std::move(drain));
+}
+
+void Crew::BeginDrain(absl::Time now, Worker& worker) {
+  UC_CHECK(Accepts(worker.state));
+  worker.state = WorkerState::kDraining;
+  worker.since = now;
+  worker.deadline = now + options_.kill_timeout;
+  worker.dismissed = true;
 }
 
 void Crew::Kill(absl::Time now, Worker& worker, KillReason reason) {

@@ -89,6 +89,8 @@ class Crew {
   // An incumbent serves from now on, or again; a successor proves itself, and is admitted then.
   void Ready(absl::Time now, Slot& slot, Seat seat);
   void Admit(absl::Time now, Worker& worker);
+  // It does what a row said of it otherwise: it drains already. It may take its whole time.
+  void BeginDrain(absl::Time now, Worker& worker);
   // The worker's program has ended. It is started again by StartProgram, once.
   void BeginRestart(absl::Time now, Worker& worker);
   void StartProgram(Worker& worker);

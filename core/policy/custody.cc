@@ -14,8 +14,18 @@ void Custody::Drop(SlotIndex slot, Crew& crew) {
 
 void Custody::Restore(SlotIndex slot, WorkerId stand_in) {
   Kept& kept = kept_[slot];
-  if (kept.stand_in.has_value()) actions_.push_back(Release{slot, *kept.stand_in});
+  if (kept.stand_in.has_value() && *kept.stand_in != stand_in)
+    actions_.push_back(Release{slot, *kept.stand_in});
   kept = {std::nullopt, stand_in};
+}
+
+void Custody::HeldBesides(SlotIndex slot, WorkerId stand_in) {
+  const auto kept = kept_.find(slot);
+  if (kept == kept_.end() || kept->second.stand_in.value_or(stand_in) != stand_in) {
+    actions_.push_back(Release{slot, stand_in});
+    return;
+  }
+  kept->second.stand_in = stand_in;
 }
 
 std::vector<SlotIndex> Custody::kept() const {

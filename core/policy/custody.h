@@ -32,6 +32,8 @@ class Custody {
   void Drop(SlotIndex slot, Crew& crew);
   // What a former coordinator had arranged. Of two workers that both say so the first one has to let go.
   void Restore(SlotIndex slot, WorkerId stand_in);
+  // The same, heard later: what was arranged meanwhile stays, and this worker lets go.
+  void HeldBesides(SlotIndex slot, WorkerId stand_in);
 
   void Settle(Crew& crew);
 

@@ -72,6 +72,23 @@ struct ProgramEnded {
   std::string reason;
   std::optional<int> exit_code;
 };
+// A worker that a new coordinator goes on with says only now what it does: it was stopped or starved
+// when it was asked, so its row was believed.
+struct LateHello {
+  enum class Phase {
+    kProving,  // waits for its admission
+    kServing,
+    kRestarting,  // its program has ended; why is not known any more
+    kDraining,    // somebody has told it to leave
+  };
+  WorkerId worker;
+  Phase phase = Phase::kServing;
+};
+// Behind its LateHello: it accepts from this slot's listeners besides its own.
+struct LateHolds {
+  WorkerId worker;
+  SlotIndex slot = 0;
+};
 // The worker has had its day: too much memory, enough requests. Said again as long as it is so. `reason`:
 // "312M of memory, over --max-memory-restart=200M".
 struct RecycleDue {
@@ -102,8 +119,8 @@ struct UpgradeFailed {
 struct Woke {};
 
 using Event = std::variant<SpawnFailed, WorkerReady, ListenersKept, ProbeAnswered, WorkerRefused,
-                           WorkerExited, ProgramEnded, RecycleDue, HealthObserved, CommandGiven,
-                           UpgradeFailed, Woke>;
+                           WorkerExited, ProgramEnded, LateHello, LateHolds, RecycleDue,
+                           HealthObserved, CommandGiven, UpgradeFailed, Woke>;
 
 }  // namespace uc::policy
 

@@ -2,10 +2,12 @@
 // that far begin anew. A roll that was under way is not continued: nobody knows any more who waits for it.
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/policy/supervisor_state.h"
 
 namespace uc::policy {
@@ -145,6 +147,70 @@ void Supervisor::State::Inherit(const Legacy::Found& found) {
       actions.push_back(Kill{found.worker, KillReason::kAborted});
       return;
   }
+}
+
+// Its row was believed, and nothing obliges a row to be true. What we have asked of it meanwhile it hears after this.
+void Supervisor::State::On(const LateHello& event) {
+  using Phase = LateHello::Phase;
+  const Place place = crew.Find(event.worker);
+  const bool inherited = place.slot != nullptr && place.worker().inherited;
+  const bool accepts = inherited && Accepts(place.worker().state);
+  const bool drains = inherited && place.worker().state == WorkerState::kDraining;
+  if (!accepts && !drains) {
+    ++events_ignored;
+    return;
+  }
+  switch (event.phase) {
+    case Phase::kProving:
+      if (accepts) return WasNeverAdmitted(place);
+      break;
+    case Phase::kDraining:
+      if (accepts) return LeavesAlready(place);
+      place.worker().perhaps_untold = false;
+      return;
+    case Phase::kRestarting:
+      if (place.worker().state == WorkerState::kServing) {
+        On(ProgramEnded{event.worker, false, "ended while there was no coordinator", std::nullopt});
+      }
+      break;
+    case Phase::kServing:
+      if (place.worker().state == WorkerState::kRestarting) On(WorkerReady{event.worker});
+      break;
+  }
+  if (!drains || !place.worker().perhaps_untold || ending.has_value()) return;
+  std::vector<WorkerId> heirs = crew.HeirsBeside(*place.slot);
+  if (Healthy(*place.slot)) heirs = {place.slot->incumbent->id};
+  crew.Drain(now, place.worker(), DrainKind::kPrompt, place.worker().deadline, heirs);
+}
+
+void Supervisor::State::LeavesAlready(const Place& place) {
+  Slot& slot = *place.slot;
+  Say(Report::Level::kWarning,
+      absl::StrCat(Name(place.worker().id), ": was leaving when this coordinator came"));
+  if (place.seat == &Slot::incumbent) crew.SetLive(slot, false);
+  crew.BeginDrain(now, place.worker());
+  // Another one can be born beside it at once.
+  if (place.seat == &Slot::incumbent && !slot.leaving.has_value()) {
+    slot.leaving = std::exchange(slot.incumbent, std::nullopt);
+    slot.spawn_at = now;
+  }
+}
+
+void Supervisor::State::WasNeverAdmitted(const Place& place) {
+  Say(Report::Level::kWarning,
+      absl::StrCat(Name(place.worker().id), ": had not been admitted; it begins anew"));
+  if (place.seat == &Slot::incumbent) crew.SetLive(*place.slot, false);
+  crew.Kill(now, place.worker(), KillReason::kAborted);
+  place.worker().dismissed = true;
+}
+
+void Supervisor::State::On(const LateHolds& event) {
+  const Place place = crew.Find(event.worker);
+  if (place.slot == nullptr || !Accepts(place.worker().state) || event.slot >= kWorkersMax) {
+    ++events_ignored;  // who leaves lets go by itself
+    return;
+  }
+  custody.HeldBesides(event.slot, event.worker);
 }
 
 }  // namespace uc::policy

@@ -41,6 +41,8 @@ struct Worker {
   absl::Time ready_at = absl::InfiniteFuture();  // when it was READY; InfiniteFuture: never
   bool dismissed = false;                        // told to leave: its end is no crash
   bool prompt = false;                           // told to leave promptly
+  bool inherited = false;                        // this coordinator has not spawned it
+  bool perhaps_untold = false;                   // a row says that it drains, and nothing else does
   bool suspect = false;                          // steered round: work waits and it is silent
   bool suspect_told = false;                     // the log knows
   // In the successor's seat: it has answered its probe, if there is one; when it has been READY for long enough to be

@@ -49,7 +49,10 @@ void Supervisor::State::Settle() {
     RetireUnwanted();
     EvacuateRetired();
     AnswerRestarts();
+    const bool rolled = roll.has_value();
     AdvanceRoll();
+    if (rolled && !roll.has_value())
+      RetireUnwanted();  // who served in the stead of what it renewed
     EvacuateStopped();
     SpawnDue();
     custody.Settle(crew);

@@ -49,6 +49,8 @@ struct Supervisor::State {
   void On(const WorkerRefused& event);
   void On(const WorkerExited& event);
   void On(const ProgramEnded& event);
+  void On(const LateHello& event);
+  void On(const LateHolds& event);
   void On(const RecycleDue& event);
   void On(const HealthObserved& event);
   void On(const CommandGiven& event);
@@ -113,6 +115,9 @@ struct Supervisor::State {
   void Inherit(const Legacy& legacy);
   void Inherit(const Legacy::Found& found);  // the youngest first
   void InheritLive(const Legacy& legacy);
+  // A worker that was believed to accept says that it does not.
+  void LeavesAlready(const Place& place);
+  void WasNeverAdmitted(const Place& place);
 
   // --- Commands: commands.cc ---
   int64_t TargetOf(const Scale& scale) const;

@@ -15,7 +15,10 @@ namespace uc::worker {
 namespace {
 
 constexpr size_t kTailBytesKept = 4 * 1024;  // per connection, between turns
-constexpr int kFlushesMax = 16;              // of an app that writes whenever it may
+// When others have used the ring's receive buffers up: as much is read without one. Whoever only armed its receive again
+// would do so behind them, turn after turn, until each of a thousand had been read as far as it may be.
+constexpr size_t kUnbufferedBytes = 4 * 1024;
+constexpr int kFlushesMax = 16;  // of an app that writes whenever it may
 
 }  // namespace
 
@@ -31,7 +34,7 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
   OnOpened();
   if (!open()) return;
   if (first == FirstBytes::kHere) {
-    ReadAtOnce();
+    ReadAtOnce(service_.first_bytes.size());
     return;
   }
   ArmReceive();
@@ -39,9 +42,9 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
 }
 
 // Who asks once and leaves is answered and gone without an operation in the ring.
-[[gnu::hot]] void Connection::ReadAtOnce() {
-  const ssize_t size =
-      recv(fd_.get(), service_.first_bytes.data(), service_.first_bytes.size(), MSG_DONTWAIT);
+[[gnu::hot]] void Connection::ReadAtOnce(size_t bytes_max) {
+  const ssize_t size = recv(fd_.get(), service_.first_bytes.data(),
+                            std::min(bytes_max, service_.first_bytes.size()), MSG_DONTWAIT);
   if (size >= 0) {
     OnReceive(static_cast<int32_t>(size), false,
               {service_.first_bytes.data(), static_cast<size_t>(size)});
@@ -74,6 +77,10 @@ constexpr int kFlushesMax = 16;              // of an app that writes whenever i
     }
   }
   if (!open()) return;
+  if (result == -ENOBUFS && !receive_armed_ && !moving_ && !peer_ended_ && !HeldEnough()) {
+    ReadAtOnce(kUnbufferedBytes);
+    return;
+  }
   if (moving_ && !receive_armed_ && !MayMove()) EndMove();
   if (moving_ && !receive_armed_) service_.movable.push_back(index_);
   ArmReceive();

@@ -88,7 +88,7 @@ class Connection : public DeadlineNode {
   // May more bytes be taken now? If not, they are held and reading stops.
   virtual bool AcceptsBytes() = 0;
   // So many are held before reading stops.
-  virtual size_t HeldBytesMax() const { return kHeldBytesMax; }
+  virtual size_t HeldBytesMax() const { return std::min(kHeldBytesMax, service_.output_share); }
   virtual void OnTimeout(DeadlineKind kind) = 0;
   // Which deadline fits the present state, when nothing is queued and we do not linger.
   virtual DeadlineKind Deadline() const = 0;
@@ -151,7 +151,7 @@ class Connection : public DeadlineNode {
   enum class State { kOpen, kLingering };
   static constexpr size_t kHeldBytesMax = 64 * 1024;
 
-  void ReadAtOnce();
+  void ReadAtOnce(size_t bytes_max);
   void Receive(absl::string_view bytes);
   // Through OnBytes, and out with the answers.
   void Take(absl::string_view bytes);

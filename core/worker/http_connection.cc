@@ -68,7 +68,7 @@ bool HttpConnection::IsIdle() const {
   if (reading_ == Reading::kTunnel || (reading_ == Reading::kBody && HasPeer())) {
     return !body_paused_;
   }
-  if (output_.memory_bytes() > service_.options.output_bytes_max) return false;
+  if (output_.memory_bytes() > service_.output_share) return false;
   if (reading_ == Reading::kBody) return !body_paused_ && !BodyWaits();
   if (Pending()) return false;
   // No request is begun behind a file, which holds a descriptor, nor without a share of the turn.
@@ -509,7 +509,7 @@ bool HttpConnection::Write(std::string_view bytes) {
   // Progress of the app; of the peer it would be none.
   if (kind != DeadlineKind::kSend) service_.deadlines.Set(*this, kind, service_.now_ns);
   Schedule();
-  const bool full = output_.memory_bytes() >= service_.options.output_bytes_max;
+  const bool full = output_.memory_bytes() >= service_.output_share;
   wants_writable_ = wants_writable_ || full;
   return !full;
 }

@@ -6,30 +6,6 @@
 #include "core/worker/http_connection.h"
 
 namespace uc::worker {
-namespace {
-
-// How the body goes on to a client that understands chunks, or does not. Of a response to HEAD and of a 304 the length
-// is said and no body follows (RFC 9110 8.6).
-http::BodyFraming FramingOf(const http::ResponseMessage& head, int minor_version) {
-  using Body = http::ResponseMessage::Body;
-  switch (head.body) {
-    case Body::kLength:
-      return http::BodyFraming::kLength;
-    case Body::kChunked:
-    case Body::kUntilClose:
-      return minor_version == 0 ? http::BodyFraming::kUntilClose : http::BodyFraming::kChunked;
-    case Body::kNone:
-      return head.content_length.has_value() && head.status != 204 ? http::BodyFraming::kLength
-                                                                   : http::BodyFraming::kNone;
-    case Body::kInterim:
-    case Body::kTunnel:
-      break;
-  }
-  return http::BodyFraming::kNone;
-}
-
-}  // namespace
-
 [[gnu::hot]] void HttpConnection::Attach(RelayPeer& peer) {
   if (answer_ == Answer::kHandling) answer_ = Answer::kDeferred;
   OnBody([&peer](app::Exchange&, std::string_view piece, bool last) {
@@ -74,7 +50,7 @@ void HttpConnection::Interim(const http::ResponseMessage& head) {
 
 [[gnu::hot]] void HttpConnection::BeginRelayed(const http::ResponseMessage& head) {
   if (answer_ != Answer::kDeferred) return;
-  const http::BodyFraming framing = FramingOf(head, state().request.minor_version);
+  const http::BodyFraming framing = http::ForwardedBody(head, state().request.minor_version);
   http::ForwardedFraming how;
   how.connection = DecideClose(framing);
   how.framing = framing;

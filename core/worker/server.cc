@@ -16,6 +16,7 @@
 #include "core/net/listener.h"
 #include "core/scoreboard/scoreboard.h"
 #include "core/worker/http_connection.h"
+#include "core/worker/output_share.h"
 #include "core/worker/tcp_connection.h"
 
 namespace uc::worker {
@@ -127,6 +128,9 @@ void Server::Arm() {
     service_.turn.Begin();
     service_.closing.clear();  // the operations that named them have been submitted
     ReadClock();
+    service_.output_share =
+        OutputShare(parts_.options.output_bytes_max, parts_.options.output_memory,
+                    table_.open() + outgoing_.open());
     ring::Completion completion;
     while (parts_.ring->Next(&completion)) {
       Dispatch(completion);

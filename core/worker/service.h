@@ -49,6 +49,7 @@ struct Service {
   uint32_t files_open = 0;     // that connections are sending, a descriptor each
   uint32_t last_exchange = 0;  // serial number of exchanges
   uint32_t in_flight = 0;      // exchanges begun and not answered
+  size_t output_share = options.output_bytes_max;  // of each connection, at present
   Turn turn;
   std::string scratch;  // output of one turn, lent to one connection at a time
   RequestStates request_states{options.parser};

@@ -68,7 +68,7 @@ bool TcpConnection::Write(std::string_view bytes) {
   }
   output_.tail().append(bytes);
   Schedule();
-  const bool full = output_.memory_bytes() >= service_.options.output_bytes_max;
+  const bool full = output_.memory_bytes() >= service_.output_share;
   wants_writable_ = wants_writable_ || full;
   return !full;
 }

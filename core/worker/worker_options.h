@@ -42,6 +42,7 @@ struct WorkerOptions {
   http::ParserLimits parser;
   size_t body_memory = 256 << 20;        // of the bodies that are held whole, all together
   size_t output_bytes_max = 256 * 1024;  // queued per connection before Write() says false
+  size_t output_memory = 64 << 20;       // of all connections together: see output_share.h
   bool cpu_affinity = false;             // pinned to its slot's core
   absl::Duration heartbeat_period = absl::Milliseconds(500);
 };

@@ -15,6 +15,19 @@ from cluster import GET, Cluster, exists, read_response, wait_until
 from load import Load
 from program import NODE_TELLS, PYTHON_TELLS, Program, front, program_pids
 
+ONE_AT_A_TIME = """
+import http.server
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        told = b'took %d' % len(self.rfile.read(int(self.headers['Content-Length'])))
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+    def log_message(self, *_): pass
+http.server.HTTPServer(('', 8000), Answer).serve_forever()
+"""
+
 SLOW = """
 const http = require('http');
 http.createServer((request, response) => {
@@ -76,6 +89,19 @@ class Front(unittest.TestCase):
     def test_python_as_well(self):
         with front(Program(self, "app.py", PYTHON_TELLS % "8000"), "-i", "2") as cluster:
             self.assertEqual(cluster.get("/").split()[0], b"127.0.0.1")
+
+    def test_slow_uploads_do_not_stop_a_program_that_serves_one_at_a_time(self):
+        with front(Program(self, "app.py", ONE_AT_A_TIME), "-i", "1") as cluster:
+            slow = [cluster.connect(30) for _ in range(20)]
+            for client in slow:
+                client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhel")
+            wait_until(lambda: cluster.workers()[0]["connections"] >= len(slow), "the worker has them")
+            self.assertEqual(cluster.get("/", "--data", "abcd"), b"took 4")
+            for client in slow:
+                client.sendall(b"lo worl")
+            for client in slow:
+                self.assertEqual(read_response(client)[1], b"took 10")
+                client.close()
 
     def test_nothing_is_lost_in_rolls_and_scaling(self):
         for fresh in (True, False):

@@ -178,7 +178,7 @@ TEST_F(LossTest, AnUploadThatStopsIs408AndTheServerLearnsIt) {
   options_.body_timeout = absl::Milliseconds(300);
   RaiseFront();
   Client client = Connect();
-  Peer peer = Ask(client, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nabc");
+  Peer peer = Ask(client, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 900000\r\n\r\nabc");
   EXPECT_EQ(client.Hear().status, 408);
   EXPECT_NE(peer.AwaitEnd(), Ending::kOpen);
 }

@@ -105,14 +105,97 @@ TEST_F(MessageTest, AnAnswerCutAtEveryByteIsTheSameAnswer) {
 TEST_F(MessageTest, ABodyWithALengthReachesTheServer) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nhello"));
+  ASSERT_TRUE(client.Say("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100005\r\n\r\nhello"));
   Peer peer = server_.Accept();
-  EXPECT_THAT(peer.HearHead(), HasSubstr("\r\nContent-Length: 10\r\n"));
+  EXPECT_THAT(peer.HearHead(), HasSubstr("\r\nContent-Length: 100005\r\n"));
   EXPECT_EQ(peer.HearBytes(5), "hello");  // as it comes
-  ASSERT_TRUE(client.Say("world"));
-  EXPECT_EQ(peer.HearBytes(5), "world");
+  const std::string rest(100'000, 'b');
+  ASSERT_TRUE(client.Say(rest));
+  EXPECT_EQ(peer.HearBytes(rest.size()), rest);
   ASSERT_TRUE(peer.Say(kHello));
   EXPECT_EQ(client.Hear().body, "hello");
+}
+
+class CollectedTest : public MessageTest {
+ protected:
+  // A part of a small body has come.
+  void BeginUpload(Client& client) {
+    const uint64_t taken = Totals().bytes_in;
+    const std::string part = "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nhello";
+    ASSERT_TRUE(client.Say(part));
+    ASSERT_TRUE(Reaches(row().counters.bytes_in, taken + part.size()));
+  }
+};
+
+TEST_F(CollectedTest, ASmallBodyReachesTheServerWhenItIsWhole) {
+  RaiseFront();
+  Client client = Connect();
+  BeginUpload(client);
+  EXPECT_TRUE(server_.Alone());
+  ASSERT_TRUE(client.Say("world"));
+  Peer peer = server_.Accept();
+  EXPECT_THAT(peer.HearHead(), HasSubstr("\r\nContent-Length: 10\r\n"));
+  EXPECT_EQ(peer.HearBytes(10), "helloworld");
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+  ASSERT_TRUE(client.Say("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc"));
+  EXPECT_NE(peer.HearHead(), "");
+  EXPECT_EQ(peer.HearBytes(3), "abc") << "all in one piece, on the same connection";
+}
+
+TEST_F(CollectedTest, SlowUploadsTakeNoPlaceOfTheServer) {
+  in_flight_max_ = 1;
+  RaiseFront();
+  Client slow = Connect();
+  BeginUpload(slow);
+  Client client = Connect();
+  Peer peer = Ask(client, kGet);
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+  ASSERT_TRUE(slow.Say("world"));
+  EXPECT_NE(peer.HearHead(), "");
+  EXPECT_EQ(peer.HearBytes(10), "helloworld");
+}
+
+TEST_F(CollectedTest, ABodyWaitsForAPlaceWithItsRequest) {
+  in_flight_max_ = 1;
+  RaiseFront();
+  Client client = Connect();
+  Peer peer = Ask(client, kGet);
+  Client other = Connect();
+  BeginUpload(other);
+  ASSERT_TRUE(other.Say("world"));
+  ASSERT_TRUE(ReachesInFlight(2));
+  EXPECT_TRUE(peer.Silent());
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+  EXPECT_NE(peer.HearHead(), "");
+  EXPECT_EQ(peer.HearBytes(10), "helloworld");
+}
+
+TEST_F(CollectedTest, AClientThatLeavesBeforeItsBodyIsWholeAsksForNothing) {
+  RaiseFront();
+  for (const bool reset : {false, true}) {
+    Client client = Connect();
+    BeginUpload(client);
+    if (reset) {
+      client.Reset();
+    } else {
+      client.EndSending();
+      EXPECT_NE(client.AwaitEnd(), Ending::kOpen);
+    }
+    EXPECT_TRUE(ReachesInFlight(0));
+  }
+  EXPECT_TRUE(server_.Alone());
+}
+
+TEST_F(CollectedTest, ASmallUploadThatStopsIs408AndTheServerHearsNothing) {
+  options_.body_timeout = absl::Milliseconds(300);
+  RaiseFront();
+  Client client = Connect();
+  BeginUpload(client);
+  EXPECT_EQ(client.Hear().status, 408);
+  EXPECT_TRUE(server_.Alone());
 }
 
 TEST_F(MessageTest, AChunkedBodyReachesTheServerInChunks) {

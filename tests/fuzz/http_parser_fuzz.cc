@@ -12,17 +12,14 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <iterator>
-#include <random>
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/http/parser.h"
 #include "core/http/syntax.h"
 #include "tests/fuzz/http_oracle.h"
+#include "tests/fuzz/mutator.h"
 #include "tests/http/corpus.h"
 #include "tests/http/transcript.h"
 
@@ -31,7 +28,6 @@ namespace {
 
 constexpr uint64_t kSeed = 20261123;
 constexpr uint64_t kCases = 150'000;
-constexpr size_t kBytesMax = 6 * 1024;
 
 // What breaks parsers, to be strewn in.
 constexpr absl::string_view kMorsels[] = {
@@ -72,81 +68,6 @@ constexpr absl::string_view kMorsels[] = {
     " HTTP/1.1\r\n",
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 };
-
-class Mutator {
- public:
-  // The first `valid` of the seeds are valid requests.
-  Mutator(uint64_t seed, const std::vector<std::string>& seeds, size_t valid)
-      : chance_(seed), seeds_(seeds), valid_(valid) {}
-
-  // Mostly one request that is valid but for a few bytes, sometimes behind a good one, which may be the one
-  // that it was made of: what the parser knows of that must not matter.
-  std::string Make() {
-    const size_t seed = Below(Below(4) == 0 ? seeds_.size() : valid_);
-    std::string bytes = seeds_[seed];
-    for (size_t times = Below(2 + Below(4)); times-- > 0;) Mutate(&bytes);
-    switch (Below(4)) {
-      case 0:
-        bytes.insert(0, seeds_[Below(valid_)]);
-        break;
-      case 1:
-        if (seed < valid_) bytes.insert(0, seeds_[seed]);
-        break;
-      default:
-        break;
-    }
-    if (bytes.size() > kBytesMax) bytes.resize(kBytesMax);
-    return bytes;
-  }
-
-  size_t Below(size_t bound) { return static_cast<size_t>(chance_() % bound); }
-
- private:
-  void Mutate(std::string* bytes) {
-    const size_t at = Below(bytes->size() + 1);
-    const size_t some = Below(bytes->size() - at + 1);
-    switch (Below(8)) {
-      case 0:
-        if (at < bytes->size()) (*bytes)[at] = static_cast<char>(Below(256));
-        break;
-      case 1:
-        if (at < bytes->size()) (*bytes)[at] = static_cast<char>((*bytes)[at] ^ (1 << Below(8)));
-        break;
-      case 2:
-        bytes->erase(at, 1 + Below(4));
-        break;
-      case 3:
-        bytes->erase(at, some);
-        break;
-      case 4:
-        bytes->insert(at, 1, static_cast<char>(Below(256)));
-        break;
-      case 5: {
-        const absl::string_view morsel = kMorsels[Below(std::size(kMorsels))];
-        bytes->insert(at, morsel.data(), morsel.size());
-        break;
-      }
-      case 6:
-        bytes->insert(at, bytes->substr(Below(bytes->size() + 1), 1 + Below(40)));
-        break;
-      case 7: {
-        const std::string& other = seeds_[Below(seeds_.size())];
-        bytes->replace(at, some, other.substr(Below(other.size() + 1)));
-        break;
-      }
-    }
-  }
-
-  std::mt19937_64 chance_;
-  const std::vector<std::string>& seeds_;
-  const size_t valid_;
-};
-
-uint64_t Setting(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  uint64_t value = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
-}
 
 // Empty, or what is wrong with an accepted head.
 std::string FaultOfHead(const RequestHead& head) {
@@ -193,7 +114,7 @@ class HttpParserFuzz : public testing::Test {
 
   // One case; counts what it made.
   void Run(uint64_t seed) {
-    Mutator mutator(seed, seeds_, valid_);
+    Mutator mutator(seed, seeds_, valid_, kMorsels);
     const std::string bytes = mutator.Make();
     const std::string whole = TranscriptOfWhole(bytes);
     const std::string context =

@@ -70,6 +70,10 @@ void ClusterStory::ProgramDies(WorkerId worker, absl::string_view reason) {
 void ClusterStory::ProgramExits(WorkerId worker, int code) {
   Happens(ProgramEnded{worker, code == 0, absl::StrCat("exited with code ", code), code});
 }
+void ClusterStory::SaysLate(WorkerId worker, LateHello::Phase phase) {
+  Happens(LateHello{worker, phase});
+}
+void ClusterStory::HoldsLate(WorkerId worker, SlotIndex slot) { Happens(LateHolds{worker, slot}); }
 void ClusterStory::Due(WorkerId worker, absl::string_view reason) {
   Happens(RecycleDue{worker, std::string(reason)});
 }

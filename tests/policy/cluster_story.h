@@ -39,6 +39,8 @@ class ClusterStory : public ::testing::Test {
   void Exits(WorkerId worker, int code);
   void ProgramDies(WorkerId worker, absl::string_view reason = "killed by SIGSEGV");
   void ProgramExits(WorkerId worker, int code);
+  void SaysLate(WorkerId worker, LateHello::Phase phase);
+  void HoldsLate(WorkerId worker, SlotIndex slot);
   void Due(WorkerId worker, absl::string_view reason = "enough requests");
   void Refuses(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);
   void CannotSpawn(WorkerId worker, absl::string_view reason, Fault fault = Fault::kWorld);

@@ -46,6 +46,20 @@ const char* ToText(Health health) {
   return "?";
 }
 
+const char* ToText(LateHello::Phase phase) {
+  switch (phase) {
+    case LateHello::Phase::kProving:
+      return "proving";
+    case LateHello::Phase::kServing:
+      return "serving";
+    case LateHello::Phase::kRestarting:
+      return "restarting";
+    case LateHello::Phase::kDraining:
+      return "draining";
+  }
+  return "?";
+}
+
 const char* ToText(Fault fault) { return fault == Fault::kOperator ? "operator" : "world"; }
 
 struct ActionText {
@@ -115,6 +129,12 @@ struct EventText {
   }
   std::string operator()(const ProgramEnded& e) const {
     return absl::StrCat("program ended ", ToText(e.worker), ": ", e.reason);
+  }
+  std::string operator()(const LateHello& e) const {
+    return absl::StrCat("late hello ", ToText(e.worker), " ", ToText(e.phase));
+  }
+  std::string operator()(const LateHolds& e) const {
+    return absl::StrCat("late holds ", e.slot, " by ", ToText(e.worker));
   }
   std::string operator()(const RecycleDue& e) const {
     return absl::StrCat("recycle due ", ToText(e.worker), ": ", e.reason);

@@ -1,4 +1,6 @@
 // A coordinator died. The next one goes on with what it finds.
+#include <utility>
+
 #include "tests/policy/cluster_story.h"
 
 namespace uc::policy {
@@ -325,6 +327,164 @@ TEST_F(ResumeTest, ListenersOfAWorkerThatWasSilentComeLater) {
   EXPECT_THAT(Asked(), IsEmpty());
   Dies({1, 8});
   EXPECT_THAT(Asked(), ElementsAre("live 1 off", "spawn 1/10", "adopt 1 by 0/7"));
+}
+
+// --- A worker that was silent tells later what it does; until then its row was believed ---
+
+using Phase = LateHello::Phase;
+
+class LateTest : public ResumeTest {
+ protected:
+  void SetUp() override {
+    Was(2, 9);
+    FoundKept({0, 1});
+    Found({0, 7});
+  }
+  // Another one, whose row says this.
+  void RowSays(WorkerState state) {
+    Found({1, 8}, state);
+    Resume();
+  }
+  void Says(Phase phase) { SaysLate({1, 8}, phase); }
+};
+
+TEST_F(LateTest, DrainingWorkerIsFollowedByAnotherAtOnceAndHasItsWholeTime) {
+  RowSays(WorkerState::kServing);
+  Pass(absl::Minutes(1));
+  Says(Phase::kDraining);
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "spawn 1/10", "adopt 1 by 0/7"));
+  EXPECT_THAT(Reported(),
+              ElementsAre("slot 1, generation 8: was leaving when this coordinator came"));
+  EXPECT_EQ(Leaving(1), (WorkerId{1, 8}));
+  Ready({1, 10});
+  EXPECT_THAT(Live(), ElementsAre(0, 1));
+  Pass(options_.kill_timeout - absl::Milliseconds(1));
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Milliseconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("kill 1/8 late-exit"));
+  Dies({1, 8}, "killed by SIGKILL");
+  EXPECT_EQ(At(1).restart_count, 0u) << "it was no crash";
+}
+
+TEST_F(LateTest, DrainingWorkerMakesRoomForTheSuccessorOfARoll) {
+  RowSays(WorkerState::kServing);
+  const CommandId reload = Give("reload");
+  Ready({0, 10});
+  Leaves({0, 7});
+  ASSERT_EQ(Successor(1), (WorkerId{1, 11}));
+  Says(Phase::kDraining);
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "adopt 1 by 0/10"));
+  Ready({1, 11});
+  EXPECT_EQ(Incumbent(1), (WorkerId{1, 11}));
+  Leaves({1, 8});
+  EXPECT_EQ(Answer(reload), "done: rolled 2 slots");
+}
+
+TEST_F(LateTest, DrainingWorkerBesideAnotherThatLeavesIsFollowedWhenItHasLeft) {
+  Found({1, 5}, WorkerState::kDraining);
+  RowSays(WorkerState::kServing);
+  Says(Phase::kDraining);
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "adopt 1 by 0/7")) << "two in a slot, no third";
+  Leaves({1, 8});
+  EXPECT_THAT(Asked(), ElementsAre("spawn 1/10"));
+}
+
+TEST_F(LateTest, DrainingWorkerOfARetiredSlotOnlyLeaves) {
+  legacy_.workers_wanted = 1;
+  RowSays(WorkerState::kServing);
+  Says(Phase::kDraining);
+  EXPECT_THAT(Asked(), IsEmpty());
+  Leaves({1, 8});
+  EXPECT_EQ(supervisor_->slots().size(), 1u);
+}
+
+TEST_F(LateTest, WorkerThatWaitsForItsAdmissionBeginsAnew) {
+  RowSays(WorkerState::kServing);
+  Says(Phase::kProving);
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "kill 1/8 aborted", "adopt 1 by 0/7"));
+  Dies({1, 8}, "killed by SIGKILL");
+  EXPECT_THAT(Asked(), ElementsAre("spawn 1/10"));
+  EXPECT_EQ(At(1).restart_count, 0u);
+}
+
+TEST_F(LateTest, WorkerWhoseProgramHasEndedHasItStartedAgain) {
+  RowSays(WorkerState::kServing);
+  Says(Phase::kRestarting);
+  EXPECT_THAT(Asked(), ElementsAre("live 1 off", "start program 1/8"));
+}
+
+TEST_F(LateTest, WorkerThatServesThoughItsRowSaysThatItRestartsIsLive) {
+  RowSays(WorkerState::kRestarting);
+  ASSERT_FALSE(Serving(1));
+  Says(Phase::kServing);
+  EXPECT_THAT(Live(), ElementsAre(0, 1));
+  EXPECT_TRUE(Serving(1));
+}
+
+TEST_F(LateTest, WorkerThatServesThoughItsRowSaysThatItDrainsIsToldToLeave) {
+  for (const Phase phase : {Phase::kServing, Phase::kRestarting}) {
+    legacy_.workers.resize(1);
+    RowSays(WorkerState::kDraining);
+    Says(phase);
+    EXPECT_THAT(Asked(), ElementsAre("drain 1/8 prompt to 0/7"));
+    Says(phase);
+    EXPECT_THAT(Asked(), IsEmpty()) << "once";
+  }
+}
+
+TEST_F(LateTest, WorkerThatThisCoordinatorHasToldToLeaveIsNotToldTwice) {
+  RowSays(WorkerState::kServing);
+  Give("restart 1");
+  Says(Phase::kServing);
+  EXPECT_THAT(Asked(), IsEmpty());
+}
+
+TEST_F(LateTest, WhatTheRowSaidAlreadyChangesNothing) {
+  const std::pair<WorkerState, Phase> same[] = {{WorkerState::kServing, Phase::kServing},
+                                                {WorkerState::kRestarting, Phase::kRestarting},
+                                                {WorkerState::kDraining, Phase::kDraining}};
+  for (const auto& [state, phase] : same) {
+    legacy_.workers.resize(1);
+    RowSays(state);
+    Says(phase);
+    EXPECT_THAT(Asked(), IsEmpty());
+    EXPECT_THAT(Reported(), IsEmpty());
+  }
+}
+
+TEST_F(LateTest, WorkerThatThisCoordinatorHasSpawnedSaysNothingLate) {
+  RowSays(WorkerState::kServing);
+  Dies({1, 8});
+  Ready({1, 10});
+  for (const Phase phase : {Phase::kProving, Phase::kRestarting, Phase::kDraining}) {
+    SaysLate({1, 10}, phase);
+    EXPECT_THAT(Asked(), IsEmpty());
+  }
+  EXPECT_EQ(supervisor_->events_ignored(), 3u);
+}
+
+TEST_F(LateTest, WhoStandsInForASlotOfItsOwnWorkerLetsGo) {
+  RowSays(WorkerState::kServing);
+  HoldsLate({1, 8}, 0);
+  EXPECT_THAT(Asked(), ElementsAre("release 0 by 1/8"));
+}
+
+TEST_F(LateTest, WhoStandsInForASlotOfNobodyStays) {
+  legacy_.listeners = {0, 1, 2};
+  RowSays(WorkerState::kServing);
+  ASSERT_THAT(StandIns(), ElementsAre("2 by 0/7"));
+  HoldsLate({1, 8}, 2);
+  EXPECT_THAT(Asked(), ElementsAre("release 2 by 1/8")) << "somebody else was found meanwhile";
+  Kept(3);
+  ASSERT_THAT(StandIns(), ElementsAre("2 by 0/7", "3 by 1/8"));
+  HoldsLate({1, 8}, 3);
+  EXPECT_THAT(Asked(), IsEmpty()) << "it is the one";
+}
+
+TEST_F(LateTest, WhoStandsInForASlotThatIsGoneLetsGo) {
+  RowSays(WorkerState::kServing);
+  HoldsLate({1, 8}, 7);
+  EXPECT_THAT(Asked(), ElementsAre("release 7 by 1/8"));
 }
 
 TEST_F(ResumeTest, AgeAndRestartCountsGoOn) {

@@ -129,6 +129,22 @@ TEST_F(StayDownTest, NewCoordinatorLeavesThemDown) {
   EXPECT_TRUE(Stopped(1));
 }
 
+TEST_F(StayDownTest, WhoServesInItsSteadLeavesWhenARollFindsItsEnd) {
+  Boot(2);
+  Dies({0, 1});
+  Give("scale 1");
+  ASSERT_THAT(Live(), ElementsAre(1)) << "though its slot is not wanted any more";
+  const CommandId reload = Give("reload");
+  Exits({0, 3}, 0);
+  ASSERT_THAT(Asked(), ElementsAre("spawn 0/4"));
+  Exits({0, 4}, 0);
+  EXPECT_EQ(Answer(reload), "done: rolled 0 slots");
+  Pass(options_.retire_grace);
+  Leaves({1, 2});
+  EXPECT_EQ(supervisor_->slots().size(), 1u);
+  EXPECT_THAT(Live(), IsEmpty());
+}
+
 // --- No restarts ---
 
 TEST_F(StayDownTest, WithoutAutorestartACrashIsTheEndOfIt) {

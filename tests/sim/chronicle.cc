@@ -23,6 +23,14 @@ void Chronicle::Happened(absl::Time now, const policy::Event& event) {
                  [&](const policy::SpawnFailed& e) { Ended(now, e.worker, std::nullopt); },
                  [&](const policy::WorkerExited& e) { Ended(now, e.worker, e.exit_code); },
                  [&](const policy::ProgramEnded& e) { ProgramEnded(now, e); },
+                 [&](const policy::LateHello& e) { SaidLate(now, e); },
+                 [&](const policy::LateHolds& e) {
+                   const Member* const member = Known(e.worker);
+                   if (member == nullptr || e.slot >= policy::kWorkersMax) return;
+                   std::vector<policy::WorkerId>& stand_ins = slots_[e.slot].stand_ins;
+                   std::erase(stand_ins, e.worker);
+                   stand_ins.push_back(e.worker);
+                 },
                  [&](const policy::RecycleDue& e) {
                    if (Member* const member = Known(e.worker)) member->recycle_due = true;
                  },
@@ -257,6 +265,7 @@ void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   // Who is believed to serve is thought to have been ready by now.
   member.ready_at = policy::Accepts(found.state) ? std::min(found.ready_at, now) : found.ready_at;
   member.well_since = now;
+  member.inherited = true;
   member.dismissed = !policy::Accepts(found.state);
   if (id.slot >= policy::kWorkersMax || id.generation == 0 ||
       id.generation > policy::kGenerationMax || At(id.slot).members.size() == 2) {
@@ -302,6 +311,28 @@ void Chronicle::ProgramEnded(absl::Time now, const policy::ProgramEnded& event) 
   member->recycles = false;
 }
 
+void Chronicle::SaidLate(absl::Time now, const policy::LateHello& event) {
+  Member* const member = Known(event.worker);
+  if (member == nullptr || !member->inherited || !policy::Accepts(member->state)) return;
+  switch (event.phase) {
+    case policy::LateHello::Phase::kProving:
+      member->state = WorkerState::kProving;
+      return;
+    case policy::LateHello::Phase::kServing:
+      if (member->state == WorkerState::kRestarting) Ready(now, event.worker);
+      return;
+    case policy::LateHello::Phase::kRestarting:
+      if (member->state == WorkerState::kServing) {
+        ProgramEnded(now, {event.worker, false, "", std::nullopt});
+      }
+      return;
+    case policy::LateHello::Phase::kDraining:
+      member->state = WorkerState::kDraining;
+      member->dismissed = true;
+      return;
+  }
+}
+
 void Chronicle::EndedUnasked(absl::Time now, Story& story, const Member& ended,
                              std::optional<int> exit_code, absl::Duration life) {
   const Member* const member = &ended;
@@ -317,7 +348,7 @@ void Chronicle::EndedUnasked(absl::Time now, Story& story, const Member& ended,
   // What was done is no failure: it ends the row, unless a successor is on its way after a short life.
   if (done || member->unclear) {
     story.quick_ends = 0;
-  } else if (!member->dismissed && id.slot < wanted_) {
+  } else if (!member->dismissed && !member->retired && id.slot < wanted_) {
     const bool good = life >= std::max(options_.min_uptime, options_.backoff_first);
     // A successor that fails beside its incumbent is the roll's misfortune, not the slot's.
     const bool beside = story.members.size() > 1;
@@ -326,7 +357,7 @@ void Chronicle::EndedUnasked(absl::Time now, Story& story, const Member& ended,
     } else if (!beside) {
       ++story.quick_ends;
     }
-    story.last_end = now;
+    if (good || !beside) story.last_end = now;
   }
 }
 

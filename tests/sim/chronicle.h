@@ -34,7 +34,8 @@ struct Member {
   bool unclear = false;  // killed, and then perhaps asked to leave
   bool retired = false;  // its slot was not wanted at some time of its life
   bool recycle_due = false;
-  bool recycles = false;  // born to recycle another one, not by a roll that was asked for
+  bool recycles = false;   // born to recycle another one, not by a roll that was asked for
+  bool inherited = false;  // found by this coordinator
 };
 
 // What is known of one slot.
@@ -126,6 +127,7 @@ class Chronicle {
   void DoubtKilled(const policy::Restart& restart);
   void Ended(absl::Time now, const policy::WorkerId& id, std::optional<int> exit_code);
   void ProgramEnded(absl::Time now, const policy::ProgramEnded& event);
+  void SaidLate(absl::Time now, const policy::LateHello& event);
   // Nobody asked for this end, of a worker or of its program, after so long a life.
   void EndedUnasked(absl::Time now, Story& story, const Member& member,
                     std::optional<int> exit_code, absl::Duration life);

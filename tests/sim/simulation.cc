@@ -263,6 +263,7 @@ void Simulation::CountWorld() {
   tally_.dismissed += world_->dismissed();
   tally_.lies += world_->lies();
   tally_.late_ends += world_->late_ends();
+  tally_.late_hellos += world_->late_hellos();
 }
 
 void Simulation::CountStates() {

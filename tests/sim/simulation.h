@@ -50,7 +50,8 @@ class Simulation {
     uint64_t recycles = 0, recycles_failed = 0, stopped = 0, errored = 0;
     uint64_t cut_births = 0, dismissed = 0, lies = 0, cut_takeovers = 0;
     uint64_t programs_ended = 0, programs_started = 0, programs_failed = 0, programs_done = 0;
-    uint64_t restarting_live = 0, restarting_drained = 0, restarting_found = 0, late_ends = 0;
+    uint64_t restarting_live = 0, restarting_drained = 0, restarting_found = 0, late_ends = 0,
+             late_hellos = 0;
     uint64_t suspicions = 0, all_suspect = 0, graces = 0, wide_rolls = 0;
   };
   const Tally& tally() const { return tally_; }

@@ -61,11 +61,16 @@ std::string LiveSetIsNotEmptyWhileASlotServes(const Moment& moment) {
   return serving ? "a slot accepts, but new connections reach nobody" : "";
 }
 
-// Stop and restart ask serving workers to leave; a stuck one has to.
+// Stop and restart ask serving workers to leave; a stuck one has to; and one that was believed to serve may say late
+// that it does not.
 static bool TakesServingWorkers(const policy::Event& event) {
   if (const auto* command = std::get_if<policy::CommandGiven>(&event)) {
     return std::holds_alternative<policy::Stop>(command->command) ||
            std::holds_alternative<policy::Restart>(command->command);
+  }
+  if (const auto* late = std::get_if<policy::LateHello>(&event)) {
+    return late->phase == policy::LateHello::Phase::kProving ||
+           late->phase == policy::LateHello::Phase::kDraining;
   }
   const auto* seen = std::get_if<policy::HealthObserved>(&event);
   return seen != nullptr && seen->health == policy::Health::kStuck;

@@ -148,6 +148,9 @@ void World::TakeIn(const TakenOver& taken) {
     process->second.id = found.worker;
     process->second.row_state = static_cast<uint32_t>(found.state);
     process->second.pid_in_row = true;
+    process->second.inherited = true;
+    process->second.greeted = Answers(process->second);
+    process->second.untold.clear();
     process->second.end_is_known = found.state == WorkerState::kRestarting;
     // Its heart does not beat.
     if (policy::Accepts(found.state) && !process->second.ready) {

@@ -9,6 +9,7 @@
 namespace uc::sim {
 
 using policy::WorkerId;
+using policy::WorkerState;
 
 World::World(uint64_t seed, absl::Time start, const policy::SupervisorOptions& options,
              const Habits& habits)
@@ -94,6 +95,7 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       if (!std::exchange(process.ready, true)) {
         process.ready_at = now_;
         PlanLife(now_, worker);
+        if (!process.greeted) Plan(now_, Kind::kGreets, worker);
       }
       if (process.program != Process::Program::kServes) return false;
       *event = policy::WorkerReady{worker};
@@ -106,8 +108,12 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       *event = policy::WorkerRefused{worker, happening.fault, "refused"};
       return true;
     case Kind::kSpawnFails:
+      if (process.inherited) {  // only the coordinator that spawns hears how that ended
+        *event = policy::WorkerExited{worker, false, "ended badly", std::nullopt};
+      } else {
+        *event = policy::SpawnFailed{worker, happening.fault, "no process"};
+      }
       Bury(worker);
-      *event = policy::SpawnFailed{worker, happening.fault, "no process"};
       return true;
     case Kind::kCrash:
       if (weather_ == Weather::kQuiet) return false;
@@ -135,12 +141,17 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       process.silent = false;
       // A coordinator that had knocked in vain hears now what it holds.
       if (process.bound && !process.draining) Plan(now_, Kind::kKept, worker);
+      if (!process.greeted) Plan(now_, Kind::kGreets, worker);
       if (process.program != Process::Program::kServes && !process.end_is_known) {
         Plan(now_, Kind::kProgramLate, worker);
       }
       if (Fault(20, 50)) Plan(now_ + random_.Milliseconds(50, 10'000), Kind::kSilent, worker);
       *event = policy::HealthObserved{worker, policy::Health::kWell};
       return true;
+    case Kind::kGreets:
+      return Greets(process, event);
+    case Kind::kHolds:
+      return Holds(process, event);
     case Kind::kHang:
       if (weather_ == Weather::kQuiet) return false;
       process.hung = true;
@@ -177,6 +188,44 @@ bool World::Worker(const Happening& happening, Process& process, policy::Event* 
       return false;  // no worker's affair
   }
   return false;
+}
+
+bool World::Greets(Process& process, policy::Event* event) {
+  using Phase = policy::LateHello::Phase;
+  if (!coordinated_ || !Answers(process) || std::exchange(process.greeted, true)) return false;
+  ++late_hellos_;
+  process.end_is_known = true;
+  process.untold.clear();
+  if (!process.draining) process.untold.assign(process.adopted.begin(), process.adopted.end());
+  for (size_t slot = 0; slot < process.untold.size(); ++slot) Plan(now_, Kind::kHolds, process.id);
+  Phase phase = Phase::kServing;
+  switch (StateOf(process)) {
+    case WorkerState::kDraining:
+      phase = Phase::kDraining;
+      break;
+    case WorkerState::kProving:
+      phase = Phase::kProving;
+      break;
+    case WorkerState::kRestarting:
+      phase = Phase::kRestarting;
+      break;
+    case WorkerState::kServing:
+    case WorkerState::kStarting:  // it would not answer
+    case WorkerState::kKilled:
+      break;
+  }
+  *event = policy::LateHello{process.id, phase};
+  return true;
+}
+
+bool World::Holds(Process& process, policy::Event* event) {
+  if (!coordinated_ || !process.greeted || process.untold.empty()) return false;
+  const policy::SlotIndex slot = process.untold.back();
+  process.untold.pop_back();
+  if (process.adopted.count(slot) == 0) return false;
+  kept_.insert(slot);
+  *event = policy::LateHolds{process.id, slot};
+  return true;
 }
 
 // What a worker does not come to say now, it says when it answers again.
@@ -281,7 +330,12 @@ policy::Event World::Gossip() {
   if (worker.generation == 0 || alive_.count(worker.generation) == 1) {
     worker = {static_cast<uint32_t>(random_.Below(20)), 4'000'000'000};
   }
-  switch (random_.Below(11)) {
+  switch (random_.Below(13)) {
+    case 11:
+      return policy::LateHolds{worker, static_cast<uint32_t>(random_.Below(20))};
+    case 10:
+      return policy::LateHello{worker, random_.Percent(50) ? policy::LateHello::Phase::kDraining
+                                                           : policy::LateHello::Phase::kProving};
     case 9:
       return policy::ProgramEnded{worker, false, "gossip", std::nullopt};
     case 8:
@@ -374,6 +428,7 @@ std::string World::CarryOut(absl::Time now, const policy::Action& action) {
   if (const auto* evacuate = std::get_if<policy::Evacuate>(&action)) {
     for (auto& [generation, process] : alive_) {
       if (process.id.slot == evacuate->slot) process.bound = false;
+      process.adopted.erase(evacuate->slot);  // it does not listen any more
     }
     return kept_.erase(evacuate->slot) == 1 ? "" : "no listeners for " + policy::ToText(action);
   }

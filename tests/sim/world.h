@@ -114,6 +114,7 @@ class World {
   uint64_t unnoted() const { return unnoted_; }
   uint64_t lies() const { return lies_; }
   uint64_t late_ends() const { return late_ends_; }
+  uint64_t late_hellos() const { return late_hellos_; }
 
  private:
   enum class Kind {
@@ -132,6 +133,8 @@ class World {
     kProgramServes,   // after that
     kProgramFails,    // after that
     kProgramLate,     // it tells, when it answers again, of an end that nobody heard of
+    kGreets,          // a coordinator that had knocked in vain hears what it does
+    kHolds,           // and the slots that it holds besides, one by one
     kHang,            // silent for ever
     kStuckSeen,
     kStarved,
@@ -177,6 +180,9 @@ class World {
     enum class Program { kServes, kEnded, kStarts } program = Program::kServes;
     uint64_t programs = 0;      // started again so often
     bool end_is_known = false;  // the coordinator that there is was told of its program's end
+    bool inherited = false;     // another coordinator has spawned it
+    bool greeted = true;        // and of what it does
+    std::vector<policy::SlotIndex> untold;  // what it has to say yet that it holds
   };
 
   void Plan(absl::Time at, Kind kind, policy::WorkerId worker, bool good = false,
@@ -198,6 +204,8 @@ class World {
   bool Program(const Happening& happening, Process& process, policy::Event* event);
   bool ProgramEnds(const Happening& happening, Process& process, policy::Event* event);
   bool ProgramIsAsked(Process& process, policy::Event* event);
+  bool Greets(Process& process, policy::Event* event);
+  bool Holds(Process& process, policy::Event* event);
   bool Binds(Process& process, policy::Event* event);
   bool GivesCommand(const Happening& happening, policy::Event* event);
   policy::Event Gossip();
@@ -234,7 +242,7 @@ class World {
   bool coordinated_ = true;
   Header header_read_ = Header::kTrue;
   Pid next_pid_ = kPidFirst;
-  uint64_t dismissed_ = 0, unnoted_ = 0, lies_ = 0, late_ends_ = 0;
+  uint64_t dismissed_ = 0, unnoted_ = 0, lies_ = 0, late_ends_ = 0, late_hellos_ = 0;
   policy::CommandId upgrade_ = 0;                      // under way; 0: none
   std::vector<policy::WorkerId> dead_;                 // the last ones, for gossip
   std::map<uint64_t, policy::CommandGiven> commands_;  // by order of their happening

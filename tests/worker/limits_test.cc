@@ -211,6 +211,32 @@ TEST_F(LimitsTest, ABodyForWhichThereIsNoMemoryWaitsForIt) {
   EXPECT_TRUE(second.Hear().body == body);
 }
 
+TEST_F(LimitsTest, AnswersThatNobodyReadsAreBoundedInSum) {
+  options_.output_memory = 1'000'000;
+  Raise<Actor>();
+  EXPECT_EQ(Connect().Get("/hello").body, "hello");
+  std::string requests;
+  for (int i = 0; i < 20'000; ++i) requests += "GET /hello HTTP/1.1\r\nHost: t\r\n\r\n";
+  const size_t before = Memory();
+  std::vector<Client> clients;
+  for (int i = 0; i < 200; ++i) clients.push_back(Connect({.receive_buffer_bytes = 4096}));
+  std::vector<size_t> said(clients.size(), 0);
+  for (bool more = true; more;) {
+    more = false;
+    for (size_t i = 0; i < clients.size(); ++i) {
+      const size_t now = clients[i].SayWhatFits(std::string_view(requests).substr(said[i]));
+      said[i] += now;
+      more |= now > 0;
+    }
+  }
+  // Each with a share of its own as if it were alone would keep 50 MB and more.
+  EXPECT_LT(Memory(), before + kMemoryScale * 25'000'000);
+  const size_t size = sizeof("GET /hello HTTP/1.1\r\nHost: t\r\n\r\n") - 1;
+  for (size_t answer = 0; answer < said[0] / size; ++answer) {
+    ASSERT_EQ(clients[0].Hear().body, "hello") << answer;
+  }
+}
+
 TEST_F(LimitsTest, BodiesAreBoundedInSum) {
   options_.body_memory = 1'000'000;
   Raise<Actor>();
