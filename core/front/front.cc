@@ -27,6 +27,10 @@ void RefuseBadGateway(worker::RelayExchange& client) {
 }
 
 void RefuseBusy(worker::RelayExchange& client) {
+  if (client.raw()) {
+    client.CutRelayed();
+    return;
+  }
   const app::Header retry[] = {{"Retry-After", "1"}};
   Refuse(client, {.status = 503, .headers = retry, .body = "503 Service Unavailable\n"});
 }
@@ -43,6 +47,7 @@ absl::string_view HostOf(absl::string_view peer) {
 void Front::Join(worker::Service& service, worker::Outgoing& outgoing, worker::GatewayLoop& loop) {
   service_ = &service;
   outgoing_ = &outgoing;
+  loop_ = &loop;
   const std::vector<net::Address> addresses = loop.addresses();
   if (!addresses.empty()) default_host_ = addresses[0].ToHost();
 }
@@ -59,7 +64,30 @@ void Front::Handle(app::Exchange& exchange) {
   Wait(client, 1);
 }
 
+void Front::HandleTunnel(worker::RelayExchange& client) {
+  if (TryTunnel(client) != Sent::kYes) Wait(client, 1);
+}
+
+bool Front::HandleSilent(worker::RelayExchange& client) {
+  if (!choice_.ServerMaySpeakFirst()) return true;
+  ServerConnection* const connection = Connect();
+  if (connection == nullptr) return false;
+  pool_.Listen(*connection, service_->now_ns);
+  connection->Listen(client);
+  ArmTick();
+  return true;
+}
+
+// A tunnel takes no place of a request.
+Front::Sent Front::TryTunnel(worker::RelayExchange& client) {
+  ServerConnection* const connection = Connect();
+  if (connection == nullptr) return Sent::kNoServer;
+  connection->Tunnel(client);
+  return Sent::kYes;
+}
+
 Front::Sent Front::TrySend(worker::RelayExchange& client, int tries) {
+  if (client.raw()) return TryTunnel(client);
   if (!HasPlace()) return Sent::kNoPlace;
   ServerConnection* connection = TakeKept(WantsOf(client.head(), tries));
   if (connection == nullptr) connection = Connect();
@@ -146,6 +174,18 @@ void Front::OnGone(ServerConnection& connection) {
   ServeWaitingSoon();
 }
 
+void Front::ServerAnswersHttp() {
+  choice_.ServerAnswersHttp();
+  // Who says nothing is a client of HTTP/1 that has not asked yet.
+  while (PoolNode* const node = pool_.Listening()) static_cast<ServerConnection*>(node)->End();
+}
+
+void Front::OnFirstWords() {
+  if (!choice_.ServerMaySpeakFirst()) return;
+  choice_.ServerSpeaksFirst();
+  loop_->AcceptAtOnce();
+}
+
 void Front::ServeWaitingSoon() {
   if (queue_.empty() || !HasPlace()) return;
   context_->Post([this] { ServeWaiting(); });
@@ -179,7 +219,7 @@ void Front::Tick() {
   ServeWaiting();
   RefuseExpired();
   CloseSurplus();
-  if (!queue_.empty() || pool_.kept() > 0) ArmTick();
+  if (!queue_.empty() || pool_.kept() > 0 || pool_.listening() > 0) ArmTick();
 }
 
 void Front::RefuseFirst() {

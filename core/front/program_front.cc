@@ -40,7 +40,8 @@ class ProgramFront final : public app::App, public worker::Gateway {
         outcome_(outcome),
         front_({.server = std::nullopt,
                 .in_flight_max = worker.in_flight_max,
-                .wait_max = program.listen_timeout}) {}
+                .wait_max = program.listen_timeout,
+                .protocol = worker.client_protocol}) {}
 
   // worker::Gateway
   void Join(worker::Service& service, worker::Outgoing& outgoing,
@@ -49,6 +50,11 @@ class ProgramFront final : public app::App, public worker::Gateway {
     loop_ = &loop;
     front_.Join(service, outgoing, loop);
   }
+  Way WayOf(std::string_view first_bytes, Patience patience) override {
+    return front_.WayOf(first_bytes, patience);
+  }
+  void HandleTunnel(worker::RelayExchange& client) override { front_.HandleTunnel(client); }
+  bool HandleSilent(worker::RelayExchange& client) override { return front_.HandleSilent(client); }
   bool ready_later() const override { return true; }
   bool restarting() const override { return ready_ && !serving_; }
   void OnReadable() override {

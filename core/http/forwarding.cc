@@ -210,6 +210,14 @@ void ForEachProtocol(const Field& field, const Call& call) {
   }
 }
 
+// A member of TE of which no coding is meant: gRPC insists on it.
+bool AcceptsTrailers(string_view te) {
+  for (const string_view member : absl::StrSplit(te, ',')) {
+    if (absl::EqualsIgnoreCase(StripWhitespace(member), "trailers")) return true;
+  }
+  return false;
+}
+
 void AppendUpgrade(absl::Span<const Field> fields, std::string* out) {
   string_view before = "Upgrade: ";
   for (const Field& field : fields) {
@@ -270,10 +278,7 @@ void AppendForwardedRequest(const RequestHead& head, const ForwardedClient& clie
       if (target.host.data() != nullptr) continue;
       host = field.value;
     }
-    if (IsWord(name, "te") && IsWord(field.value, "trailers")) {
-      AppendField("TE", "trailers", out);
-      continue;
-    }
+    if (IsWord(name, "te") && AcceptsTrailers(field.value)) AppendField("TE", "trailers", out);
     if (IsHopByHop(name) || IsWord(name, "expect") || ToldBy(name) != Told::kNot ||
         listed.Has(name)) {
       continue;

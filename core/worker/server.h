@@ -73,6 +73,7 @@ class Server final : private GatewayLoop {
   std::vector<net::Address> addresses() const override;
   void Watch(int fd) override;
   void BecomeReady() override;
+  void AcceptAtOnce() override;
   bool SayProgramEnded(const link::ProgramEnded& ended) override;
   void Leave(const absl::Status& why) override;
   // What is queued at a listener that others had before is for who can serve it.

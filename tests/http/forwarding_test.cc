@@ -115,8 +115,10 @@ TEST(ForwardedRequestTest, OfAnUpgradeWithSeveralOffersTheOthersPass) {
 }
 
 TEST(ForwardedRequestTest, PassesTheWishForTrailers) {
-  EXPECT_EQ(Forwarded("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n"),
-            std::string("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n") + kToldOfA);
+  for (const char* te : {"trailers", "gzip, Trailers", "trailers,deflate;q=0.5"}) {
+    EXPECT_EQ(Forwarded(std::string("GET / HTTP/1.1\r\nHost: a\r\nTE: ") + te + "\r\n\r\n"),
+              std::string("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n") + kToldOfA);
+  }
 }
 
 TEST(ForwardedRequestTest, GivesAnOldRequestAHost) {
