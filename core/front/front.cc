@@ -149,6 +149,11 @@ void Front::AppendRequest(const worker::RelayExchange& client, std::string* out)
   const std::string peer = client.peer();
   http::ForwardedClient told;
   told.address = HostOf(peer);
+  if (!options_.trusted_proxies.empty()) {
+    const absl::StatusOr<net::Address> address = net::Address::Parse(peer);
+    const bool trusted = address.ok() && options_.trusted_proxies.Contain(*address);
+    if (trusted) told.trust = http::ForwardedClient::Trust::kAppend;
+  }
   told.proto = "http";
   told.default_host = default_host_;
   http::AppendForwardedRequest(client.head(), told, out);

@@ -21,6 +21,7 @@
 #include "core/front/protocol_choice.h"
 #include "core/front/request_queue.h"
 #include "core/front/retry.h"
+#include "core/net/networks.h"
 #include "core/worker/outgoing.h"
 #include "core/worker/relay.h"
 #include "core/worker/service.h"
@@ -35,6 +36,7 @@ struct FrontOptions {
   size_t waiting_max = 1024;       // requests that wait
   absl::Duration wait_max = absl::Seconds(5);
   worker::ClientProtocol protocol = worker::ClientProtocol::kAuto;
+  net::Networks trusted_proxies;
 };
 
 class Front final : public app::App, public worker::Gateway {

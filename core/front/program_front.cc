@@ -41,7 +41,8 @@ class ProgramFront final : public app::App, public worker::Gateway {
         front_({.server = std::nullopt,
                 .in_flight_max = worker.in_flight_max,
                 .wait_max = program.listen_timeout,
-                .protocol = worker.client_protocol}) {}
+                .protocol = worker.client_protocol,
+                .trusted_proxies = worker.trusted_proxies}) {}
 
   // worker::Gateway
   void Join(worker::Service& service, worker::Outgoing& outgoing,

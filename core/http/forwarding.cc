@@ -180,7 +180,14 @@ void AppendClient(const RequestHead& head, const ForwardedClient& client, string
   const string_view told_host = kept ? First(head, Told::kHost) : string_view();
   Append("\r\nX-Forwarded-Host: ", out);
   Append(told_host.empty() ? host : told_host, out);
-  Append("\r\nForwarded: ", out);
+  Append("\r\n", out);
+  // A proxy that goes by the other fields says less in this one than it knows: alone, our part of it would be taken for
+  // the whole, by programs that prefer it.
+  if (kept && First(head, Told::kForwarded).empty() &&
+      !(First(head, Told::kFor).empty() && proto.empty() && told_host.empty())) {
+    return;
+  }
+  Append("Forwarded: ", out);
   if (kept) AppendFormer(head, Told::kForwarded, out);
   Append("for=", out);
   AppendNode(client.address, out);

@@ -12,6 +12,7 @@
 #include "core/base/identity.h"
 #include "core/http/parser.h"
 #include "core/net/address.h"
+#include "core/net/networks.h"
 
 namespace uc::worker {
 
@@ -44,6 +45,7 @@ struct WorkerOptions {
 
   // Before a server or program (front, proxy).
   ClientProtocol client_protocol = ClientProtocol::kAuto;
+  net::Networks trusted_proxies;  // what they say of their clients is kept
   absl::Duration first_byte_timeout =
       absl::Seconds(1);  // for bytes that tell a client's protocol; then the server may speak first
   absl::Duration continue_timeout =

@@ -143,6 +143,18 @@ TEST(ForwardedRequestTest, AppendsToWhatAProxySays) {
             "Forwarded: for=10.0.0.3, for=\"[::1]\";host=a;proto=http\r\n\r\n");
 }
 
+TEST(ForwardedRequestTest, AProxyThatDoesNotSpeakOfForwardedIsNotContradictedThere) {
+  const ForwardedClient proxy = {.trust = ForwardedClient::Trust::kAppend};
+  EXPECT_EQ(Forwarded("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: "
+                      "10.0.0.1\r\nX-Forwarded-Proto: https\r\n\r\n",
+                      proxy),
+            "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.0.0.1, "
+            "192.0.2.1\r\nX-Forwarded-Proto: https\r\n"
+            "X-Forwarded-Host: a\r\n\r\n");
+  EXPECT_EQ(Forwarded("GET / HTTP/1.1\r\nHost: a\r\n\r\n", proxy),
+            std::string("GET / HTTP/1.1\r\nHost: a\r\n") + kToldOfA);
+}
+
 class ForwardedResponseTest : public testing::Test {
  protected:
   const ResponseMessage& Read(const std::string& text) {
