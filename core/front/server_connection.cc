@@ -83,6 +83,10 @@ worker::RelayExchange* ServerConnection::LetGo() {
 
 void ServerConnection::OnClientBytes(std::string_view piece, bool last) {
   if (client_ == nullptr) return;
+  if (state_ == State::kListening) {  // the client has spoken first, and not HTTP/1
+    state_ = State::kTunnel;
+    front_.OnTunnel(*this);
+  }
   if (state_ == State::kTunnel) {
     output_.tail().append(piece);
     if (last) {

@@ -52,8 +52,9 @@ void AppendToBody(absl::string_view piece, RequestState* state) {
 }
 
 [[gnu::hot]] void HttpConnection::Rest() {
-  if (state_ == nullptr || reading_ != Reading::kIdle || answer_ != Answer::kNone ||
-      !state_->parser.pristine() || HasPeer() || !state_->first.empty()) {
+  if (state_ == nullptr || (reading_ != Reading::kIdle && reading_ != Reading::kFirst) ||
+      answer_ != Answer::kNone || !state_->parser.pristine() || HasPeer() ||
+      !state_->first.empty()) {
     return;
   }
   FreeBody();

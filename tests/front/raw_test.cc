@@ -197,6 +197,8 @@ TEST_F(RawTest, AServerOfHttpGetsNoBytesOfAnUnknownProtocol) {
   ASSERT_TRUE(slow.Say("T /a?b HTTP/1.1\r\nHost: test\r\n\r\n"));
   Peer peer = server_.Accept();
   EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(slow.Hear().body, "hello");
 }
 
 TEST_F(RawTest, AServerOfHttpMaySpeakTlsAndHttp2AsWell) {
@@ -314,6 +316,8 @@ TEST_F(GreetingTest, AServerOfHttpIsNotAskedForFirstWords) {
   ASSERT_TRUE(silent.Say(kGet));
   Peer peer = server_.Accept();
   EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(silent.Hear().body, "hello");
 }
 
 TEST_F(GreetingTest, AServerOfOneThreadIsNotKeptFromRequestsByAClientThatSaysNothing) {
@@ -325,6 +329,8 @@ TEST_F(GreetingTest, AServerOfOneThreadIsNotKeptFromRequestsByAClientThatSaysNot
   EXPECT_EQ(held.HearAll(), "");
   Peer peer = server_.Accept();
   EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
 }
 
 TEST_F(GreetingTest, AServerThatIsTiredOfWaitingIsNoServerThatSpeaksFirst) {

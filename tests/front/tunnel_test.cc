@@ -202,6 +202,8 @@ TEST_F(TunnelTest, ARefusedConnectIsAnAnswerLikeOthers) {
   EXPECT_EQ(client.Hear().body, "no");
   ASSERT_TRUE(client.Say(kGet));
   EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
 }
 
 TEST_F(TunnelTest, AConnectWhoseServerEndsIsNotSentTwice) {

@@ -73,7 +73,8 @@ TEST(FirstBytesTest, AVerdictStaysAndOnlyWhatTheParserRefusesIsAnothersProtocol)
     for (size_t size = 1; size <= bytes.size(); ++size) {
       const FirstBytes now = Classify(string_view(bytes).substr(0, size));
       if (decided) {
-        ASSERT_EQ(static_cast<int>(now), static_cast<int>(verdict)) << Escape(bytes) << " at " << size;
+        ASSERT_EQ(static_cast<int>(now), static_cast<int>(verdict))
+            << Escape(bytes) << " at " << size;
       }
       decided = now != FirstBytes::kUndecided;
       ASSERT_TRUE(decided || size < kFirstBytesMax) << Escape(bytes);
