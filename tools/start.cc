@@ -68,6 +68,7 @@ absl::Status CheckDurations(const StartRequest& request) {
       {"--body-timeout", request.body_timeout, absl::Milliseconds(100)},
       {"--idle-timeout", request.idle_timeout, absl::Milliseconds(100)},
       {"--request-timeout", request.request_timeout, absl::Milliseconds(100)},
+      {"--first-byte-timeout", request.first_byte_timeout, absl::Milliseconds(100)},
   };
   for (const NamedDuration& duration : durations) {
     if (duration.value >= duration.least && duration.value <= kDurationMax) continue;
@@ -76,6 +77,14 @@ absl::Status CheckDurations(const StartRequest& request) {
         absl::FormatDuration(duration.least), " to ", absl::FormatDuration(kDurationMax)));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<worker::ClientProtocol> ToClientProtocol(absl::string_view text) {
+  if (text == "auto") return worker::ClientProtocol::kAuto;
+  if (text == "http") return worker::ClientProtocol::kHttp;
+  if (text == "tcp") return worker::ClientProtocol::kTcp;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--protocol=", text.substr(0, 60), ": expected auto, http or tcp"));
 }
 
 absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t least, int64_t most) {
@@ -175,9 +184,9 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
     return absl::InvalidArgumentError(
         absl::StrCat("--dotfiles is for static, and the app is ", request.app));
   }
-  if (request.in_flight_max != 0 && !front::IsProxy(request.app) && !request.launch.front) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--max-in-flight is for proxy and --front, and the app is ", request.app));
+  if (!request.front_given.empty() && !front::IsProxy(request.app) && !request.launch.front) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        request.front_given[0], " is for proxy and --front, and the app is ", request.app));
   }
   if (const absl::StatusOr<uint16_t> port = ProgramPortOf(request.listen); !port.ok()) {
     return port.status();
@@ -377,6 +386,16 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   const bool unlimited = request.launch.front && !request.request_timeout_given;
   options.request_timeout = unlimited ? kDurationMax : request.request_timeout;
   options.in_flight_max = static_cast<uint32_t>(request.in_flight_max);
+  const absl::StatusOr<worker::ClientProtocol> protocol = ToClientProtocol(request.protocol);
+  if (!protocol.ok()) return protocol.status();
+  options.client_protocol = *protocol;
+  options.first_byte_timeout = request.first_byte_timeout;
+  absl::StatusOr<net::Networks> trusted = net::Networks::Parse(request.trusted_proxies);
+  if (!trusted.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--trusted-proxies: ", trusted.status().message()));
+  }
+  options.trusted_proxies = *std::move(trusted);
   options.connections_max = static_cast<uint32_t>(request.connections_max);
   options.body_memory = static_cast<size_t>(request.body_memory);
   options.heartbeat_period = HeartbeatPeriod(request.hang_timeout);

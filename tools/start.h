@@ -34,7 +34,12 @@ struct StartRequest {
   int64_t backlog = 4096;
   bool request_timeout_given = false;
   bool hang_timeout_given = false;
-  int64_t in_flight_max = 0;  // of "proxy"
+  // Of "proxy" and --front.
+  std::vector<std::string> front_given;  // those of the flags that were given: "--protocol"
+  int64_t in_flight_max = 0;
+  std::string protocol = "auto";
+  absl::Duration first_byte_timeout = absl::Seconds(1);
+  std::vector<std::string> trusted_proxies;
   int64_t connections_max = 0;
   int64_t body_memory = 256 << 20;
   absl::Duration listen_timeout, kill_timeout, hang_timeout, soak;

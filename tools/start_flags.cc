@@ -67,6 +67,17 @@ ABSL_FLAG(std::string, kill_signal, "SIGINT", "asks a program to leave");
 ABSL_FLAG(int64_t, backlog, 4096, "length of each accept queue");
 ABSL_FLAG(int64_t, max_in_flight, 0,
           "proxy: requests that a worker has at the server at one time; 0 = any number");
+ABSL_FLAG(
+    std::string, protocol, "auto",
+    "proxy, --front: what clients speak: http (HTTP/1), tcp (all is tunnelled), auto (HTTP/1, "
+    "and what is another protocol by its first bytes is tunnelled)");
+ABSL_FLAG(
+    uc::tools::DurationFlag, first_byte_timeout, {absl::Seconds(1)},
+    "proxy, --front: a client that says nothing for so long is tunnelled if the server speaks "
+    "first");
+ABSL_FLAG(uc::tools::TextList, trusted_proxies, uc::tools::TextList{},
+          "proxy, --front: networks (10.0.0.0/8) of proxies, whose X-Forwarded fields are kept; "
+          "repeatable");
 ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
 ABSL_FLAG(uc::tools::ByteSizeFlag, body_memory, {256 << 20},
           "a size is expected, such as 256M: what a worker holds of request bodies, all together");
@@ -97,6 +108,19 @@ FlagSet ProgramFlags() {
           "shutdown_with_message"};
 }
 
+std::string FlagText(absl::string_view name) {
+  return absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}}));
+}
+
+// Of what stands before a server or a program.
+std::vector<std::string> GivenFrontFlags(const FlagSet& given) {
+  std::vector<std::string> flags;
+  for (const char* name : {"max_in_flight", "protocol", "first_byte_timeout", "trusted_proxies"}) {
+    if (given.count(name) > 0) flags.push_back(FlagText(name));
+  }
+  return flags;
+}
+
 LaunchRequest ToLaunchRequest(const FlagSet& given) {
   LaunchRequest launch;
   launch.interpreter = absl::GetFlag(FLAGS_interpreter);
@@ -113,7 +137,7 @@ LaunchRequest ToLaunchRequest(const FlagSet& given) {
   launch.kill_signal = absl::GetFlag(FLAGS_kill_signal);
   for (const std::string& name : ProgramFlags()) {
     if (given.count(name) > 0 && name != "interpreter") {
-      launch.given.push_back(absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}})));
+      launch.given.push_back(FlagText(name));
     }
   }
   return launch;
@@ -141,6 +165,9 @@ FlagSet StartFlags() {
                    "probe",
                    "backlog",
                    "max_in_flight",
+                   "protocol",
+                   "first_byte_timeout",
+                   "trusted_proxies",
                    "max_connections",
                    "body_memory",
                    "header_timeout",
@@ -161,7 +188,7 @@ FlagSet StartFlags() {
 
 FlagSet RepeatableStartFlags() {
   FlagSet flags = RepeatableRestartFlags();
-  flags.insert({"listen", "env"});
+  flags.insert({"listen", "env", "trusted_proxies"});
   return flags;
 }
 
@@ -196,6 +223,10 @@ absl::StatusOr<StartRequest> ToStartRequest(WalkResult walk, std::string base_di
   request.backlog = absl::GetFlag(FLAGS_backlog);
   request.request_timeout_given = walk.given.count("request_timeout") > 0;
   request.in_flight_max = absl::GetFlag(FLAGS_max_in_flight);
+  request.front_given = GivenFrontFlags(walk.given);
+  request.protocol = absl::GetFlag(FLAGS_protocol);
+  request.first_byte_timeout = absl::GetFlag(FLAGS_first_byte_timeout).value;
+  request.trusted_proxies = absl::GetFlag(FLAGS_trusted_proxies).values;
   request.connections_max = absl::GetFlag(FLAGS_max_connections);
   request.body_memory = absl::GetFlag(FLAGS_body_memory).value;
   request.listen_timeout = absl::GetFlag(FLAGS_listen_timeout).value;

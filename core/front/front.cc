@@ -28,6 +28,10 @@ void RefuseBadGateway(worker::RelayExchange& client) {
 }
 
 void RefuseBusy(worker::RelayExchange& client) {
+  if (client.raw()) {
+    client.CutRelayed();
+    return;
+  }
   const app::Header retry[] = {{"Retry-After", "1"}};
   Refuse(client, {.status = 503, .headers = retry, .body = "503 Service Unavailable\n"});
 }
@@ -44,6 +48,7 @@ absl::string_view HostOf(absl::string_view peer) {
 void Front::Join(worker::Service& service, worker::Outgoing& outgoing, worker::GatewayLoop& loop) {
   service_ = &service;
   outgoing_ = &outgoing;
+  loop_ = &loop;
   SetAddresses(loop);
 }
 
@@ -86,7 +91,30 @@ void Front::Serve(worker::RelayExchange& client, std::string body) {
   Wait(client, 1, std::move(body));
 }
 
+void Front::HandleTunnel(worker::RelayExchange& client) {
+  if (TryTunnel(client) != Sent::kYes) Wait(client, 1);
+}
+
+bool Front::HandleSilent(worker::RelayExchange& client) {
+  if (!choice_.ServerMaySpeakFirst()) return true;
+  ServerConnection* const connection = Connect();
+  if (connection == nullptr) return false;
+  pool_.Listen(*connection, service_->now_ns);
+  connection->Listen(client);
+  ArmTick();
+  return true;
+}
+
+// A tunnel takes no place of a request.
+Front::Sent Front::TryTunnel(worker::RelayExchange& client) {
+  ServerConnection* const connection = Connect();
+  if (connection == nullptr) return Sent::kNoServer;
+  connection->Tunnel(client);
+  return Sent::kYes;
+}
+
 Front::Sent Front::TrySend(worker::RelayExchange& client, int tries, std::string_view body) {
+  if (client.raw()) return TryTunnel(client);
   if (!HasPlace()) return Sent::kNoPlace;
   ServerConnection* connection = TakeKept(WantsOf(client.head(), tries));
   if (connection == nullptr) connection = Connect();
@@ -148,6 +176,11 @@ void Front::AppendRequest(const worker::RelayExchange& client, std::string* out)
   const std::string peer = client.peer();
   http::ForwardedClient told;
   told.address = HostOf(peer);
+  if (!options_.trusted_proxies.empty()) {
+    const absl::StatusOr<net::Address> address = net::Address::Parse(peer);
+    const bool trusted = address.ok() && options_.trusted_proxies.Contain(*address);
+    if (trusted) told.trust = http::ForwardedClient::Trust::kAppend;
+  }
   told.proto = "http";
   told.default_host = default_host_;
   http::AppendForwardedRequest(client.head(), told, out);
@@ -172,6 +205,18 @@ void Front::OnTunnel(ServerConnection& connection) {
 void Front::OnGone(ServerConnection& connection) {
   pool_.Remove(connection);
   ServeWaitingSoon();
+}
+
+void Front::ServerAnswersHttp() {
+  choice_.ServerAnswersHttp();
+  // Who says nothing is a client of HTTP/1 that has not asked yet.
+  while (PoolNode* const node = pool_.Listening()) static_cast<ServerConnection*>(node)->End();
+}
+
+void Front::OnFirstWords() {
+  if (!choice_.ServerMaySpeakFirst()) return;
+  choice_.ServerSpeaksFirst();
+  loop_->AcceptAtOnce();
 }
 
 void Front::ServeWaitingSoon() {
@@ -207,7 +252,7 @@ void Front::Tick() {
   ServeWaiting();
   RefuseExpired();
   CloseSurplus();
-  if (!queue_.empty() || pool_.kept() > 0) ArmTick();
+  if (!queue_.empty() || pool_.kept() > 0 || pool_.listening() > 0) ArmTick();
 }
 
 void Front::RefuseFirst() {

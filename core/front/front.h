@@ -4,6 +4,7 @@
 // has a set of connections, kept and used again (pool.h). A request that finds the server's places taken, or no server,
 // waits in a queue (request_queue.h), and is refused with 503 when that is full or its time is over. A request whose
 // connection ends before its answer is sent again if that is safe (retry.h), else it is answered with 502.
+// Clients that do not speak HTTP/1 (protocol_choice.h) get a connection to the server each, and every byte passes.
 #ifndef CORE_FRONT_FRONT_H_
 #define CORE_FRONT_FRONT_H_
 
@@ -20,8 +21,10 @@
 #include "core/front/collected_body.h"
 #include "core/front/endpoint.h"
 #include "core/front/pool.h"
+#include "core/front/protocol_choice.h"
 #include "core/front/request_queue.h"
 #include "core/front/retry.h"
+#include "core/net/networks.h"
 #include "core/worker/outgoing.h"
 #include "core/worker/relay.h"
 #include "core/worker/service.h"
@@ -35,6 +38,8 @@ struct FrontOptions {
   size_t in_flight_max = 0;        // requests that the server has at one time; 0: no bound
   size_t waiting_max = 1024;       // requests that wait
   absl::Duration wait_max = absl::Seconds(5);
+  worker::ClientProtocol protocol = worker::ClientProtocol::kAuto;
+  net::Networks trusted_proxies;
 };
 
 class Front final : public app::App, public worker::Gateway {
@@ -42,11 +47,17 @@ class Front final : public app::App, public worker::Gateway {
   explicit Front(const FrontOptions& options)
       : options_(options),
         server_(options.server),
-        queue_(options.waiting_max, absl::ToInt64Nanoseconds(options.wait_max)) {}
+        queue_(options.waiting_max, absl::ToInt64Nanoseconds(options.wait_max)),
+        choice_(options.protocol) {}
 
   // worker::Gateway
   void Join(worker::Service& service, worker::Outgoing& outgoing,
             worker::GatewayLoop& loop) override;
+  Way WayOf(std::string_view first_bytes, Patience patience) override {
+    return choice_.Of({first_bytes.data(), first_bytes.size()}, patience);
+  }
+  void HandleTunnel(worker::RelayExchange& client) override;
+  bool HandleSilent(worker::RelayExchange& client) override;
 
   // app::App
   app::Options options() const override {
@@ -63,7 +74,7 @@ class Front final : public app::App, public worker::Gateway {
   void ServeBy(const Endpoint& server);
   // Requests wait until then.
   void ServeByNone() { server_.reset(); }
-  // 503 to those that wait.
+  // 503 to those that wait, or the end of their connection.
   void RefuseWaiting();
   // Some wait, or the server has them; not tunnels.
   bool HasRequests() const { return pool_.in_flight() > 0 || !queue_.empty(); }
@@ -82,6 +93,12 @@ class Front final : public app::App, public worker::Gateway {
   // The connection has ended, and nothing of an answer has been passed on.
   void OnUnanswered(worker::RelayExchange& client, int tries, Reached reached);
   void OnBadAnswer(absl::string_view reason);
+  // The server has answered a request in HTTP/1.
+  void OnHttp() {
+    if (choice_.ServerMaySpeakFirst()) ServerAnswersHttp();
+  }
+  // It has spoken before its client.
+  void OnFirstWords();
 
  private:
   enum class Sent { kYes, kNoPlace, kNoServer };
@@ -89,6 +106,8 @@ class Front final : public app::App, public worker::Gateway {
   void Serve(worker::RelayExchange& client, std::string body);
   void Collect(worker::RelayExchange& client);
   Sent TrySend(worker::RelayExchange& client, int tries, std::string_view body);
+  Sent TryTunnel(worker::RelayExchange& client);
+  void ServerAnswersHttp();
   ServerConnection* TakeKept(Wants wants);
   ServerConnection* Connect();
   void Wait(worker::RelayExchange& client, int tries, std::string body = {});
@@ -109,12 +128,14 @@ class Front final : public app::App, public worker::Gateway {
   std::optional<Endpoint> server_;
   worker::Service* service_ = nullptr;
   worker::Outgoing* outgoing_ = nullptr;
+  worker::GatewayLoop* loop_ = nullptr;
   app::Context* context_ = nullptr;
   std::string default_host_;
   Pool pool_;
   RequestQueue queue_;
   uint64_t answers_begun_ = 0;
   std::map<app::ExchangeId, CollectedBody> collecting_;
+  ProtocolChoice choice_;
   bool tick_armed_ = false;
   int64_t complain_at_ns_ = 0;
 };

@@ -34,9 +34,11 @@ PoolNode* Pool::Take(Wants wants, int64_t now_ns) {
 
 PoolNode* Pool::Surplus(int64_t now_ns) {
   const List& kept = list(PoolNode::Place::kKept);
-  if (kept.oldest == nullptr) return nullptr;
   const PoolNode* const asked = list(PoolNode::Place::kAsked).oldest;
   const bool slow = asked != nullptr && now_ns - asked->placed_ns > kSlowNs;
+  PoolNode* const listening = list(PoolNode::Place::kListening).oldest;
+  if (slow && listening != nullptr && now_ns - listening->placed_ns > kSlowNs) return listening;
+  if (kept.oldest == nullptr) return nullptr;
   const int64_t longest_ns = slow ? kSlowNs : kKeptNs;
   const bool old = now_ns - kept.oldest->placed_ns > longest_ns;
   return old || kept.size > kKeptMax ? kept.oldest : nullptr;

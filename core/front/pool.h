@@ -2,6 +2,7 @@
 //
 //   (nowhere) ──Ask──> kAsked ──Answering──> kAnswering ──Keep──> kKept ──Take──> (nowhere)
 //                        └────────── Remove, from anywhere ──────────> (nowhere)
+//   (nowhere) ──Listen──> kListening ──Remove──> (nowhere)
 //
 // The one that was used last is used next: so few stay in use, and the others grow old and are closed before the server
 // closes them. A request that crosses the server's close is lost, so one that must not be sent twice only goes on a
@@ -24,6 +25,7 @@ struct PoolNode {
     kKept,       // between two requests
     kAsked,      // no byte of the response has come
     kAnswering,  // the rest of the response is to come
+    kListening,  // for a client that says nothing: the server may speak first
   };
   Place place = Place::kNowhere;
   PoolNode* older = nullptr;
@@ -55,11 +57,15 @@ class Pool {
   void Ask(PoolNode& node, int64_t now_ns) { Put(node, PoolNode::Place::kAsked, now_ns); }
   void Answering(PoolNode& node, int64_t now_ns) { Put(node, PoolNode::Place::kAnswering, now_ns); }
   void Keep(PoolNode& node, int64_t now_ns) { Put(node, PoolNode::Place::kKept, now_ns); }
+  void Listen(PoolNode& node, int64_t now_ns) { Put(node, PoolNode::Place::kListening, now_ns); }
   void Remove(PoolNode& node);
-  // A kept connection that is to be closed now; nullptr: none. Ask again until then.
+  // One that listens; nullptr: none.
+  PoolNode* Listening() { return list(PoolNode::Place::kListening).oldest; }
+  // A kept connection that is to be closed now, or one that listens; nullptr: none. Ask again until then.
   PoolNode* Surplus(int64_t now_ns);
 
   size_t kept() const { return list(PoolNode::Place::kKept).size; }
+  size_t listening() const { return list(PoolNode::Place::kListening).size; }
   // Requests that the server has.
   size_t in_flight() const {
     return list(PoolNode::Place::kAsked).size + list(PoolNode::Place::kAnswering).size;
@@ -75,7 +81,7 @@ class Pool {
   const List& list(PoolNode::Place place) const { return lists_[static_cast<size_t>(place) - 1]; }
   void Put(PoolNode& node, PoolNode::Place place, int64_t now_ns);
 
-  std::array<List, 3> lists_;
+  std::array<List, 4> lists_;
 };
 
 }  // namespace uc::front

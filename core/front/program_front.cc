@@ -53,7 +53,9 @@ class ProgramFront final : public app::App, public worker::Gateway {
         outcome_(outcome),
         front_({.server = std::nullopt,
                 .in_flight_max = worker.in_flight_max,
-                .wait_max = program.listen_timeout}),
+                .wait_max = program.listen_timeout,
+                .protocol = worker.client_protocol,
+                .trusted_proxies = worker.trusted_proxies}),
         hang_watch_(program.hang_timeout),
         hangs_matter_(program.hang_timeout != absl::InfiniteDuration()) {}
 
@@ -67,6 +69,11 @@ class ProgramFront final : public app::App, public worker::Gateway {
              : program_options_.program_port != 0 ? SiteChoice::Where::kNamed
                                                   : SiteChoice::Where::kListen;
   }
+  Way WayOf(std::string_view first_bytes, Patience patience) override {
+    return front_.WayOf(first_bytes, patience);
+  }
+  void HandleTunnel(worker::RelayExchange& client) override { front_.HandleTunnel(client); }
+  bool HandleSilent(worker::RelayExchange& client) override { return front_.HandleSilent(client); }
   bool ready_later() const override { return true; }
   bool restarting() const override { return ready_ && !serving_; }
   void OnReadable() override {

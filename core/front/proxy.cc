@@ -40,6 +40,8 @@ int RunProxy(const worker::WorkerOptions& options, link::Channel channel) {
         FrontOptions front;
         front.server = *std::move(server);
         front.in_flight_max = options.in_flight_max;
+        front.protocol = options.client_protocol;
+        front.trusted_proxies = options.trusted_proxies;
         return std::make_unique<Front>(front);
       });
 }

@@ -19,8 +19,7 @@ inline bool IsSafe(absl::string_view method) {
 }
 
 inline bool IsRepeatable(const http::RequestHead& head) {
-  return IsSafe(head.method) && !head.chunked && head.content_length.value_or(0) == 0 &&
-         !http::AsksForUpgrade(head);
+  return IsSafe(head.method) && !http::HasBody(head) && !http::AsksForUpgrade(head);
 }
 
 // What the `tries`-th try asks of its connection.

@@ -1,8 +1,10 @@
 #include "core/front/server_connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/front/front.h"
@@ -18,8 +20,8 @@ constexpr int kInterimMax = 32;
 constexpr size_t kInterimBytesMax = 64 * 1024;
 
 http::Answers AnswersOf(absl::string_view method) {
-  // No CONNECT: the worker's parser refuses it, for we are no proxy to other places.
-  return method == "HEAD" ? http::Answers::kHead : http::Answers::kOther;
+  if (method == "HEAD") return http::Answers::kHead;
+  return method == "CONNECT" ? http::Answers::kConnect : http::Answers::kOther;
 }
 
 size_t BytesOf(const http::ResponseMessage& head) {
@@ -51,14 +53,29 @@ void ServerConnection::Ask(worker::RelayExchange& client, int tries, std::string
   interim_bytes_ = 0;
   answering_ = begun_ = kept_ = client_full_ = client_paused_ = false;
   const http::RequestHead& head = client.head();
-  upgrade_asked_ = http::AsksForUpgrade(head);
+  tunnel_asked_ = http::AsksForTunnel(head);
   request_chunked_ = head.chunked;
-  request_whole_ = !head.chunked && head.content_length.value_or(0) == body.size();
+  request_whole_ = !http::HasBody(head) || (!head.chunked && head.content_length == body.size());
   parser_.Begin(AnswersOf(head.method));
   front_.AppendRequest(client, &output_.tail());
   output_.tail().append(body);
   client.Attach(*this);
   Schedule();
+}
+
+void ServerConnection::Tunnel(worker::RelayExchange& client) {
+  state_ = State::kTunnel;
+  client_ = &client;
+  client_ended_ = client_full_ = client_paused_ = false;
+  client.Attach(*this);
+  Schedule();
+}
+
+void ServerConnection::Listen(worker::RelayExchange& client) {
+  state_ = State::kListening;
+  client_ = &client;
+  client_ended_ = client_full_ = client_paused_ = false;
+  client.Attach(*this);
 }
 
 bool ServerConnection::IsSilent() const {
@@ -76,13 +93,21 @@ worker::RelayExchange* ServerConnection::LetGo() {
 
 void ServerConnection::OnClientBytes(std::string_view piece, bool last) {
   if (client_ == nullptr) return;
+  if (state_ == State::kListening) {  // the client has spoken first, and not HTTP/1
+    state_ = State::kTunnel;
+    front_.OnTunnel(*this);
+  }
   if (state_ == State::kTunnel) {
     output_.tail().append(piece);
-    if (last) HalfClose();
+    if (last) {
+      client_ended_ = true;
+      if (peer_ended()) return EndTunnel();
+      HalfClose();
+    }
   } else if (!request_whole_) {
     if (request_chunked_) {
       http::AppendChunk(ToAbsl(piece), &output_.tail());
-      if (last) http::AppendLastChunk(&output_.tail());
+      if (last) http::AppendLastChunk(client_->trailers(), &output_.tail());
     } else {
       output_.tail().append(piece);
     }
@@ -125,10 +150,12 @@ void ServerConnection::OnBytes(absl::string_view bytes) {
       Hold(bytes);
       return;
     }
+    if (state_ == State::kListening && !bytes.empty()) OnFirstWords(bytes);
     if (state_ == State::kTunnel) {
       PassToClient(bytes);
       return;
     }
+    if (state_ != State::kAsked) return;
     if (!bytes.empty()) Answering();
     const http::Step step = parser_.Next(bytes);
     bytes.remove_prefix(step.consumed);
@@ -174,6 +201,7 @@ void ServerConnection::OnHead() {
     case http::ResponseMessage::Body::kLength:
     case http::ResponseMessage::Body::kChunked:
     case http::ResponseMessage::Body::kUntilClose:
+      front_.OnHttp();
       kept_ = head.keep_alive && head.body != http::ResponseMessage::Body::kUntilClose;
       begun_ = true;
       client_->BeginRelayed(head);
@@ -182,13 +210,44 @@ void ServerConnection::OnHead() {
 }
 
 void ServerConnection::BeginTunnel() {
-  if (!upgrade_asked_ || !request_whole_) {
+  if (!tunnel_asked_ || !request_whole_) {
     Refuse("another protocol, which the request has not asked for");
     return;
   }
   begun_ = true;
+  client_ended_ = false;
+  front_.OnHttp();
   client_->BeginTunnel(parser_.head());
   front_.OnTunnel(*this);
+}
+
+// The server speaks, and nobody has asked it anything.
+void ServerConnection::OnFirstWords(absl::string_view bytes) {
+  constexpr absl::string_view kResponse = "HTTP/1.";
+  const size_t size = std::min(bytes.size(), kResponse.size());
+  if (bytes.substr(0, size) == kResponse.substr(0, size)) {  // 408, to a client that is late
+    front_.OnHttp();
+    if (open()) Abandon();
+    return;
+  }
+  if (!client_->BeginRaw()) {
+    Abandon();
+    return;
+  }
+  state_ = State::kTunnel;
+  front_.OnTunnel(*this);
+  front_.OnFirstWords();
+}
+
+void ServerConnection::EndTunnel() {
+  if (client_ != nullptr) LetGo()->EndTunnel();
+  FinishWriting();  // what the client has sent until now
+  Schedule();
+}
+
+bool ServerConnection::ServerHasClosed() const {
+  pollfd socket = {fd_.get(), 0, 0};
+  return poll(&socket, 1, 0) == 1 && (socket.revents & POLLHUP) != 0;
 }
 
 void ServerConnection::PassToClient(absl::string_view bytes) {
@@ -224,9 +283,14 @@ void ServerConnection::OnEnd() {
         LetGo()->EndRelayed(parser_.trailers());
       }
       break;
+    case State::kListening:
+      break;
     case State::kTunnel:
-      if (client_ != nullptr) LetGo()->EndTunnel();
-      FinishWriting();  // what the client has sent until now
+      if (client_ended_ || client_ == nullptr || ServerHasClosed()) {
+        EndTunnel();
+      } else {
+        client_->HalfCloseTunnel();
+      }
       return;
   }
   Abandon();
@@ -235,10 +299,12 @@ void ServerConnection::OnEnd() {
 void ServerConnection::OnGone() {
   front_.OnGone(*this);
   if (client_ == nullptr) return;
-  const bool tunnel = state_ == State::kTunnel;
+  const State state = state_;
   worker::RelayExchange* const client = LetGo();
-  if (tunnel) {
+  if (state == State::kTunnel) {
     client->EndTunnel();
+  } else if (state == State::kListening) {
+    client->Detach();
   } else if (begun_) {
     client->CutRelayed();
   } else {

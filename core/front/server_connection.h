@@ -1,8 +1,11 @@
 // ServerConnection: one connection to the server behind a front: a request out, its response in, again and again.
 //
 //   kIdle ──Ask──> kAsked ──response complete, kept──> kIdle (in the pool)
-//                    ├──101──> kTunnel ──one side ends──> (gone)
+//                    ├──101, 2xx to CONNECT──> kTunnel ──both sides have ended──> (gone)
 //                    └──not kept, error, or the client has gone──> (gone)
+//   kIdle ──Tunnel──> kTunnel
+//   kIdle ──Listen──> kListening ──the server speaks──> kTunnel
+//                         └──the client speaks HTTP, or goes──> (gone)
 //
 // Bytes pass in the turn in which they come. A side that does not read stops the other: what the client does not take
 // stays in the server's socket, and the other way round. The server has no deadline here: a request that takes long is
@@ -31,6 +34,10 @@ class ServerConnection final : public worker::Connection,
   // Sends the client's request with `body`, of which the rest comes later if that is not all, for the `tries`-th time.
   // The connection must be idle.
   void Ask(worker::RelayExchange& client, int tries, std::string_view body);
+  // Every byte both ways, of a client that has RelayExchange::BeginRaw() behind it.
+  void Tunnel(worker::RelayExchange& client);
+  // The client says nothing. If the server does, it is a tunnel.
+  void Listen(worker::RelayExchange& client);
   // Nothing has come since the last response, no end either.
   bool IsSilent() const;
   // Closes it; if it was asked, as if the server had.
@@ -46,7 +53,7 @@ class ServerConnection final : public worker::Connection,
   void EndIdle() override {}
 
  private:
-  enum class State { kIdle, kAsked, kTunnel };
+  enum class State { kIdle, kAsked, kListening, kTunnel };
 
   void OnOpened() override;
   void OnBytes(absl::string_view bytes) override;
@@ -58,7 +65,7 @@ class ServerConnection final : public worker::Connection,
   worker::DeadlineKind Deadline() const override { return worker::DeadlineKind::kNone; }
   worker::DeadlineKind SendDeadline() const override { return worker::DeadlineKind::kNone; }
   bool MayMove() const override { return false; }
-  bool ReadsOnWhenWritingFails() const override { return true; }
+  bool ReadsOnWhenWritingFails() const override { return !peer_ended(); }
   void OnGone() override;
 
   void Answering();
@@ -66,6 +73,11 @@ class ServerConnection final : public worker::Connection,
   // `rest`: what stands behind the response.
   void OnComplete(absl::string_view rest);
   void BeginTunnel();
+  void OnFirstWords(absl::string_view bytes);
+  // Neither side has anything more to say.
+  void EndTunnel();
+  // The server has closed its socket: it does not read any more either. Not known of TCP before it says so.
+  bool ServerHasClosed() const;
   void PassToClient(absl::string_view bytes);
   // The answer is none, or not one that two readers would read alike.
   void Refuse(absl::string_view reason);
@@ -81,7 +93,8 @@ class ServerConnection final : public worker::Connection,
   size_t interim_bytes_ = 0;      // in them
   bool answering_ = false;        // some bytes of the response were seen
   bool begun_ = false;            // its head has been passed on
-  bool upgrade_asked_ = false;    // a tunnel is a possible answer
+  bool tunnel_asked_ = false;     // a tunnel is a possible answer
+  bool client_ended_ = false;     // of a tunnel
   bool request_chunked_ = false;  // the request's body
   bool request_whole_ = false;    // all of the request has been written
   bool kept_ = false;             // the response allows another request

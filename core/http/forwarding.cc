@@ -1,8 +1,11 @@
 #include "core/http/forwarding.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "core/http/origin_target.h"
 #include "core/http/status_line.h"
 #include "core/http/syntax.h"
 
@@ -189,7 +192,14 @@ void AppendClient(const RequestHead& head, const ForwardedClient& client, string
   const string_view told_host = kept ? First(head, Told::kHost) : string_view();
   Append("\r\nX-Forwarded-Host: ", out);
   Append(told_host.empty() ? host : told_host, out);
-  Append("\r\nForwarded: ", out);
+  Append("\r\n", out);
+  // A proxy that goes by the other fields says less in this one than it knows: alone, our part of it would be taken for
+  // the whole, by programs that prefer it.
+  if (kept && First(head, Told::kForwarded).empty() &&
+      !(First(head, Told::kFor).empty() && proto.empty() && told_host.empty())) {
+    return;
+  }
+  Append("Forwarded: ", out);
   if (kept) AppendFormer(head, Told::kForwarded, out);
   Append("for=", out);
   AppendNode(client.address, out);
@@ -200,6 +210,44 @@ void AppendClient(const RequestHead& head, const ForwardedClient& client, string
   Append(";proto=", out);
   Append(client.proto, out);
   Append("\r\n", out);
+}
+
+// "h2c", "h2c-14", "HTTP/2.0" and the like.
+bool IsHttpVersion(string_view protocol) {
+  const string_view name = protocol.substr(0, protocol.find('/'));
+  return absl::StartsWithIgnoreCase(name, "h2") || absl::EqualsIgnoreCase(name, "http") ||
+         absl::StartsWithIgnoreCase(name, "http-");
+}
+
+// Those that an Upgrade field offers and that are no version of HTTP; of other fields none.
+template <typename Call>
+void ForEachProtocol(const Field& field, const Call& call) {
+  if (!IsWord(field.name, "upgrade")) return;
+  for (string_view protocol : absl::StrSplit(field.value, ',')) {
+    protocol = StripWhitespace(protocol);
+    if (!protocol.empty() && !IsHttpVersion(protocol)) call(protocol);
+  }
+}
+
+// A member of TE of which no coding is meant: gRPC insists on it.
+bool AcceptsTrailers(string_view te) {
+  for (const string_view member : absl::StrSplit(te, ',')) {
+    if (absl::EqualsIgnoreCase(StripWhitespace(member), "trailers")) return true;
+  }
+  return false;
+}
+
+void AppendUpgrade(absl::Span<const Field> fields, std::string* out) {
+  string_view before = "Upgrade: ";
+  for (const Field& field : fields) {
+    ForEachProtocol(field, [&](string_view protocol) {
+      Append(before, out);
+      Append(protocol, out);
+      before = ", ";
+    });
+  }
+  Append("\r\n", out);
+  AppendField("Connection", "Upgrade", out);
 }
 
 void AppendStatus(const ResponseMessage& head, std::string* out) {
@@ -218,37 +266,46 @@ void AppendStatus(const ResponseMessage& head, std::string* out) {
 }  // namespace
 
 bool AsksForUpgrade(const RequestHead& head) {
-  if (head.minor_version == 0 || head.field("upgrade").empty()) return false;
-  return Listed(head.fields).HasOption("upgrade");
+  if (head.minor_version == 0 || head.field("upgrade").data() == nullptr) return false;
+  const auto offers = [](const Field& field) {
+    bool other = false;
+    ForEachProtocol(field, [&](string_view) { other = true; });
+    return other;
+  };
+  return Listed(head.fields).HasOption("upgrade") &&
+         std::any_of(head.fields.begin(), head.fields.end(), offers);
+}
+
+bool AsksForTunnel(const RequestHead& head) {
+  return AsksForUpgrade(head) || head.method == "CONNECT";
 }
 
 void AppendForwardedRequest(const RequestHead& head, const ForwardedClient& client,
                             std::string* out) {
+  const OriginTarget target = ToOriginTarget(head.method, head.target);
   Append(head.method, out);
   out->push_back(' ');
-  Append(head.target, out);
+  Append(target.slash, out);
+  Append(target.rest, out);
   Append(" HTTP/1.1\r\n", out);
   const Listed listed(head.fields);
-  const bool upgrade = AsksForUpgrade(head);
-  string_view host;
+  string_view host = target.host;
+  if (host.data() != nullptr) AppendField("Host", host, out);
   for (const Field& field : head.fields) {
     const string_view name = field.name;
-    if (IsWord(name, "host")) host = field.value;
-    if (upgrade && IsWord(name, "upgrade")) {
-      AppendField(name, field.value, out);
-      continue;
+    if (IsWord(name, "host")) {
+      if (target.host.data() != nullptr) continue;
+      host = field.value;
     }
-    if (IsWord(name, "te") && IsWord(field.value, "trailers")) {
-      AppendField("TE", "trailers", out);
-      continue;
-    }
+    if (IsWord(name, "te") && AcceptsTrailers(field.value)) AppendField("TE", "trailers", out);
     if (IsHopByHop(name) || IsWord(name, "expect") || ToldBy(name) != Told::kNot ||
         IsForgedFraming(name) || listed.Has(name)) {
       continue;
     }
     AppendField(name, field.value, out);
   }
-  if (upgrade) AppendField("Connection", "Upgrade", out);
+  if (AsksForUpgrade(head)) AppendUpgrade(head.fields, out);
+  if (head.expects_continue && HasBody(head)) AppendField("Expect", "100-continue", out);
   if (head.chunked) AppendField("Transfer-Encoding", "chunked", out);
   if (host.data() == nullptr) {
     host = client.default_host;

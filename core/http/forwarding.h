@@ -30,11 +30,16 @@ struct ForwardedClient {
       default_host;  // for a request without a Host field (HTTP/1.0): "127.0.0.1:8080"
 };
 
-// The protocol change that a request asks for, as one of "Upgrade: websocket" does; without it none is passed on.
+// The protocol change that a request asks for, as one of "Upgrade: websocket" does; without it none is passed on. A change
+// to another version of HTTP is none: the requests behind it would pass unread ("Upgrade: h2c" is how a proxy's rules are
+// got round), and who offers it has to go on in HTTP/1.1 where nobody takes it (RFC 9110 7.8).
 bool AsksForUpgrade(const RequestHead& head);
+// Or for CONNECT: what the server agrees to is a tunnel.
+bool AsksForTunnel(const RequestHead& head);
 
 // Appends the head of the request for the program, always as HTTP/1.1 on a connection that is kept. Framing follows
-// `head`; Expect is not passed on (whoever reads the body has answered it).
+// `head`; the target is as an origin server wants it (origin_target.h). Of expectations 100-continue is passed on, with a
+// body: what the server says to it is the answer.
 void AppendForwardedRequest(const RequestHead& head, const ForwardedClient& client,
                             std::string* out);
 
@@ -56,7 +61,7 @@ void AppendUpgradeResponse(const ResponseMessage& head, std::string* out);
 // 1xx: the head alone.
 void AppendInterimResponse(const ResponseMessage& head, std::string* out);
 
-// The last chunk and those trailers that may pass: none that bear on framing, routing or the connection (RFC 9110 6.5.1).
+// Of a request or a response: the last chunk and those trailers that may pass: none that bear on framing, routing or the connection (RFC 9110 6.5.1).
 void AppendLastChunk(absl::Span<const Field> trailers, std::string* out);
 
 }  // namespace uc::http

@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "core/http/host.h"
 #include "core/http/syntax.h"
 
 namespace uc::http {
@@ -13,32 +14,7 @@ using absl::string_view;
 
 constexpr uint64_t kLengthMax = std::numeric_limits<int64_t>::max();
 
-// RFC 9110 7.2, RFC 3986 3.2.2. Not the comma, which RFC 3986 has: it is what a proxy makes of two
-// Hosts. Not user info: there "a@b" would be two names.
-constexpr CharClass kHostChars = CharsOf(kAlphanumeric, "-._~%!$&'()*+;=");
-constexpr CharClass kLiteralChars = CharsOf(kAlphanumeric, "-._~!$&'()*+;=:");
 constexpr CharClass kDigits = CharsOf("0123456789", "");
-
-// An empty Host is right for a target without authority.
-bool IsHost(string_view host) {
-  string_view port;
-  if (!host.empty() && host.front() == '[') {
-    const size_t close = host.find(']');
-    if (close == string_view::npos || close == 1) return false;
-    port = host.substr(close + 1);
-    host = host.substr(1, close - 1);
-    if (!AllIn(kLiteralChars, host)) return false;
-  } else {
-    const size_t colon = host.find(':');
-    if (colon != string_view::npos) {
-      port = host.substr(colon);
-      host = host.substr(0, colon);
-      if (host.empty()) return false;
-    }
-    if (!AllIn(kHostChars, host)) return false;
-  }
-  return port.empty() || (port.front() == ':' && AllIn(kDigits, port.substr(1)));
-}
 
 std::optional<uint64_t> ParseLength(string_view text) {
   if (text.empty() || !AllIn(kDigits, text)) return std::nullopt;

@@ -30,6 +30,10 @@ struct RequestHead {
   absl::string_view field(absl::string_view name) const;
 };
 
+inline bool HasBody(const RequestHead& head) {
+  return head.chunked || head.content_length.value_or(0) > 0;
+}
+
 // The head of a response that was received; see ResponseParser for how long its views hold.
 struct ResponseMessage {
   // How the message goes on behind its head (RFC 9112 section 6.3).

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/http/chunked_body.h"
 #include "core/http/fault.h"
 #include "core/http/field_block.h"
 #include "core/http/framing.h"
 #include "core/http/head_scan.h"
+#include "core/http/read_fields.h"
 #include "core/http/request_line.h"
 
 namespace uc::http {
@@ -54,6 +56,8 @@ struct RequestParser::State {
   RequestHead head;
   uint64_t body_left = 0;
   ChunkedBody chunked;
+  std::string trailer_lines;
+  std::vector<Field> trailers;
   Fault fault;
 };
 
@@ -118,7 +122,7 @@ Step RequestParser::State::ReadHead(absl::string_view input) {
 Fault RequestParser::State::CheckRequestLine(absl::string_view seen) {
   const size_t bytes = scan.request_line_bytes();
   if (bytes == 0) return Fault();
-  return ReadRequestLine(seen.substr(0, bytes), limits.target_bytes_max, &line);
+  return ReadRequestLine(seen.substr(0, bytes), limits.target_bytes_max, &line, limits.connect);
 }
 
 Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
@@ -128,6 +132,10 @@ Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
   head.minor_version = line.minor_version;
   head.fields = block.fields();
   if (!bad) bad = ReadFraming(&head);
+  // RFC 9110 9.3.6: such a body has no meaning, so one reader may skip it and the next take it for the tunnel's bytes.
+  if (!bad && head.method == "CONNECT" && (head.chunked || head.content_length.has_value())) {
+    bad = {.status = 400, .reason = "body of CONNECT"};
+  }
   if (bad) {
     block.Forget();
     return bad;
@@ -145,6 +153,7 @@ Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
   *taken = line_bytes + block_bytes;
   if (*taken > limits.head_bytes_max) return false;
   RequestLine read;
+  // Not CONNECT: what may stand in its fields is another thing.
   if (ReadRequestLine(input.substr(0, line_bytes), limits.target_bytes_max, &read)) return false;
   if (read.minor_version != head.minor_version) return false;
   head.method = read.method(input);
@@ -154,9 +163,12 @@ Fault RequestParser::State::ReadCompleteHead(absl::string_view bytes) {
 }
 
 void RequestParser::State::BeginBody() {
+  trailers.clear();
   if (head.chunked) {
     phase = Phase::kChunked;
     chunked.Begin(limits);
+    trailer_lines.clear();
+    if (limits.trailers == Trailers::kKept) chunked.KeepTrailers(&trailer_lines);
   } else {
     phase = Phase::kBody;
     body_left = head.content_length.value_or(0);
@@ -176,8 +188,12 @@ void RequestParser::State::BeginBody() {
 
 Step RequestParser::State::ReadChunked(absl::string_view input) {
   const Step step = chunked.Next(input);
-  if (step.kind == Step::Kind::kComplete) BeginBlank();
   if (step.kind == Step::Kind::kError) return Fail({.status = step.status, .reason = step.reason});
+  if (step.kind != Step::Kind::kComplete) return step;
+  if (!trailer_lines.empty()) {
+    if (const Fault bad = ReadFields(trailer_lines, limits.fields_max, &trailers)) return Fail(bad);
+  }
+  BeginBlank();
   return step;
 }
 
@@ -205,6 +221,8 @@ RequestParser::~RequestParser() = default;
 }
 
 const RequestHead& RequestParser::head() const { return state_->head; }
+
+absl::Span<const Field> RequestParser::trailers() const { return state_->trailers; }
 
 void RequestParser::RetainHead() {
   State& state = *state_;
@@ -241,7 +259,11 @@ bool RequestParser::pristine() const {
   state.BeginBlank();
   state.fault = Fault();
   state.head.method = state.head.target = {};
-  if (state.spill.capacity() > kSpillBytesKept) std::string().swap(state.spill);
+  state.trailers.clear();
+  if (state.trailers.capacity() > kFieldsKept) std::vector<Field>().swap(state.trailers);
+  for (std::string* const bytes : {&state.spill, &state.trailer_lines}) {
+    if (bytes->capacity() > kSpillBytesKept) std::string().swap(*bytes);
+  }
   state.block.Trim(kSpillBytesKept, kFieldsKept);
   state.head.fields = state.block.fields();
 }

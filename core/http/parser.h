@@ -22,14 +22,22 @@
 #include <memory>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "core/http/message.h"
 
 namespace uc::http {
+
+// CONNECT means something where a server behind a gateway may agree to it; else it is a method like any unknown one.
+enum class Connect { kRefused, kAllowed };
+// Fields behind a chunked body: a gateway passes them on.
+enum class Trailers { kDropped, kKept };
 
 struct ParserLimits {
   size_t target_bytes_max = 8 * 1024;  // past it: 414
   size_t head_bytes_max = 32 * 1024;   // request line and fields, and trailers: past it: 431
   size_t fields_max = 1000;            // past it: 431; a search for a name looks at each
+  Connect connect = Connect::kRefused;
+  Trailers trailers = Trailers::kDropped;  // of requests
 };
 
 struct Step {
@@ -62,6 +70,8 @@ class RequestParser {
   // that input is gone calls RetainHead() first, while it is still there.
   const RequestHead& head() const;
   void RetainHead();
+  // Of the message that kComplete ended, if they are kept; until the next message begins.
+  absl::Span<const Field> trailers() const;
 
   // True while a message is begun but not complete (also: some bytes of a head were seen). Blank lines
   // before a request line do not count (RFC 9112 2.2).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/http/host.h"
 #include "core/http/syntax.h"
 
 namespace uc::http {
@@ -39,23 +40,28 @@ constexpr CharClass kTargetChars =
 constexpr CharClass kAuthorityChars = CharsOf(kAlphanumeric, "-_.!~*'()%;:&=+$,[]@");
 constexpr CharClass kAlpha = CharsOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "");
 
-// "http://host/path": a scheme of letters (RFC 3986 has more, HTTP uses none of them), an authority.
+// "http://host/path": a scheme of letters (RFC 3986 has more, HTTP uses none of them), a host, which is never empty
+// (RFC 9110 4.2.1), and perhaps a name before it, which is nobody's here.
 bool IsAbsolute(absl::string_view target) {
   size_t at = 0;
   while (at < target.size() && IsIn(kAlpha, target[at])) ++at;
   if (at == 0 || target.substr(at, 3) != "://") return false;
-  at += 3;
-  int names = 0;  // "a@b@c" would be read in two ways
-  for (; at < target.size() && target[at] != '/' && target[at] != '?'; ++at) {
-    if (!IsIn(kAuthorityChars, target[at])) return false;
-    names += target[at] == '@' ? 1 : 0;
+  target.remove_prefix(at + 3);
+  absl::string_view host = target.substr(0, target.find_first_of("/?"));
+  if (!AllIn(kAuthorityChars, host)) return false;
+  if (const size_t name = host.find('@'); name != absl::string_view::npos) {
+    host.remove_prefix(name + 1);  // "a@b@c" would be read in two ways: no host has a second one
   }
-  return names <= 1;
+  return !host.empty() && IsHost(host);
 }
 
 // Of the four forms (RFC 9112 3.2) the authority form is CONNECT's alone, the asterisk OPTIONS's.
 [[gnu::hot]] Fault JudgeTarget(absl::string_view method, absl::string_view target) {
   if (AllIn(kTargetChars, target)) {
+    if (method == "CONNECT") [[unlikely]] {
+      if (IsHostAndPort(target)) return Fault();
+      return Fault{.status = 400, .reason = "no host and port for a target"};
+    }
     if (target.front() == '/') return Fault();
     if (target.front() == '*') {
       if (target.size() == 1 && method == "OPTIONS") return Fault();
@@ -73,7 +79,7 @@ bool IsAbsolute(absl::string_view target) {
 }
 
 // The registered ones that others know too (llhttp, which is Node's): a request with another method would
-// have a meaning here and none on the way. CONNECT is not among them: we are no proxy.
+// have a meaning here and none on the way. CONNECT is not among them: it is for who passes it on (Connect).
 [[gnu::hot]] bool IsKnownMethod(absl::string_view method) {
   static constexpr absl::string_view kMethods[] = {
       "HEAD",       "POST",  "PUT",      "DELETE", "OPTIONS",   "PATCH",       "TRACE",
@@ -91,7 +97,7 @@ bool IsAbsolute(absl::string_view target) {
 }  // namespace
 
 [[gnu::hot]] Fault ReadRequestLine(absl::string_view line, size_t target_bytes_max,
-                                   RequestLine* result) {
+                                   RequestLine* result, Connect connect) {
   const size_t first = line.find(' ');
   if (first == absl::string_view::npos || !IsToken(line.substr(0, first))) return kMalformed;
   const size_t last = line.rfind(' ');
@@ -105,7 +111,8 @@ bool IsAbsolute(absl::string_view target) {
   result->method_bytes = method.size();
   result->target_bytes = target.size();
   if (const Fault fault = ReadVersion(line.substr(last + 1), &result->minor_version)) return fault;
-  if (!IsKnownMethod(method)) return Fault{.status = 501, .reason = "unknown method"};
+  if (!IsKnownMethod(method) && (connect == Connect::kRefused || method != "CONNECT"))
+    return Fault{.status = 501, .reason = "unknown method"};
   if (target.empty()) return kMalformed;
   return JudgeTarget(method, target);
 }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "core/http/fault.h"
+#include "core/http/parser.h"
 
 namespace uc::http {
 
@@ -25,7 +26,8 @@ struct RequestLine {
 };
 
 // `line` is without its CRLF.
-Fault ReadRequestLine(absl::string_view line, size_t target_bytes_max, RequestLine* result);
+Fault ReadRequestLine(absl::string_view line, size_t target_bytes_max, RequestLine* result,
+                      Connect connect = Connect::kRefused);
 
 // What is wrong with a head whose request line alone is as long as a head may be.
 Fault JudgeEndlessLine(absl::string_view begin, size_t target_bytes_max);

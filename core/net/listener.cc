@@ -112,6 +112,10 @@ absl::StatusOr<Fd> Bind(const Address& address, const ListenOptions& options) {
   return fd;
 }
 
+void DeferAccept(int socket, int seconds) {
+  setsockopt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+}
+
 absl::Status StartListening(const Fd& socket, const Address& address,
                             const ListenOptions& options) {
   // Not of one that listens already: a worker before this one may still serve it, by another protocol.

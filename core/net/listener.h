@@ -30,6 +30,9 @@ absl::StatusOr<Fd> Bind(const Address& address, const ListenOptions& options);
 // again on a listening socket only renews the backlog.
 absl::Status StartListening(const Fd& socket, const Address& address, const ListenOptions& options);
 
+// Of a listening socket, from now on (ListenOptions::defer_accept_seconds).
+void DeferAccept(int socket, int seconds);
+
 // OK if nobody has the address: a bind WITHOUT SO_REUSEPORT, undone at once. SO_REUSEPORT removes
 // the kernel's guard against a second cluster on the same address; this is the guard's replacement.
 // Also says EACCES for privileged ports. Port 0 is always free.

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -28,6 +30,7 @@ constexpr int kFlushesMax = 16;  // of an app that writes whenever it may
   counters_ = &counters;
   index_ = index;
   generation_ = generation;
+  first_bytes_ = first;
   state_ = State::kOpen;
   receive_armed_ = receive_cancelled_ = writable_armed_ = moving_ = false;
   peer_ended_ = peer_reset_ = finishing_ = half_closing_ = holding_ = in_line_ = false;
@@ -240,6 +243,7 @@ void Connection::OnScheduled() {
   // These count from their beginning, not from the last byte.
   const bool from_start = next == DeadlineKind::kHeader || next == DeadlineKind::kLinger ||
                           next == DeadlineKind::kRequest || next == DeadlineKind::kRoom ||
+                          next == DeadlineKind::kFirst || next == DeadlineKind::kContinue ||
                           (next == DeadlineKind::kSend && progress == Progress::kNone);
   if (from_start && kind == next) return;
   service_.deadlines.Set(*this, next, service_.now_ns);
@@ -302,6 +306,15 @@ void Connection::SendFin() {
 bool Connection::InputWaits() const {
   char byte;
   return holding() || recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+bool Connection::NothingWasRead() const {
+  tcp_info info = {};
+  socklen_t size = sizeof(info);
+  int unread = 0;
+  return getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         ioctl(fd_.get(), SIOCINQ, &unread) == 0 &&
+         info.tcpi_bytes_received <= static_cast<uint64_t>(unread);
 }
 
 bool Connection::expendable() const {

@@ -32,8 +32,9 @@ class Connection : public DeadlineNode {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // kHere: its first bytes are likely to be (TCP_DEFER_ACCEPT): read without asking the ring.
-  enum class FirstBytes { kHere, kAwaited };
+  // kHere: its first bytes are likely to be (TCP_DEFER_ACCEPT): read without asking the ring. kTakenOver: another worker
+  // may have read some.
+  enum class FirstBytes { kHere, kAwaited, kTakenOver };
   // A new tenant. `index` and `generation` name it in completions. What it does is counted in `counters`.
   void Open(Fd fd, uint32_t index, uint32_t generation, scoreboard::Counters& counters,
             FirstBytes first);
@@ -126,6 +127,7 @@ class Connection : public DeadlineNode {
     share_ -= std::min(share_, bytes);
     service_.turn.Use(bytes);
   }
+  FirstBytes first_bytes() const { return first_bytes_; }
   bool peer_ended() const { return peer_ended_; }
   // Not by a FIN: what it has sent may not be all.
   bool peer_reset() const { return peer_reset_; }
@@ -139,6 +141,8 @@ class Connection : public DeadlineNode {
   bool finishing() const { return finishing_; }
   // True if bytes of the peer wait in the socket.
   bool InputWaits() const;
+  // True if no byte of the peer has ever been read, by whatever process.
+  bool NothingWasRead() const;
   std::string PeerText() const;
 
   scoreboard::Counters& counters() { return *counters_; }
@@ -176,6 +180,7 @@ class Connection : public DeadlineNode {
   uint32_t share_turn_ = 0;  // the turn that share_ is of
   size_t share_ = 0;
   State state_ = State::kOpen;
+  FirstBytes first_bytes_ = FirstBytes::kAwaited;
   bool receive_armed_ = false;
   bool receive_cancelled_ = false;
   bool moving_ = false;

@@ -14,15 +14,17 @@ namespace uc::worker {
 
 enum class DeadlineKind : uint8_t {
   kNone,
-  kIdle,     // keep-alive, between requests
-  kHeader,   // a head has begun
-  kBody,     // between two pieces of a body
-  kRequest,  // the app works on a response
-  kSend,     // the peer does not read
-  kLinger,   // after our FIN
-  kRoom,     // a body waits for memory of the worker
+  kIdle,      // keep-alive, between requests
+  kHeader,    // a head has begun
+  kBody,      // between two pieces of a body
+  kRequest,   // the app works on a response
+  kSend,      // the peer does not read
+  kLinger,    // after our FIN
+  kRoom,      // a body waits for memory of the worker
+  kFirst,     // nothing has come that tells the protocol
+  kContinue,  // a client waits for 100 Continue
 };
-inline constexpr size_t kDeadlineKinds = 8;
+inline constexpr size_t kDeadlineKinds = 10;
 
 // Part of each connection; belongs to at most one Deadlines.
 struct DeadlineNode {

@@ -40,8 +40,9 @@ void AppendToBody(absl::string_view piece, RequestState* state) {
   if (state_ != nullptr) service_.request_states.Give(std::move(state_));
   reading_ = Reading::kIdle;
   answer_ = Answer::kNone;
-  close_after_ = said_all_ = false;
+  close_after_ = said_all_ = raw_ = false;
   NextExchange();
+  if (service_.gateway != nullptr) BeginFirst();
 }
 
 [[gnu::hot]] void HttpConnection::NextExchange() {
@@ -51,8 +52,9 @@ void AppendToBody(absl::string_view piece, RequestState* state) {
 }
 
 [[gnu::hot]] void HttpConnection::Rest() {
-  if (state_ == nullptr || reading_ != Reading::kIdle || answer_ != Answer::kNone ||
-      !state_->parser.pristine()) {
+  if (state_ == nullptr || (reading_ != Reading::kIdle && reading_ != Reading::kFirst) ||
+      answer_ != Answer::kNone || !state_->parser.pristine() || HasPeer() ||
+      !state_->first.empty()) {
     return;
   }
   FreeBody();
@@ -60,7 +62,8 @@ void AppendToBody(absl::string_view piece, RequestState* state) {
 }
 
 bool HttpConnection::IsIdle() const {
-  return reading_ == Reading::kIdle && !Pending() && !MidMessage() && !holding() && output_.empty();
+  return (reading_ == Reading::kIdle || reading_ == Reading::kFirst) && !Pending() &&
+         !MidMessage() && !holding() && output_.empty();
 }
 
 [[gnu::hot]] bool HttpConnection::AcceptsBytes() {
@@ -77,7 +80,11 @@ bool HttpConnection::IsIdle() const {
 
 [[gnu::hot]] void HttpConnection::OnBytes(absl::string_view bytes) {
   if (state_ == nullptr) state_ = service_.request_states.Take();
-  Parse(bytes);
+  if (reading_ == Reading::kFirst) [[unlikely]] {
+    ChooseWay(bytes, Gateway::Patience::kSome);
+  } else {
+    Parse(bytes);
+  }
   CountQuickAnswers();
   if (open()) Rest();
 }
@@ -172,6 +179,7 @@ void HttpConnection::ReleaseBody() {
 
 void HttpConnection::OnPiece(absl::string_view piece) {
   state().body_bytes += piece.size();
+  if (reading_ == Reading::kBody) continue_due_ = false;  // it has not waited
   if (reading_ == Reading::kDiscard) {
     if (state().body_bytes > kDiscardBytesMax) {
       close_after_ = true;
@@ -346,7 +354,8 @@ void HttpConnection::RetainRequest() {
   if (answer_ == Answer::kHandling && !state().on_body) Unanswered();
   if (Pending()) {
     RetainRequest();
-    if (state().on_body) Continue();
+    // What is passed through waits for the server's word (Interim).
+    if (state().on_body && service_.gateway == nullptr) Continue();
     // Its time begins now, also when the exchange before it was deferred as well.
     if (kind == DeadlineKind::kRequest) {
       service_.deadlines.Set(*this, DeadlineKind::kRequest, service_.now_ns);
@@ -556,6 +565,14 @@ void HttpConnection::OnEnd() {
     OnTunnelEnd();
     return;
   }
+  if (reading_ == Reading::kFirst && state_ != nullptr && !state_->first.empty()) {
+    ChooseWay({}, Gateway::Patience::kOver);
+    if (!open()) return;
+    if (reading_ == Reading::kTunnel) {
+      if (!holding()) OnTunnelEnd();
+      return;
+    }
+  }
   if (Pending()) {
     close_after_ = true;
     if (reading_ == Reading::kBody) BreakOff();  // the body will never be complete
@@ -569,6 +586,7 @@ void HttpConnection::OnEnd() {
 }
 
 [[gnu::hot]] void HttpConnection::OnGone() {
+  if (reading_ == Reading::kFirst) LeavePeer();
   Forsake();
   NextExchange();
   // The app may be on the stack, and look at its request once more.
@@ -578,6 +596,8 @@ void HttpConnection::OnEnd() {
 [[gnu::hot]] DeadlineKind HttpConnection::Deadline() const {
   if (BodyWaits()) return DeadlineKind::kRoom;
   if (reading_ == Reading::kTunnel) return DeadlineKind::kNone;
+  if (reading_ == Reading::kFirst && !first_over_) return DeadlineKind::kFirst;
+  if (reading_ == Reading::kBody && continue_due_ && HasPeer()) return DeadlineKind::kContinue;
   if (reading_ == Reading::kBody && !body_paused_) return DeadlineKind::kBody;
   if (reading_ == Reading::kDiscard) return DeadlineKind::kBody;
   if (Pending()) return DeadlineKind::kRequest;
@@ -612,6 +632,14 @@ void HttpConnection::OnTimeout(DeadlineKind kind) {
     case DeadlineKind::kIdle:
       EndIdle();
       return;
+    case DeadlineKind::kFirst:
+      if (state_ == nullptr) state_ = service_.request_states.Take();
+      ChooseWay({}, Gateway::Patience::kOver);
+      if (open()) Rest();
+      return;
+    case DeadlineKind::kContinue:
+      Continue();
+      return;
     case DeadlineKind::kSend:
     case DeadlineKind::kLinger:
     case DeadlineKind::kNone:
@@ -631,6 +659,7 @@ void HttpConnection::EndIdle() {
     EndMove();
     return;
   }
+  if (reading_ == Reading::kFirst) LeavePeer();
   FinishWriting();
   Schedule();
 }

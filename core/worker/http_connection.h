@@ -4,6 +4,7 @@
 //     (no body: at once)   └─ answered before its end ─> kDiscard ─> kIdle
 //   the handler may leave the exchange open (Defer, Begin): kAnswering until End
 //   a gateway may turn the connection into a tunnel (BeginTunnel): kTunnel until it ends
+//   before a gateway: kFirst, until the first bytes tell the protocol ──HTTP/1──> kIdle, ──BeginRaw──> kTunnel
 //
 // All responses of one read are written into one buffer and leave in one send. While a response is
 // pending, later requests are held, and past a bound the peer is not read from.
@@ -20,6 +21,7 @@
 #include "core/http/parser.h"
 #include "core/http/writer.h"
 #include "core/worker/connection.h"
+#include "core/worker/outgoing.h"
 #include "core/worker/relay.h"
 #include "core/worker/request_state.h"
 
@@ -61,7 +63,11 @@ class HttpConnection final : public Connection, public RelayExchange {
   void BeginRelayed(const http::ResponseMessage& head) override;
   void EndRelayed(absl::Span<const http::Field> trailers) override;
   void CutRelayed() override;
+  absl::Span<const http::Field> trailers() const override { return state().parser.trailers(); }
   void BeginTunnel(const http::ResponseMessage& head) override;
+  bool BeginRaw() override;
+  bool raw() const override { return raw_; }
+  void HalfCloseTunnel() override;
   void EndTunnel() override;
 
   // Connection
@@ -69,7 +75,7 @@ class HttpConnection final : public Connection, public RelayExchange {
   void EndIdle() override;
 
  private:
-  enum class Reading { kIdle, kBody, kDiscard, kTunnel };
+  enum class Reading { kFirst, kIdle, kBody, kDiscard, kTunnel };
   // kBroken: begun, and never to be completed; the end of the connection says so.
   enum class Answer { kNone, kHandling, kDeferred, kStreaming, kBroken, kDone };
 
@@ -83,6 +89,10 @@ class HttpConnection final : public Connection, public RelayExchange {
   size_t HeldBytesMax() const override { return BodyWaits() ? 1 : Connection::HeldBytesMax(); }
   void OnTimeout(DeadlineKind kind) override;
   DeadlineKind Deadline() const override;
+  // Who passes bytes that mean nothing to us does not know how long a pause may be.
+  DeadlineKind SendDeadline() const override {
+    return raw_ ? DeadlineKind::kNone : Connection::SendDeadline();
+  }
   bool PeerHasSaidAll() const override {
     return said_all_ && reading_ == Reading::kIdle && !holding() && !MidMessage();
   }
@@ -126,6 +136,10 @@ class HttpConnection final : public Connection, public RelayExchange {
   // Whether the connection ends with the response that is about to begin.
   http::ConnectionField DecideClose(http::BodyFraming framing);
   // Of an exchange that is passed through; see http_relay.cc.
+  void BeginFirst();
+  // The way of `bytes`, which come behind those that did not tell it.
+  void ChooseWay(absl::string_view bytes, Gateway::Patience patience);
+  void TakeRawWay();
   void OnTunnelBytes(absl::string_view bytes);
   void OnTunnelEnd();
   void LeavePeer();
@@ -137,7 +151,9 @@ class HttpConnection final : public Connection, public RelayExchange {
   void CountAnswer();
   void CountQuickAnswers();
   bool IsIdle() const;
-  bool MidMessage() const { return state_ != nullptr && state_->parser.mid_message(); }
+  bool MidMessage() const {
+    return state_ != nullptr && (state_->parser.mid_message() || !state_->first.empty());
+  }
   // There is one from the first byte of a request until Rest().
   RequestState& state() const {
     UC_CHECK(state_ != nullptr);
@@ -160,7 +176,9 @@ class HttpConnection final : public Connection, public RelayExchange {
   bool body_paused_ = false;
   bool body_rebound_ = false;  // OnBody was called from within a body callback
   bool wants_writable_ = false;
-  bool calling_ = false;  // the app is on the stack
+  bool calling_ = false;     // the app is on the stack
+  bool raw_ = false;         // a tunnel without a request
+  bool first_over_ = false;  // while kFirst: the time for first bytes is over
 };
 
 }  // namespace uc::worker

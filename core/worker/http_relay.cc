@@ -20,8 +20,13 @@ namespace uc::worker {
 void HttpConnection::Detach() {
   if (answer_ == Answer::kHandling) answer_ = Answer::kDeferred;
   ForgetPeer();
+  if (reading_ == Reading::kFirst) {  // who said nothing: the gateway is asked again
+    first_over_ = false;
+    Schedule();
+    return;
+  }
   OnBody([](app::Exchange&, std::string_view, bool) {});
-  body_paused_ = reading_ == Reading::kBody;
+  body_paused_ = reading_ == Reading::kBody || reading_ == Reading::kTunnel;
 }
 
 // First, whatever the exchange has come to: the peer may be another's by the time that it would hear of it.
@@ -42,8 +47,8 @@ void HttpConnection::LeavePeer() {
 
 void HttpConnection::Interim(const http::ResponseMessage& head) {
   if (answer_ != Answer::kDeferred || state().request.minor_version == 0) return;
-  // The client has been told so already, or has not asked.
-  if (head.status == 100) return;
+  // The client has been told so already, has not asked, or has not waited.
+  if (head.status == 100 && !std::exchange(continue_due_, false)) return;
   http::AppendInterimResponse(head, &output_.tail());
   Schedule();
 }
@@ -88,11 +93,88 @@ void HttpConnection::BeginTunnel(const http::ResponseMessage& head) {
   http::AppendUpgradeResponse(head, &output_.tail());
   status_ = 200;  // whatever it was: what follows is no body, and passes
   answer_ = Answer::kStreaming;
-  chunked_ = head_only_ = false;
+  chunked_ = head_only_ = said_all_ = false;
   state().promised = kUnknownLength;
   reading_ = Reading::kTunnel;
   close_after_ = true;
   Schedule();
+}
+
+// --- A connection whose protocol is not known yet ---
+
+void HttpConnection::BeginFirst() {
+  first_over_ = false;
+  if (first_bytes() == FirstBytes::kTakenOver && !NothingWasRead())
+    return;  // HTTP/1: no other one moves
+  reading_ = Reading::kFirst;
+  switch (service_.gateway->WayOf({}, Gateway::Patience::kSome)) {
+    case Gateway::Way::kWait:
+      return;
+    case Gateway::Way::kHttp:
+      first_over_ = true;
+      return;
+    case Gateway::Way::kTunnel:
+      state_ = service_.request_states.Take();
+      TakeRawWay();
+      return;
+  }
+}
+
+void HttpConnection::ChooseWay(absl::string_view bytes, Gateway::Patience patience) {
+  std::string joined;
+  if (!state().first.empty()) {
+    joined = std::exchange(state().first, std::string());
+    joined.append(bytes.data(), bytes.size());
+    bytes = joined;
+  }
+  if (first_over_) patience = Gateway::Patience::kOver;
+  switch (service_.gateway->WayOf({bytes.data(), bytes.size()}, patience)) {
+    case Gateway::Way::kWait:
+      if (bytes.empty()) {
+        first_over_ = patience == Gateway::Patience::kOver &&
+                      (HasPeer() || service_.gateway->HandleSilent(*this));
+      } else {
+        state().first.assign(bytes.data(), bytes.size());
+      }
+      return;
+    case Gateway::Way::kHttp:
+      if (bytes.empty()) {  // still nothing; what comes may yet be another protocol
+        first_over_ = true;
+        return;
+      }
+      reading_ = Reading::kIdle;
+      LeavePeer();
+      Parse(bytes);
+      return;
+    case Gateway::Way::kTunnel:
+      TakeRawWay();
+      OnTunnelBytes(bytes);
+      return;
+  }
+}
+
+void HttpConnection::TakeRawWay() {
+  if (!BeginRaw()) return;
+  // Whoever waits for the server's first words has the connection to it.
+  if (HasPeer()) return;
+  body_paused_ = true;
+  service_.gateway->HandleTunnel(*this);
+}
+
+bool HttpConnection::BeginRaw() {
+  if (reading_ != Reading::kFirst || finishing() || lingering()) return false;
+  reading_ = Reading::kTunnel;
+  answer_ = Answer::kStreaming;
+  exchange_ = ++service_.last_exchange;
+  ++service_.in_flight;
+  state().request = {};
+  state().promised = kUnknownLength;
+  status_ = 200;  // what follows is no body, and passes
+  chunked_ = head_only_ = said_all_ = false;
+  close_after_ = raw_ = true;
+  EndMove();
+  Schedule();
+  return true;
 }
 
 void HttpConnection::OnTunnelBytes(absl::string_view bytes) {
@@ -105,7 +187,17 @@ void HttpConnection::OnTunnelBytes(absl::string_view bytes) {
 }
 
 void HttpConnection::OnTunnelEnd() {
+  if (!HasPeer()) {
+    Hold({});  // for the one that comes
+    return;
+  }
   if (answer_ == Answer::kStreaming && state().on_body) CallOnBody({}, true);
+}
+
+void HttpConnection::HalfCloseTunnel() {
+  if (reading_ != Reading::kTunnel || answer_ != Answer::kStreaming) return;
+  HalfClose();
+  Schedule();
 }
 
 void HttpConnection::EndTunnel() {
@@ -114,8 +206,8 @@ void HttpConnection::EndTunnel() {
   reading_ = Reading::kIdle;
   answer_ = Answer::kDone;
   --service_.in_flight;
-  // Its duration is no latency.
-  scoreboard::Add(counters().requests, 1);
+  // Its duration is no latency; and without a request there is none.
+  if (!raw_) scoreboard::Add(counters().requests, 1);
   Schedule();
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,6 +53,8 @@ class Outgoing {
   const std::unique_ptr<scoreboard::Counters> counters_;  // nobody's figures
 };
 
+class RelayExchange;
+
 // What a gateway may ask of its worker's loop.
 class GatewayLoop {
  public:
@@ -66,6 +69,8 @@ class GatewayLoop {
   virtual bool Claim(const link::Claim& claim) = 0;
   // Further listeners of the slot, bound: the coordinator keeps them, and they are served as the others are.
   virtual absl::Status AddListeners(std::vector<Fd> listeners) = 0;
+  // Connections are accepted before their first bytes come: the server is one that speaks first.
+  virtual void AcceptAtOnce() = 0;
   // The worker listens and says READY now, if Gateway::ready_later(). Again: what has been said to have ended serves.
   virtual void BecomeReady() = 0;
   // What made it READY has ended; Gateway::OnStartProgram() follows when it is to be started again. False: nobody hears.
@@ -82,6 +87,22 @@ class Gateway {
  public:
   // Before the app's Start hook. All live as long as the app.
   virtual void Join(Service& service, Outgoing& outgoing, GatewayLoop& loop) = 0;
+
+  // How a client goes on that has sent no more than these bytes; `patience` is over with --first-byte-timeout, or with
+  // its FIN.
+  enum class Way {
+    kWait,    // more bytes tell
+    kHttp,    // as a client of HTTP/1
+    kTunnel,  // by HandleTunnel(): every byte both ways
+  };
+  enum class Patience { kSome, kOver };
+  virtual Way WayOf(std::string_view /*first_bytes*/, Patience) { return Way::kHttp; }
+  // A client that has RelayExchange::BeginRaw() behind it: its bytes come when somebody attaches.
+  virtual void HandleTunnel(RelayExchange& /*client*/) {}
+  // A client has said nothing for --first-byte-timeout: the server may be one that speaks first. Who attaches hears nothing
+  // of the client before BeginRaw(). False: not now, ask again.
+  virtual bool HandleSilent(RelayExchange& /*client*/) { return true; }
+
   virtual bool ready_later() const { return false; }
   virtual void OnReadable() {}
   virtual void OnStartProgram() {}

@@ -3,6 +3,7 @@
 //
 //   Handle(exchange) ──Attach(peer)──> body pieces to the peer ──BeginRelayed, Write..., EndRelayed──> (done)
 //                                          └──BeginTunnel──> bytes both ways ──EndTunnel, OnClientGone──> (done)
+//   (not HTTP/1, or silent) ──BeginRaw──> bytes both ways ──EndTunnel, OnClientGone──> (done)
 #ifndef CORE_WORKER_RELAY_H_
 #define CORE_WORKER_RELAY_H_
 
@@ -48,9 +49,17 @@ class RelayExchange : public app::Exchange {
   virtual void EndRelayed(absl::Span<const http::Field> trailers) = 0;
   // The response will not be completed, and the client is to see that.
   virtual void CutRelayed() = 0;
-  // The head of a 101, and from here on bytes both ways, Write() for those to the client.
+  // Of the request that the peer has heard the last piece of.
+  virtual absl::Span<const http::Field> trailers() const = 0;
+  // The head of a 101, or of a 2xx to CONNECT, and from here on bytes both ways, Write() for those to the client.
   virtual void BeginTunnel(const http::ResponseMessage& head) = 0;
-  // The server has sent its FIN: so does the client's connection, after what is queued.
+  // The same without any head, from the first byte on. False: the client is about to go.
+  virtual bool BeginRaw() = 0;
+  // It is one: there is no request, and no answer of ours that the client would understand.
+  virtual bool raw() const = 0;
+  // The server has sent its FIN: so does the client's connection, after what is queued. The client may go on.
+  virtual void HalfCloseTunnel() = 0;
+  // The tunnel is over: the client's connection ends after what is queued.
   virtual void EndTunnel() = 0;
 
  protected:

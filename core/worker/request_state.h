@@ -31,6 +31,7 @@ struct RequestState {
     on_writable = nullptr;
     abort = nullptr;
     peer = nullptr;
+    first.clear();
     if (headers.capacity() > kHeadersKept) std::vector<app::Header>().swap(headers);
     DropBody();
   }
@@ -53,6 +54,7 @@ struct RequestState {
   std::function<void(app::Exchange&)> on_writable;
   std::function<void()> abort;
   RelayPeer* peer = nullptr;  // of an exchange that is passed through
+  std::string first;          // what came and does not tell the protocol yet
 
  private:
   static constexpr size_t kBodyBytesKept = 64 * 1024;

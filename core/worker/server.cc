@@ -52,7 +52,9 @@ std::array<int64_t, kDeadlineKinds> DurationsOf(const WorkerOptions& options) {
           ns(options.request_timeout),
           ns(options.send_timeout),
           ns(options.linger_timeout),
-          ns(options.body_timeout)};
+          ns(options.body_timeout),
+          ns(options.first_byte_timeout),
+          ns(options.continue_timeout)};
 }
 
 template <typename Hook>
@@ -71,8 +73,8 @@ void RunHook(const char* name, const Hook& hook) {
 Server::Server(ServerParts parts)
     : parts_(std::move(parts)),
       deadlines_(DurationsOf(parts_.options)),
-      service_{*parts_.ring,          deadlines_,     *parts_.app,
-               parts_.app->options(), parts_.options, parts_.row},
+      service_{*parts_.ring,   deadlines_, *parts_.app,   parts_.app->options(),
+               parts_.options, parts_.row, parts_.gateway},
       coordinator_(service_, parts_.channel, std::move(parts_.door)),
       context_(
           parts_.slot, parts_.generation, parts_.options.app_arguments, std::move(parts_.wake),
@@ -186,8 +188,12 @@ void Server::Watch(int fd) {
 
 void Server::BecomeReady() {
   if (!std::exchange(ready_now_, true)) return;  // Run() goes on
-  const bool http = service_.app_options.protocol == app::Protocol::kHttp;
-  parts_.channel.Send(link::Ready{http}).IgnoreError();  // a later coordinator hears it in Hello
+  parts_.channel.Send(link::Ready{CanBeProbed(service_.app_options, parts_.options)})
+      .IgnoreError();  // a later coordinator hears it in Hello
+}
+
+void Server::AcceptAtOnce() {
+  for (const int listener : acceptor_.listeners(parts_.slot)) net::DeferAccept(listener, 0);
 }
 
 bool Server::SayProgramEnded(const link::ProgramEnded& ended) {
@@ -431,10 +437,13 @@ void Server::OnInbox() {
     parts_.load->Gained();
   }
   // Its listener has held it back until they were.
-  const bool here =
-      origin == Origin::kAccepted && service_.app_options.protocol == app::Protocol::kHttp;
-  table_.at(index).Open(std::move(fd), index, table_.generation(index), counters,
-                        here ? Connection::FirstBytes::kHere : Connection::FirstBytes::kAwaited);
+  const bool http = service_.app_options.protocol == app::Protocol::kHttp;
+  const Connection::FirstBytes first = !http ? Connection::FirstBytes::kAwaited
+                                       : origin == Origin::kAccepted ? Connection::FirstBytes::kHere
+                                       : origin == Origin::kTakenOver
+                                           ? Connection::FirstBytes::kTakenOver
+                                           : Connection::FirstBytes::kAwaited;
+  table_.at(index).Open(std::move(fd), index, table_.generation(index), counters, first);
 }
 
 // `slot`: in whose queue it was.

@@ -82,6 +82,7 @@ class Server final : private GatewayLoop {
   absl::Status AddListeners(std::vector<Fd> listeners) override;
   void Watch(int fd) override;
   void BecomeReady() override;
+  void AcceptAtOnce() override;
   bool SayProgramEnded(const link::ProgramEnded& ended) override;
   void Leave(const absl::Status& why) override;
   absl::Status AdmitListeners();

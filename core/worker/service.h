@@ -23,6 +23,7 @@
 namespace uc::worker {
 
 class Connection;
+class Gateway;
 
 // An app that goes on writing after Write() has said false loses its connection at so many times
 // output_bytes_max.
@@ -33,6 +34,19 @@ enum class DrainStyle {
   kPrompt,   // idle connections end now
 };
 
+// Of a gateway, the requests' parser lets more pass.
+inline http::ParserLimits LimitsFor(http::ParserLimits limits, const Gateway* gateway) {
+  if (gateway == nullptr) return limits;
+  limits.connect = http::Connect::kAllowed;
+  limits.trailers = http::Trailers::kKept;
+  return limits;
+}
+
+// A probe of ours is a request.
+inline bool CanBeProbed(const app::Options& app, const WorkerOptions& options) {
+  return app.protocol == app::Protocol::kHttp && options.client_protocol != ClientProtocol::kTcp;
+}
+
 struct Service {
   ring::Ring& ring;
   Deadlines& deadlines;
@@ -40,6 +54,7 @@ struct Service {
   const app::Options app_options;
   const WorkerOptions& options;
   scoreboard::Report& row;
+  Gateway* const gateway = nullptr;  // the app, if it is one
 
   int64_t now_ns = 0;      // of this turn
   absl::string_view date;  // of this second
@@ -52,7 +67,7 @@ struct Service {
   size_t output_share = options.output_bytes_max;  // of each connection, at present
   Turn turn;
   std::string scratch;  // output of one turn, lent to one connection at a time
-  RequestStates request_states{options.parser};
+  RequestStates request_states{LimitsFor(options.parser, gateway)};
   http::HeadWriter heads;
   BodyMemory bodies{options.body_memory};
 

@@ -161,8 +161,9 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   if (absl::Status status = GiveUpRights(options); !status.ok()) return status;
   absl::StatusOr<MadeApp> app = MakeApp(make_app);
   if (!app.ok()) return app.status();
-  const bool http = app->app->options().protocol == app::Protocol::kHttp;
-  if (http) listen.defer_accept_seconds = kDeferAcceptSeconds;
+  // Where clients may wait for the server's first words, none is held back for its own.
+  const bool probed = CanBeProbed(app->app->options(), options);
+  if (probed) listen.defer_accept_seconds = kDeferAcceptSeconds;
   Fd signals = link::TakeSignals();  // they come through the ring
   Fd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   const bool room = wake.Duplicate().valid();  // the app may have left none for a connection
@@ -198,7 +199,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   // Last: listen is what starts the traffic. (The polls that Arm() has queued are submitted later.)
   return server.Run([&] {
     absl::Status status = server.StartListening();
-    if (status.ok()) status = channel.Send(link::Ready{http});
+    if (status.ok()) status = channel.Send(link::Ready{probed});
     if (status.ok()) LogInfo(absl::StrCat("serves (ring: ", ring_text, ")"));
     return status;
   });

@@ -12,8 +12,16 @@
 #include "core/base/identity.h"
 #include "core/http/parser.h"
 #include "core/net/address.h"
+#include "core/net/networks.h"
 
 namespace uc::worker {
+
+// What clients of a worker before a server are taken to speak.
+enum class ClientProtocol {
+  kAuto,  // HTTP/1, or as their first bytes say: all else is tunnelled
+  kHttp,  // HTTP/1 alone
+  kTcp,   // anything: all of it is tunnelled
+};
 
 struct WorkerOptions {
   std::string app;  // "hello", "echo", "static", "proxy", "./libmyapp.so"
@@ -36,6 +44,13 @@ struct WorkerOptions {
   absl::Duration send_timeout = absl::Seconds(30);   // without any progress of a peer that reads
   absl::Duration linger_timeout = absl::Seconds(2);  // after our FIN, waiting for the peer's
 
+  // Before a server or program (front, proxy).
+  ClientProtocol client_protocol = ClientProtocol::kAuto;
+  net::Networks trusted_proxies;  // what they say of their clients is kept
+  absl::Duration first_byte_timeout =
+      absl::Seconds(1);  // for bytes that tell a client's protocol; then the server may speak first
+  absl::Duration continue_timeout =
+      absl::Seconds(1);  // for its 100 Continue; then the body is asked for without it
   uint32_t in_flight_max =
       0;  // requests that the server behind a front has at one time; 0: any number
   uint32_t connections_max = 0;  // 0: what RLIMIT_NOFILE allows, less a reserve

@@ -212,18 +212,63 @@ TEST_F(MessageTest, AChunkedBodyReachesTheServerInChunks) {
   EXPECT_EQ(client.Hear().body, "hello");
 }
 
-TEST_F(MessageTest, AClientThatWaitsFor100ContinueIsToldSo) {
+TEST_F(MessageTest, TrailersOfARequestPass) {
   RaiseFront();
   Client client = Connect();
-  ASSERT_TRUE(client.Say(
-      "POST / HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
-  EXPECT_EQ(client.Hear().status, 100);
-  ASSERT_TRUE(client.Say("ab"));
+  ASSERT_TRUE(
+      client.Say("POST / HTTP/1.1\r\nHost: t\r\nTrailer: X-Sum\r\nTransfer-Encoding: "
+                 "chunked\r\n\r\n1\r\na\r\n0\r\n"
+                 "X-Sum: 1\r\nContent-Length: 9\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n"));
   Peer peer = server_.Accept();
-  EXPECT_THAT(peer.HearHead(), Not(HasSubstr("Expect")));
-  EXPECT_EQ(peer.HearBytes(2), "ab");
-  ASSERT_TRUE(peer.Say(absl::StrCat("HTTP/1.1 100 Continue\r\n\r\n", kHello)));
-  EXPECT_EQ(client.Hear().status, 200);
+  EXPECT_THAT(peer.HearHead(), HasSubstr("\r\nTrailer: X-Sum\r\n"));
+  EXPECT_EQ(peer.HearHead(), "1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n");
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+}
+
+TEST_F(MessageTest, AnAbsoluteTargetIsAHostAndAPathForTheServer) {
+  RaiseFront();
+  Client client = Connect();
+  Peer peer = Ask(client, kGet);
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+  ASSERT_TRUE(client.Say("GET http://real.example/x?y HTTP/1.1\r\nHost: other\r\n\r\n"));
+  const std::string head = peer.HearHead();
+  EXPECT_THAT(head, StartsWith("GET /x?y HTTP/1.1\r\nHost: real.example\r\n"));
+  EXPECT_THAT(head, Not(HasSubstr("other")));
+  EXPECT_THAT(head, HasSubstr("\r\nX-Forwarded-Host: real.example\r\n"));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+  ASSERT_TRUE(client.Say("OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n"));
+  EXPECT_THAT(peer.HearHead(), StartsWith("OPTIONS * HTTP/1.1\r\nHost: t\r\n"));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+}
+
+TEST_F(MessageTest, WhatAProxyOfOursSaysOfItsClientIsKept) {
+  options_.trusted_proxies = net::Networks::Parse({"127.0.0.0/8"}).value();
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(
+      client.Say("GET / HTTP/1.1\r\nHost: t\r\nX-Forwarded-For: 192.0.2.9\r\n"
+                 "X-Forwarded-Proto: https\r\n\r\n"));
+  Peer peer = server_.Accept();
+  const std::string head = peer.HearHead();
+  EXPECT_THAT(head, HasSubstr("\r\nX-Forwarded-For: 192.0.2.9, 127.0.0.1\r\n"));
+  EXPECT_THAT(head, HasSubstr("\r\nX-Forwarded-Proto: https\r\n"));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+}
+
+TEST_F(MessageTest, WhatAnybodyElseSaysOfItselfIsNot) {
+  options_.trusted_proxies = net::Networks::Parse({"10.0.0.0/8", "::1"}).value();
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say("GET / HTTP/1.1\r\nHost: t\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n"));
+  Peer peer = server_.Accept();
+  EXPECT_THAT(peer.HearHead(), HasSubstr("\r\nX-Forwarded-For: 127.0.0.1\r\n"));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
 }
 
 TEST_F(MessageTest, EarlyHintsPass) {
@@ -260,6 +305,37 @@ TEST_F(MessageTest, TheAnswerToHeadHasALengthAndNoBody) {
                 "HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n", Client::Body::kHeadOnly);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.fields["content-length"], "77");
+}
+
+TEST_F(MessageTest, AfterAnAnswerToHeadTheConnectionGoesOn) {
+  RaiseFront();
+  Client client = Connect();
+  std::optional<Peer> peer;
+  for (const char* answer :
+       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"}) {
+    ASSERT_TRUE(client.Say("HEAD / HTTP/1.1\r\nHost: t\r\n\r\n"));
+    if (!peer.has_value()) peer.emplace(server_.Accept());
+    ASSERT_THAT(peer->HearHead(), StartsWith("HEAD / ")) << answer;
+    ASSERT_TRUE(peer->Say(answer));
+    EXPECT_NE(client.Hear(Client::Body::kHeadOnly).status, 0) << answer;
+  }
+}
+
+TEST_F(MessageTest, NotModifiedHasALengthAndNoBody) {
+  RaiseFront();
+  Client client = Connect();
+  Peer peer = Ask(client, kGet);
+  ASSERT_TRUE(peer.Say("HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nContent-Length: 7\r\n\r\n"));
+  Answer answer = client.Hear();
+  EXPECT_EQ(answer.status, 304);
+  EXPECT_EQ(answer.fields["content-length"], "7");
+  EXPECT_EQ(answer.fields["etag"], "\"a\"");
+  ASSERT_TRUE(client.Say(kGet));
+  ASSERT_NE(peer.HearHead(), "");
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
 }
 
 TEST_F(MessageTest, NoContentHasNoLength) {
@@ -309,6 +385,44 @@ TEST_F(MessageTest, AnOldClientGetsAChunkedAnswerUntilTheClose) {
   EXPECT_TRUE(absl::EndsWith(all, "\r\n\r\nhello")) << all;
 }
 
+TEST_F(MessageTest, AnOldClientThatAsksForItIsKept) {
+  RaiseFront();
+  Client client = Connect();
+  std::optional<Peer> peer;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(client.Say("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+    if (!peer.has_value()) peer.emplace(server_.Accept());
+    ASSERT_NE(peer->HearHead(), "");
+    ASSERT_TRUE(peer->Say(kHello));
+    Answer answer = client.Hear();
+    EXPECT_EQ(answer.body, "hello");
+    EXPECT_EQ(answer.fields["connection"], "keep-alive");
+  }
+}
+
+TEST_F(MessageTest, AnOldClientGetsNoTrailersAndNoInterimAnswers) {
+  RaiseFront();
+  Client client = Connect();
+  Peer peer = Ask(client, "GET / HTTP/1.0\r\n\r\n");
+  ASSERT_TRUE(peer.Say(
+      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n"));
+  const std::string all = client.HearAll();
+  EXPECT_THAT(all, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_TRUE(absl::EndsWith(all, "\r\n\r\nhello")) << all;
+}
+
+TEST_F(MessageTest, AnAnswerUntilTheClosePassesAsItComes) {
+  RaiseFront();
+  Client client = Connect();
+  Peer peer = Ask(client, kGet);
+  ASSERT_TRUE(peer.Say("HTTP/1.1 200 OK\r\n\r\nhello"));
+  EXPECT_NE(client.HearHead(), "");
+  EXPECT_EQ(client.HearBytes(10), "5\r\nhello\r\n");
+  peer.EndSending();
+  EXPECT_EQ(client.HearBytes(5), "0\r\n\r\n");
+}
+
 class AmbiguousTest : public MessageTest, public testing::WithParamInterface<const char*> {};
 
 TEST_P(AmbiguousTest, AnAnswerThatTwoReadersMightReadDifferentlyIs502) {
@@ -322,6 +436,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello",
                     "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n\n",
                     "SSH-2.0-OpenSSH_9.2p1\r\n\r\n",
+                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"));
 
 TEST_F(MessageTest, WhatStandsBehindAnAnswerIsNobodysAnswer) {

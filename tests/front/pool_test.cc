@@ -90,5 +90,20 @@ TEST_F(PoolTest, OneMayLeaveFromTheMiddle) {
   EXPECT_EQ(pool_.Take(Wants::kAny, 0), &nodes_[0]);
 }
 
+TEST_F(PoolTest, OneThatListensStaysUntilARequestWaits) {
+  PoolNode listening, asked;
+  pool_.Listen(listening, 0);
+  EXPECT_EQ(pool_.Listening(), &listening);
+  EXPECT_EQ(pool_.Surplus(Pool::kKeptNs * 100), nullptr);
+  EXPECT_EQ(pool_.in_flight(), 0u);
+  EXPECT_EQ(pool_.Take(Wants::kAny, kMs), nullptr);
+  pool_.Ask(asked, 1000 * kMs);
+  EXPECT_EQ(pool_.Surplus(1000 * kMs + Pool::kSlowNs), nullptr);
+  EXPECT_EQ(pool_.Surplus(1000 * kMs + Pool::kSlowNs + 1), &listening);
+  pool_.Remove(listening);
+  EXPECT_EQ(pool_.Surplus(2000 * kMs), nullptr);
+  EXPECT_EQ(pool_.listening(), 0u);
+}
+
 }  // namespace
 }  // namespace uc::front

@@ -10,6 +10,7 @@ namespace uc::front {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 using worker::Ending;
 
@@ -133,6 +134,84 @@ TEST_F(TunnelTest, WhoDoesNotReadStopsWhoWrites) {
   const size_t said = peer.SayWhatFits(bytes);
   EXPECT_LT(said, bytes.size() / 2);
   EXPECT_EQ(client.HearBytes(said).size(), said);
+}
+
+TEST_F(TunnelTest, TheServersFinIsTheClientsAndTheOtherWayStaysOpen) {
+  RaiseFront();
+  Client client = Connect();
+  Peer peer = Open(client);
+  peer.EndSending();
+  EXPECT_EQ(client.AwaitEnd(), Ending::kFin);
+  ASSERT_TRUE(client.Say("more"));
+  EXPECT_EQ(peer.HearBytes(4), "more");
+  client.EndSending();
+  EXPECT_EQ(peer.AwaitEnd(), Ending::kFin);
+  EXPECT_TRUE(ReachesInFlight(0));
+}
+
+TEST_F(TunnelTest, AnotherVersionOfHttpIsNoTunnel) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(
+      "GET /a?b HTTP/1.1\r\nHost: t\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+      "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"));
+  Peer peer = server_.Accept();
+  const std::string head = peer.HearHead();
+  EXPECT_THAT(head, StartsWith("GET /a?b HTTP/1.1\r\n"));
+  EXPECT_THAT(head, Not(HasSubstr("pgrade")));
+  EXPECT_THAT(head, Not(HasSubstr("HTTP2-Settings")));
+  ASSERT_TRUE(
+      peer.Say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"));
+  EXPECT_EQ(client.Hear().status, 502);
+}
+
+// --- CONNECT ---
+
+const char kConnect[] = "CONNECT db.example:5432 HTTP/1.1\r\nHost: t\r\n\r\n";
+
+TEST_F(TunnelTest, ConnectIsATunnelOnceTheServerAgrees) {
+  RaiseFront();
+  Client client = Connect();
+  ASSERT_TRUE(client.Say(absl::StrCat(kConnect, "early")));
+  Peer peer = server_.Accept();
+  EXPECT_THAT(peer.HearHead(),
+              StartsWith("CONNECT db.example:5432 HTTP/1.1\r\nHost: db.example:5432\r\n"));
+  ASSERT_TRUE(peer.Say("HTTP/1.1 200 Connection Established\r\nContent-Length: 5\r\n\r\nfirst"));
+  EXPECT_EQ(client.HearHead(), "HTTP/1.1 200 Connection Established\r\n\r\n");
+  EXPECT_EQ(client.HearBytes(5), "first");
+  EXPECT_EQ(peer.HearBytes(5), "early");
+  client.EndSending();
+  EXPECT_EQ(peer.AwaitEnd(), Ending::kFin);
+}
+
+TEST_F(TunnelTest, AnOldClientsConnectAsWell) {
+  RaiseFront();
+  Client client = Connect();
+  Peer peer = Ask(client, "CONNECT a:1 HTTP/1.0\r\n\r\n");
+  ASSERT_TRUE(peer.Say("HTTP/1.1 200 OK\r\n\r\n"));
+  EXPECT_NE(client.HearHead(), "");
+  ASSERT_TRUE(client.Say("ping"));
+  EXPECT_EQ(peer.HearBytes(4), "ping");
+}
+
+TEST_F(TunnelTest, ARefusedConnectIsAnAnswerLikeOthers) {
+  RaiseFront();
+  Client client = Connect();
+  Peer peer = Ask(client, kConnect);
+  ASSERT_TRUE(peer.Say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"));
+  EXPECT_EQ(client.Hear().body, "no");
+  ASSERT_TRUE(client.Say(kGet));
+  EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
+  ASSERT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+}
+
+TEST_F(TunnelTest, AConnectWhoseServerEndsIsNotSentTwice) {
+  RaiseFront();
+  Client client = Connect();
+  { Peer peer = Ask(client, kConnect); }
+  EXPECT_EQ(client.Hear().status, 502);
+  EXPECT_TRUE(server_.Alone());
 }
 
 }  // namespace

@@ -58,6 +58,8 @@ void FrontStage::RaiseFront() {
   options.in_flight_max = in_flight_max_;
   options.waiting_max = waiting_max_;
   options.wait_max = wait_max_;
+  options.protocol = options_.client_protocol;
+  options.trusted_proxies = options_.trusted_proxies;
   Raise(
       [options]() -> absl::StatusOr<worker::MadeApp> { return std::make_unique<Front>(options); });
 }

@@ -14,7 +14,9 @@ namespace uc::http {
 namespace {
 
 std::string Forwarded(const std::string& request, ForwardedClient client = {}) {
-  RequestParser parser{ParserLimits()};
+  ParserLimits limits;
+  limits.connect = Connect::kAllowed;
+  RequestParser parser{limits};
   EXPECT_EQ(parser.Next(request).kind, Step::Kind::kHead) << request;
   if (client.address.empty()) client.address = "192.0.2.1";
   client.proto = "http";
@@ -49,9 +51,39 @@ TEST(ForwardedRequestTest, AConnectionFieldCannotTakeAwayWhatMatters) {
 }
 
 TEST(ForwardedRequestTest, KeepsTheFraming) {
-  EXPECT_EQ(Forwarded("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-                      "Expect: 100-continue\r\n\r\n"),
+  EXPECT_EQ(Forwarded("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),
             std::string("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n") + kToldOfA);
+}
+
+TEST(ForwardedRequestTest, PassesTheExpectationOfAnAnswerToTheHead) {
+  EXPECT_EQ(
+      Forwarded("POST / HTTP/1.1\r\nHost: a\r\nexpect: 100-Continue\r\nContent-Length: 3\r\n\r\n"),
+      std::string("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n") +
+          kToldOfA);
+}
+
+TEST(ForwardedRequestTest, PassesNoOtherExpectation) {
+  for (const char* request : {"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+                              "GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n"}) {
+    EXPECT_EQ(Forwarded(request), std::string("GET / HTTP/1.1\r\nHost: a\r\n") + kToldOfA);
+  }
+}
+
+TEST(ForwardedRequestTest, TheHostOfAnAbsoluteTargetIsTheRequests) {
+  for (const char* line :
+       {"GET http://a/x?y HTTP/1.1\r\nHost: b\r\n", "GET HTTP://u@a/x?y HTTP/1.1\r\nHost: a\r\n",
+        "GET http://a/x?y HTTP/1.0\r\n"}) {
+    EXPECT_EQ(Forwarded(std::string(line) + "Cookie: c\r\n\r\n"),
+              std::string("GET /x?y HTTP/1.1\r\nHost: a\r\nCookie: c\r\n") + kToldOfA)
+        << line;
+  }
+}
+
+TEST(ForwardedRequestTest, ATunnelGoesWhereItsTargetSays) {
+  EXPECT_EQ(Forwarded("CONNECT a:443 HTTP/1.1\r\nHost: b\r\n\r\n"),
+            "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nX-Forwarded-For: 192.0.2.1\r\n"
+            "X-Forwarded-Proto: http\r\nX-Forwarded-Host: a:443\r\n"
+            "Forwarded: for=192.0.2.1;host=\"a:443\";proto=http\r\n\r\n");
 }
 
 TEST(ForwardedRequestTest, PassesAnUpgradeThatIsAskedFor) {
@@ -62,9 +94,31 @@ TEST(ForwardedRequestTest, PassesAnUpgradeThatIsAskedFor) {
           kToldOfA);
 }
 
+TEST(ForwardedRequestTest, PassesNoUpgradeToAnotherVersionOfHttp) {
+  for (const char* upgrade :
+       {"h2c", "H2C", "h2", "h2c-14", "HTTP/2.0", "HTTP-draft-06/2.0", " h2c , HTTP/3", ""}) {
+    EXPECT_EQ(Forwarded(std::string(
+                            "GET / HTTP/1.1\r\nHost: a\r\nHTTP2-Settings: AAMAAABk\r\nUpgrade: ") +
+                        upgrade + "\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n"),
+              std::string("GET / HTTP/1.1\r\nHost: a\r\n") + kToldOfA)
+        << upgrade;
+  }
+}
+
+TEST(ForwardedRequestTest, OfAnUpgradeWithSeveralOffersTheOthersPass) {
+  EXPECT_EQ(
+      Forwarded("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c, websocket\r\nUpgrade: TLS/1.0,h2c\r\n"
+                "Connection: Upgrade\r\n\r\n"),
+      std::string(
+          "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket, TLS/1.0\r\nConnection: Upgrade\r\n") +
+          kToldOfA);
+}
+
 TEST(ForwardedRequestTest, PassesTheWishForTrailers) {
-  EXPECT_EQ(Forwarded("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n"),
-            std::string("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n") + kToldOfA);
+  for (const char* te : {"trailers", "gzip, Trailers", "trailers,deflate;q=0.5"}) {
+    EXPECT_EQ(Forwarded(std::string("GET / HTTP/1.1\r\nHost: a\r\nTE: ") + te + "\r\n\r\n"),
+              std::string("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n") + kToldOfA);
+  }
 }
 
 TEST(ForwardedRequestTest, GivesAnOldRequestAHost) {
@@ -87,6 +141,18 @@ TEST(ForwardedRequestTest, AppendsToWhatAProxySays) {
             "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.0.0.1, 10.0.0.2, ::1\r\n"
             "X-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n"
             "Forwarded: for=10.0.0.3, for=\"[::1]\";host=a;proto=http\r\n\r\n");
+}
+
+TEST(ForwardedRequestTest, AProxyThatDoesNotSpeakOfForwardedIsNotContradictedThere) {
+  const ForwardedClient proxy = {.trust = ForwardedClient::Trust::kAppend};
+  EXPECT_EQ(Forwarded("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: "
+                      "10.0.0.1\r\nX-Forwarded-Proto: https\r\n\r\n",
+                      proxy),
+            "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.0.0.1, "
+            "192.0.2.1\r\nX-Forwarded-Proto: https\r\n"
+            "X-Forwarded-Host: a\r\n\r\n");
+  EXPECT_EQ(Forwarded("GET / HTTP/1.1\r\nHost: a\r\n\r\n", proxy),
+            std::string("GET / HTTP/1.1\r\nHost: a\r\n") + kToldOfA);
 }
 
 class ForwardedResponseTest : public testing::Test {

@@ -193,6 +193,12 @@ TEST(RequestLineTest, TargetsAreAPathOrAUrl) {
                                 "://a",
                                 "h2://a",
                                 "http://a@b@c",
+                                "http://",
+                                "http:///a",
+                                "http://:80/",
+                                "http://a@",
+                                "http://a:b/",
+                                "http://[]/",
                                 "http://a b",
                                 "http://a{b",
                                 "/\xc3\xa9\x7f",
@@ -218,6 +224,21 @@ TEST(RequestLineTest, MethodsAreThoseThatOthersKnow) {
   }
   for (absl::string_view other : {"get", "GETS", "GE", "FOO", "CONNECT", "PRI"}) {
     EXPECT_EQ(JudgeLine(absl::StrCat(other, " / HTTP/1.1")), 501) << other;
+  }
+}
+
+TEST(RequestLineTest, ConnectIsForWhoPassesItOnAndHasAHostAndAPort) {
+  const auto judge = [](absl::string_view target) {
+    RequestLine line;
+    return ReadRequestLine(absl::StrCat("CONNECT ", target, " HTTP/1.1"), 100, &line,
+                           Connect::kAllowed)
+        .status;
+  };
+  for (absl::string_view good : {"a:443", "192.0.2.1:1", "[::1]:443"})
+    EXPECT_EQ(judge(good), 0) << good;
+  for (absl::string_view bad :
+       {"a", "a:", ":443", "[::1]", "[::1]:", "/", "*", "http://a:1/", "u@a:1", "a:1/b", "a:b"}) {
+    EXPECT_EQ(judge(bad), 400) << bad;
   }
 }
 

@@ -434,5 +434,71 @@ TEST(ParserLimitsTest, HoldHoweverSmallTheyAre) {
   }
 }
 
+// --- For a gateway ---
+
+class GatewayParserTest : public ParserTest {
+ protected:
+  GatewayParserTest() {
+    ParserLimits limits;
+    limits.connect = Connect::kAllowed;
+    limits.trailers = Trailers::kKept;
+    parser_ = RequestParser(limits);
+  }
+};
+
+TEST_F(GatewayParserTest, TrailersAreKept) {
+  constexpr absl::string_view kChunked =
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n";
+  const std::string bytes =
+      absl::StrCat(kChunked, "X-Sum: 1\r\nB:\r\n\r\n", kChunked, "\r\n", kGet);
+  Show(bytes);
+  Expect(Kind::kHead);
+  Expect(Kind::kBody);
+  Expect(Kind::kComplete);
+  ASSERT_EQ(parser_.trailers().size(), 2u);
+  EXPECT_EQ(parser_.trailers()[0].name, "X-Sum");
+  EXPECT_EQ(parser_.trailers()[0].value, "1");
+  Expect(Kind::kHead);
+  Expect(Kind::kBody);
+  Expect(Kind::kComplete);
+  EXPECT_TRUE(parser_.trailers().empty());
+  Expect(Kind::kHead);
+  Expect(Kind::kComplete);
+  EXPECT_TRUE(parser_.trailers().empty());
+}
+
+TEST_F(GatewayParserTest, TrailersAreTheSameHoweverTheyAreCut) {
+  const std::string bytes =
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\n\r\n";
+  for (size_t cut = 1; cut < bytes.size(); ++cut) {
+    Kind last = Kind::kNeedMore;
+    for (absl::string_view piece :
+         {absl::string_view(bytes).substr(0, cut), absl::string_view(bytes).substr(cut)}) {
+      do {
+        const Step step = parser_.Next(piece);
+        last = step.kind;
+        piece.remove_prefix(step.consumed);
+      } while (last == Kind::kHead);
+    }
+    ASSERT_EQ(static_cast<int>(last), static_cast<int>(Kind::kComplete)) << cut;
+    ASSERT_EQ(parser_.trailers().size(), 1u) << cut;
+    EXPECT_EQ(parser_.trailers()[0].value, "1");
+  }
+}
+
+TEST_F(GatewayParserTest, ConnectHasNoBody) {
+  EXPECT_EQ(StatusOf("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 0\r\n\r\n"), 400);
+  EXPECT_EQ(StatusOf("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            400);
+  const std::string fields = " HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+  const std::string both = absl::StrCat("POST /", fields, "abcCONNECT a:1", fields);
+  parser_.Reset();
+  Show(both);
+  Expect(Kind::kHead);
+  Expect(Kind::kBody);
+  Expect(Kind::kComplete);
+  EXPECT_EQ(Expect(Kind::kError).status, 400);
+}
+
 }  // namespace
 }  // namespace uc::http
