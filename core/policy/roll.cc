@@ -186,6 +186,8 @@ void Supervisor::State::EndRoll() {
 void Supervisor::State::DismissSuccessor(Slot& slot) {
   if (!SuccessorComes(slot) || !ServesOn(slot)) return;
   Worker& worker = *slot.successor;
+  // The incumbent's program has just ended: a successor that serves follows it at once, roll or not (PromoteSoaked()).
+  if (worker.state == WorkerState::kServing && !Serves(slot)) return;
   if (worker.state == WorkerState::kServing) {  // it accepts already, so it has to finish
     crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,
                Healthy(slot) ? std::vector<WorkerId>{slot.incumbent->id} : crew.HeirsBeside(slot));

@@ -194,10 +194,12 @@ std::string RollHasItsWidth(const Moment& moment) {
   }
   const size_t width = moment.view.rolling ? moment.options.roll_width : moment.view.recycling;
   if (twofold.size() <= width) return "";
-  // Who comes alone when the roll was aborted serves for its slot, not beside it.
+  // Who comes alone when the roll was aborted serves for its slot, not beside it; nor does who follows a worker whose
+  // program has ended.
   std::erase_if(twofold, [&](SlotIndex index) {
-    return !moment.view.rolling && !moment.view.recycling &&
-           moment.chronicle.At(index).members.front().state != WorkerState::kServing;
+    const WorkerState oldest = moment.chronicle.At(index).members.front().state;
+    const bool renews = moment.view.rolling || moment.view.recycling;
+    return renews ? oldest == WorkerState::kRestarting : oldest != WorkerState::kServing;
   });
   if (twofold.size() <= width) return "";
   return absl::StrCat(twofold.size(), " slots have a worker too many, at most ", width,

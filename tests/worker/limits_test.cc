@@ -211,6 +211,26 @@ TEST_F(LimitsTest, ABodyForWhichThereIsNoMemoryWaitsForIt) {
   EXPECT_TRUE(second.Hear().body == body);
 }
 
+TEST_F(LimitsTest, OneRequestIsAnsweredBesideManyThatArePipelined) {
+  Raise<Actor>();
+  std::string requests;
+  for (int i = 0; i < 20'000; ++i) requests += "GET /hello HTTP/1.1\r\nHost: t\r\n\r\n";
+  Client polite = Connect();
+  EXPECT_EQ(polite.Get("/hello").body, "hello");
+  std::vector<Client> greedy;
+  for (int i = 0; i < 300; ++i) {
+    greedy.push_back(Connect({.receive_buffer_bytes = 4096}));
+    EXPECT_EQ(greedy.back().Get("/hello").body, "hello");
+  }
+  Signal(SIGSTOP);
+  for (Client& client : greedy) client.SayWhatFits(requests);
+  EXPECT_TRUE(polite.Say("GET /hello HTTP/1.1\r\nHost: t\r\n\r\n"));
+  Signal(SIGCONT);
+  EXPECT_EQ(polite.Hear().body, "hello");
+  // A few turns' worth; to read all of them first, as far as each may be, would take dozens of turns.
+  EXPECT_LT(Totals().requests, 100'000u);
+}
+
 TEST_F(LimitsTest, AnswersThatNobodyReadsAreBoundedInSum) {
   options_.output_memory = 1'000'000;
   Raise<Actor>();
