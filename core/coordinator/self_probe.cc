@@ -53,8 +53,12 @@ SelfProbe::Answer SelfProbe::Judge(absl::string_view line) const {
     return {false, absl::StrCat("GET ", options_.path, ": its answer is no HTTP")};
   }
   if (options_.strict ? status >= 200 && status < 400 : status < 500) return {true, ""};
-  return {false, absl::StrCat("it answered GET ", options_.path, " with ", status,
-                              options_.strict ? "" : " (another --probe path, or --probe=off; --protocol=tcp of what is not HTTP)")};
+  return {false,
+          absl::StrCat(
+              "it answered GET ", options_.path, " with ", status,
+              options_.strict
+                  ? ""
+                  : " (another --probe path, or --probe=off; --protocol=tcp of what is not HTTP)")};
 }
 
 }  // namespace uc::coordinator
