@@ -101,6 +101,7 @@ ProgramSite::Listening ProgramSite::OnListens(absl::Time now) {
   if (!site_.has_value() || !site_->listens()) return Listening::kAsBefore;
   const bool moved = std::exchange(moved_, false);
   if (listens_ && !moved) return Listening::kAsBefore;
+  former_.reset();
   listens_ = true;
   settles_at_ = now + kSettlesAfter;
   LogInfo(absl::StrCat("the program listens at ", site_->site().ToString(), ", in private"));
@@ -199,7 +200,7 @@ void ProgramSite::Give(const Asked& asked, Fd listener) {
   if (verdict == SiteChoice::Verdict::kInstead) Revoke();
   // A TCP socket would listen again after a shutdown(2), as the program wants it; the private one never does.
   if (site_.has_value() && site_->IsShutDown()) {
-    site_.reset();
+    former_ = std::exchange(site_, std::nullopt);
     moved_ = settled_;
     if (!moved_) listens_ = false;
   }

@@ -110,6 +110,7 @@ class ProgramSite {
   const Events events_;
   SiteChoice choice_;
   std::optional<PrivateListener> site_;
+  std::optional<PrivateListener> former_;  // that the program has shut down, until it listens again
   bool listens_ = false;
   bool settled_ = false;
   bool moved_ = false;  // another site while it serves
