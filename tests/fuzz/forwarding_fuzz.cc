@@ -119,7 +119,7 @@ int Count(const RequestHead& head, absl::string_view name) {
 // What no request that was passed on has, and what each has once.
 std::string FaultOfPassedOn(const RequestHead& head) {
   if (head.minor_version != 1 || !head.keep_alive) return "not of a connection that is kept";
-  for (const absl::string_view name : {"keep-alive", "proxy-connection", "http2-settings", "expect",
+  for (const absl::string_view name : {"keep-alive", "proxy-connection", "http2-settings",
                                        "x_forwarded_for", "content_length", "transfer_encoding"}) {
     if (Count(head, name) > 0) return absl::StrCat(name, " was passed on");
   }

@@ -185,7 +185,10 @@ void ClusterStory::Hear(const Actions& actions) {
     } else {
       if (const auto* finish = std::get_if<Finish>(&action)) finish_ = *finish;
       if (const auto* adopt = std::get_if<Adopt>(&action)) stand_ins_[adopt->slot] = adopt->worker;
-      if (const auto* release = std::get_if<Release>(&action)) stand_ins_.erase(release->slot);
+      if (const auto* release = std::get_if<Release>(&action)) {
+        const auto found = stand_ins_.find(release->slot);
+        if (found != stand_ins_.end() && found->second == release->worker) stand_ins_.erase(found);
+      }
       asked_.push_back(ToText(action));
     }
   }
