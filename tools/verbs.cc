@@ -1,11 +1,14 @@
 #include "tools/verbs.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/policy/command.h"
 #include "tools/cluster_directory.h"
@@ -24,6 +27,8 @@ constexpr int kExitDone = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitOperator = 2;
 constexpr int kExitInterrupted = 130;
+constexpr absl::Duration kForkPatience = absl::Seconds(1);
+constexpr int kLookMs = 5;
 
 const std::map<std::string, std::string>& Verbs() {
   static const auto* verbs = new std::map<std::string, std::string>{{"scale", "scale"},
@@ -210,6 +215,16 @@ int WithoutCoordinator(const std::string& name, const std::string& directory,
       options);
 }
 
+// A process that a coordinator was just about to start has its lock until it runs another program (flock(2)).
+bool HasGone(const std::string& directory) {
+  const absl::Time until = MonotonicNow() + kForkPatience;
+  while (CoordinatorLives(directory)) {
+    if (MonotonicNow() >= until) return false;
+    poll(nullptr, 0, kLookMs);
+  }
+  return true;
+}
+
 int Command(const std::string& name, const std::string& directory, const std::string& verb,
             const std::string& command, const VerbOptions& options) {
   const std::string shown = AsTyped(command, verb, options);
@@ -222,7 +237,7 @@ int Command(const std::string& name, const std::string& directory, const std::st
     if (!options.json) return Fail(answer.status());
     return Conclude(shown, {"refused", std::string(answer.status().message())}, options);
   }
-  if (absl::IsUnavailable(answer.status()) && !CoordinatorLives(directory)) {
+  if (absl::IsUnavailable(answer.status()) && HasGone(directory)) {
     return WithoutCoordinator(name, directory, verb, shown, answer.status().message(), options);
   }
   const int exit_code = GiveUp(shown, answer.status().message(), options);

@@ -228,7 +228,7 @@ class NoiseInTheRows(Case):
         with open(path, "r+b") as board:
             board.write(os.urandom(os.path.getsize(path)))
         cluster.wait_log("overwritten; it is set right again")
-        self.assertEqual(cluster.pids(), before)
+        wait_until(lambda: cluster.pids() == before, "the rows are set right, too")
         cluster.ok("scale", cluster.name, "4")
         cluster.ok("reload", cluster.name)
         self.assertEqual(len(cluster.view()["workers"]), 4)

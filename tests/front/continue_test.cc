@@ -86,10 +86,12 @@ TEST_F(ContinueTest, AClientThatDoesNotWaitIsNotWaitedFor) {
 TEST_F(ContinueTest, WhoHasNotAskedIsNotTold) {
   RaiseFront();
   Client client = Connect();
-  Peer peer = Ask(client, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\n");
+  // Too large to be waited for before the server is asked.
+  const std::string body(100'000, 'a');
+  Peer peer = Ask(client, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n");
   ASSERT_TRUE(peer.Say(kContinue));
-  ASSERT_TRUE(client.Say("ab"));
-  EXPECT_EQ(peer.HearBytes(2), "ab");
+  ASSERT_TRUE(client.Say(body));
+  EXPECT_EQ(peer.HearBytes(body.size()), body);
   ASSERT_TRUE(peer.Say(kHello));
   EXPECT_EQ(client.Hear().status, 200);
 }

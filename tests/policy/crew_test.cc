@@ -57,14 +57,16 @@ TEST_F(CrewTest, LifeOfAWorker) {
                                    "kill 0/1 late-exit"));
 }
 
-TEST_F(CrewTest, SuccessorIsAdmittedAtOnceWithoutAProbe) {
+TEST_F(CrewTest, SuccessorIsProvenWithoutAProbe) {
   Slot& slot = crew_.FindOrAdd(0);
   crew_.Spawn(now_, slot, &Slot::incumbent);
   crew_.Spawn(now_, slot, &Slot::successor);
   EXPECT_TRUE(SuccessorComes(slot));
   crew_.Ready(now_, slot, &Slot::successor);
-  EXPECT_EQ(slot.successor->state, WorkerState::kServing);
-  EXPECT_THAT(Asked(), ElementsAre("spawn 0/1", "spawn 0/2 on-admission", "admit 0/2"));
+  EXPECT_EQ(slot.successor->state, WorkerState::kProving);
+  EXPECT_TRUE(slot.successor->proven);
+  EXPECT_EQ(slot.successor->settled_at, now_ + options_.settle);
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/1", "spawn 0/2 on-admission"));
 }
 
 TEST_F(CrewTest, HeirsAreTheHealthyOnesThatStayElseThoseThatRetire) {
