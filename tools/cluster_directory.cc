@@ -207,9 +207,8 @@ absl::StatusOr<scoreboard::Scoreboard> OpenScoreboard(const TrustedFolder& folde
   // Without it there are no figures, and all the rest.
   absl::StatusOr<Fd> reports = folder.OpenFile("scoreboard.reports", O_RDONLY);
   if (!reports.ok() && !absl::IsNotFound(reports.status())) return reports.status();
-  return scoreboard::Scoreboard::OpenReadOnly(*std::move(file),
-                                              reports.ok() ? *std::move(reports) : Fd(),
-                                              folder.path() + "/scoreboard");
+  return scoreboard::Scoreboard::OpenReadOnly(
+      *std::move(file), reports.ok() ? *std::move(reports) : Fd(), folder.path() + "/scoreboard");
 }
 
 }  // namespace uc::tools
