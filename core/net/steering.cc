@@ -166,8 +166,8 @@ int Steering::state_map() const { return parts_->programs.state.get(); }
 absl::Status Steering::Put(uint32_t slot, absl::Span<const Fd> listeners) {
   std::vector<Placed> placed;
   for (size_t i = 0; i < listeners.size(); ++i) placed.push_back({i, listeners[i].get()});
-  if (placed.size() == addresses()) return Put(slot, placed);
-  if (slot < kSteeredSlotsMax) SetLive(slot, false);
+  if (placed.size() == addresses() || slot >= kSteeredSlotsMax) return Put(slot, placed);
+  SetLive(slot, false);
   return absl::FailedPreconditionError(
       absl::StrCat("it has ", listeners.size(), " listeners for ", addresses(), " addresses"));
 }
