@@ -96,9 +96,9 @@ std::vector<OracleMessage> AskOurs(absl::string_view bytes) {
   }
 }
 
-std::string InWordsOfLlhttp(absl::string_view bytes) {
+std::string InWordsOfLlhttp(absl::string_view bytes, const ParserLimits& limits) {
   std::string words(bytes);
-  RequestParser parser(kCorpusLimits);
+  RequestParser parser(limits);
   absl::string_view rest = bytes;
   for (;;) {
     const Step step = parser.Next(rest);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "core/http/parser.h"
 
 namespace uc::http {
 
@@ -32,8 +33,8 @@ std::vector<OracleMessage> AskOurs(absl::string_view bytes);
 
 // `bytes` with what we take on purpose and llhttp's strict mode does not put into words that it knows: in the
 // request line of each head that we accept, bytes from 0x80 on become "u" and a minor version past 1 becomes 1.
-// Sizes and places stay. Everything else must then be read alike.
-std::string InWordsOfLlhttp(absl::string_view bytes);
+// Sizes and places stay. Everything else must then be read alike. `limits`: within which we accept.
+std::string InWordsOfLlhttp(absl::string_view bytes, const ParserLimits& limits);
 
 }  // namespace uc::http
 

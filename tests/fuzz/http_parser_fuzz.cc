@@ -133,7 +133,7 @@ class HttpParserFuzz : public testing::Test {
   }
 
   void CompareWithOracle(const std::string& accepted, const std::string& context) {
-    const std::string bytes = InWordsOfLlhttp(accepted);
+    const std::string bytes = InWordsOfLlhttp(accepted, kCorpusLimits);
     std::vector<OracleMessage> ours = AskOurs(bytes);
     accepted_ += ours.size();
     OracleAnswer theirs = AskLlhttp(bytes);
