@@ -23,12 +23,6 @@ constexpr int kFlagFileDepthMax = 8;
 constexpr size_t kFlagFileBytesMax = 1 << 20;
 constexpr size_t kShownMax = 100;
 
-// A flag as it is written on the command line: "--kill-timeout", "-i".
-std::string Dashed(absl::string_view name) {
-  return absl::StrCat(name.size() == 1 ? "-" : "--",
-                      absl::StrReplaceAll(name, {{"_", "-"}}).substr(0, kShownMax));
-}
-
 bool IsNumber(absl::string_view text) {
   if (text.empty()) return false;
   if (text[0] == '-' || text[0] == '+') text.remove_prefix(1);
@@ -223,6 +217,11 @@ class Walk {
 };
 
 }  // namespace
+
+std::string Dashed(absl::string_view name) {
+  return absl::StrCat(name.size() == 1 ? "-" : "--",
+                      absl::StrReplaceAll(name, {{"_", "-"}}).substr(0, kShownMax));
+}
 
 bool AbslParseFlag(absl::string_view text, DurationFlag* flag, std::string* error) {
   int64_t milliseconds = 0;

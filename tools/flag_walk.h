@@ -40,6 +40,9 @@ std::string AbslUnparseFlag(const AnyList& flag);
 // Names as absl knows them: "kill_timeout".
 using FlagSet = std::set<std::string>;
 
+// A flag as it is written on the command line: "--kill-timeout", "-i"; cut where it is very long.
+std::string Dashed(absl::string_view name);
+
 struct WalkResult {
   std::vector<std::string> positionals;
   std::vector<std::string> behind;  // what stood behind "--"

@@ -134,6 +134,14 @@ absl::Status Forget(const std::string& base, const std::string& name) {
                    "; look at it and remove it by hand"));
 }
 
+// Forget, for a person: the exit code.
+int ForgetOrSayWhy(const std::string& base, const std::string& name) {
+  const absl::Status forgotten = Forget(base, name);
+  if (forgotten.ok()) return kExitDone;
+  PrintError(forgotten.message());
+  return kExitFailed;
+}
+
 // One of several whose answers are the elements of one JSON array.
 int RefuseOne(const absl::Status& status, const std::string& name, bool several,
               const VerbOptions& options) {
@@ -156,23 +164,16 @@ int RunOnOne(const std::string& verb, const std::string& name, const VerbOptions
   if (!is_stopped) {
     const int exit_code = RunVerb(verb == "delete" ? "stop" : verb, {name}, options);
     if (verb != "delete" || exit_code != kExitDone) return exit_code;
-    const absl::Status forgotten = Forget(options.base_directory, name);
-    if (forgotten.ok()) return kExitDone;
-    PrintError(forgotten.message());
-    return kExitFailed;
+    return ForgetOrSayWhy(options.base_directory, name);
   }
   if (verb == "stop") {
     Say(name, "is stopped already", options);
     return kExitDone;
   }
   if (verb == "delete") {
-    const absl::Status forgotten = Forget(options.base_directory, name);
-    if (!forgotten.ok()) {
-      PrintError(forgotten.message());
-      return kExitFailed;
-    }
-    Say(name, "forgotten", options);
-    return kExitDone;
+    const int exit_code = ForgetOrSayWhy(options.base_directory, name);
+    if (exit_code == kExitDone) Say(name, "forgotten", options);
+    return exit_code;
   }
   if (options.acting == Acting::kAsOwner) {
     return Refuse(RootStartsNothing(DirectoryOf(options.base_directory, name), geteuid()));

@@ -4,7 +4,6 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "tools/byte_size.h"
 #include "tools/logs/log_flags.h"
 #include "tools/restart_flags.h"
@@ -108,15 +107,11 @@ FlagSet ProgramFlags() {
           "shutdown_with_message"};
 }
 
-std::string FlagText(absl::string_view name) {
-  return absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}}));
-}
-
 // Of what stands before a server or a program.
 std::vector<std::string> GivenFrontFlags(const FlagSet& given) {
   std::vector<std::string> flags;
   for (const char* name : {"max_in_flight", "protocol", "first_byte_timeout", "trusted_proxies"}) {
-    if (given.count(name) > 0) flags.push_back(FlagText(name));
+    if (given.count(name) > 0) flags.push_back(Dashed(name));
   }
   return flags;
 }
@@ -137,7 +132,7 @@ LaunchRequest ToLaunchRequest(const FlagSet& given) {
   launch.kill_signal = absl::GetFlag(FLAGS_kill_signal);
   for (const std::string& name : ProgramFlags()) {
     if (given.count(name) > 0 && name != "interpreter") {
-      launch.given.push_back(FlagText(name));
+      launch.given.push_back(Dashed(name));
     }
   }
   return launch;

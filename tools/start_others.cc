@@ -9,9 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/app/load.h"
 #include "core/base/usable_cores.h"
 #include "core/exec/carried.h"
 #include "core/exec/program.h"
+#include "core/front/proxy.h"
 #include "tools/cluster_directory.h"
 #include "tools/config/config_file.h"
 #include "tools/lifecycle.h"
@@ -117,7 +119,7 @@ int StartApp(const std::string& base, const AppSpec& app, WhenRunning when_runni
 bool IsApp(const std::string& word) {
   exec::ProgramOptions program;
   program.path = word;
-  return word == "hello" || word == "echo" || word == "static" || word == "proxy" ||
+  return app::IsBuiltIn(word) || front::IsProxy(word) ||
          !absl::IsNotFound(exec::FindProgram(program).status());
 }
 

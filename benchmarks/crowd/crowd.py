@@ -30,20 +30,15 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+from built import binary  # noqa: E402
+
 PATIENCE = 60.0  # seconds for anything that has to happen
 FILE_BYTES = 30_000
 PIPELINED = 64
 BODY_BYTES = 1_000_000
 STREAM_BYTES = 1_000_000_000
-
-
-def binary():
-    if os.environ.get("UC_BINARY"):
-        return os.environ["UC_BINARY"]
-    # `bazel run` begins in the folder of the runfiles.
-    here = os.path.abspath("tools/uring-cluster")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return here if os.path.exists(here) else os.path.join(root, ".bazel/bin/tools/uring-cluster")
 
 
 class Cluster:

@@ -27,6 +27,10 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+from built import binary  # noqa: E402
+
 PATIENCE = 60.0  # seconds for anything that has to happen
 REQUEST = b"GET / HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\r\n"
 # At rest the coordinator may hold so many more than after the first rounds.
@@ -36,15 +40,6 @@ CHANGES = [  # and how often, relative to each other
     ("roll", 4), ("scale up", 3), ("scale down", 3), ("restart", 2), ("restart one", 3),
     ("kill worker", 3), ("kill log writer", 2), ("kill coordinator", 3),
 ]
-
-
-def binary():
-    if os.environ.get("UC_BINARY"):
-        return os.environ["UC_BINARY"]
-    # `bazel run` begins in the folder of the runfiles.
-    here = os.path.abspath("tools/uring-cluster")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return here if os.path.exists(here) else os.path.join(root, ".bazel/bin/tools/uring-cluster")
 
 
 def wait_until(condition, what, patience=PATIENCE):

@@ -70,9 +70,10 @@ absl::Status CheckWords(Kind kind, const std::string& name,
 
 }  // namespace
 
+bool IsBuiltIn(const std::string& name) { return KindOf(name) != Kind::kFile; }
+
 bool IsNative(const std::string& name) {
-  return KindOf(name) != Kind::kFile || absl::EndsWith(name, ".so") ||
-         absl::StrContains(name, ".so.");
+  return IsBuiltIn(name) || absl::EndsWith(name, ".so") || absl::StrContains(name, ".so.");
 }
 
 absl::Status CheckApp(const std::string& name, absl::Span<const std::string> arguments) {

@@ -14,6 +14,8 @@
 
 namespace uc::app {
 
+// "hello", "echo", "static".
+bool IsBuiltIn(const std::string& name);
 // One of the built-ins, or by its name a shared object. Anything else is a program of its own: not for LoadApp().
 bool IsNative(const std::string& name);
 

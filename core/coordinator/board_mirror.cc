@@ -82,9 +82,7 @@ bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board
         "the scoreboard was cut short or overwritten; it is set right again, and figures begin at "
         "zero");
   }
-  std::vector<bool> held(scoreboard::kWorkerRows, false);
   for (const auto& [generation, process] : processes) {
-    held[process.row] = true;
     scoreboard::WorkerRow& row = layout.workers[process.row];
     const bool placed = row.generation.load() == generation && row.slot.load() == process.id.slot;
     // Not entered yet: it is about to be.
@@ -96,7 +94,10 @@ bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board
   }
   // A row is taken and given back within one turn: what no process holds here is noise, and would take its place.
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
-    if (held[row] || layout.workers[row].state.load(std::memory_order_relaxed) == 0) continue;
+    const scoreboard::WorkerRow& entry = layout.workers[row];
+    if (entry.state.load(std::memory_order_relaxed) == 0) continue;
+    const auto holder = processes.find(entry.generation.load());  // set right above
+    if (holder != processes.end() && holder->second.row == row) continue;
     scoreboard::FoldAndFree(layout, row);
     healed = true;
   }

@@ -1,6 +1,5 @@
 #include "core/coordinator/program_group.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,7 +7,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -16,11 +14,11 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/clock.h"
 #include "core/base/identity.h"
+#include "core/link/program_mark.h"
 #include "core/scoreboard/process_start.h"
 #include "core/scoreboard/scoreboard.h"
 
@@ -29,10 +27,6 @@ namespace {
 
 constexpr int kLookMs = 5;
 constexpr int kRoundsMax = 4;
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { closedir(directory); }
-};
 
 // Of the program's session, and no older than the program.
 bool MayBelongTo(const scoreboard::Report& report, const scoreboard::ProcessStat& stat) {
@@ -59,9 +53,9 @@ bool Names(const std::vector<std::string>& environment, const scoreboard::Layout
       scoreboard::GetText(layout.header.name, sizeof(layout.header.name));
   int found = 0;
   for (const std::string& variable : environment) {
-    found += variable == absl::StrCat("URING_CLUSTER_NAME=", cluster) ||
-             variable == absl::StrCat("URING_CLUSTER_SLOT=", row.slot.load()) ||
-             variable == absl::StrCat("URING_CLUSTER_GENERATION=", row.generation.load());
+    found += variable == absl::StrCat(link::kNameVariable, "=", cluster) ||
+             variable == absl::StrCat(link::kSlotVariable, "=", row.slot.load()) ||
+             variable == absl::StrCat(link::kGenerationVariable, "=", row.generation.load());
   }
   return found == 3;
 }
@@ -74,22 +68,13 @@ bool BelongsTo(const scoreboard::Layout& layout, uint32_t index, pid_t pid,
   return MayBelongTo(layout.reports.rows[index], stat);
 }
 
-// Of all processes; zombies are nobody.
-void ForEachProcess(absl::FunctionRef<void(pid_t, const scoreboard::ProcessStat&)> visit) {
-  const std::unique_ptr<DIR, CloseDirectory> processes(opendir("/proc"));
-  while (const dirent* entry = processes != nullptr ? readdir(processes.get()) : nullptr) {
-    pid_t pid = 0;
-    if (!absl::SimpleAtoi(entry->d_name, &pid)) continue;
-    const std::optional<scoreboard::ProcessStat> stat = scoreboard::ReadProcessStat(pid);
-    if (stat.has_value() && stat->state != 'Z') visit(pid, *stat);
-  }
-}
-
+// Zombies are nobody.
 bool AnyMember(pid_t group,
                absl::FunctionRef<bool(pid_t, const scoreboard::ProcessStat&)> matches) {
   bool any = false;
-  ForEachProcess([&](pid_t pid, const scoreboard::ProcessStat& stat) {
-    any = any || (stat.group == group && matches(pid, stat));
+  scoreboard::ForEachProcess([&](pid_t pid, const scoreboard::ProcessStat& stat) {
+    any = stat.group == group && stat.state != 'Z' && matches(pid, stat);
+    return !any;
   });
   return any;
 }
@@ -101,17 +86,18 @@ int EndStragglers(const scoreboard::Layout& layout, uint32_t index) {
   const scoreboard::WorkerRow& row = layout.workers[index];
   const pid_t worker = row.pid.load(std::memory_order_relaxed);
   if (kind != scoreboard::AppKind::kBehindFronts || worker <= 0) return 0;
-  const std::string mark = absl::StrCat("NOTIFY_SOCKET=@uring-cluster-notify-", worker, "-");
+  const std::string mark = absl::StrCat(link::kNotifyVariable, "=", link::NotifyNameOf(worker));
   const uint64_t born = row.process_start.load(std::memory_order_relaxed);
   int ended = 0;
-  ForEachProcess([&](pid_t pid, const scoreboard::ProcessStat& stat) {
-    if (stat.start < born || pid == getpid()) return;
+  scoreboard::ForEachProcess([&](pid_t pid, const scoreboard::ProcessStat& stat) {
+    if (stat.state == 'Z' || stat.start < born || pid == getpid()) return true;
     const std::optional<std::vector<std::string>> environment = EnvironmentOf(pid);
-    if (!environment.has_value() || !Names(*environment, layout, index)) return;
+    if (!environment.has_value() || !Names(*environment, layout, index)) return true;
     const bool marked =
         std::any_of(environment->begin(), environment->end(),
                     [&](const std::string& variable) { return absl::StartsWith(variable, mark); });
     if (marked && KillAs(layout.header.program_user.load(), pid, SIGKILL)) ++ended;
+    return true;
   });
   return ended;
 }

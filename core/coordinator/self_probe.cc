@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "core/http/probe_request.h"
 
 namespace uc::coordinator {
 namespace {
@@ -24,9 +25,7 @@ absl::StatusOr<std::pair<SelfProbe, Fd>> SelfProbe::Begin(const ProbeOptions& op
   }
   SelfProbe probe(Fd(ends[0]), options);
   Fd workers_end(ends[1]);
-  const std::string request =
-      absl::StrCat("GET ", options.path, " HTTP/1.1\r\nHost: ", host,
-                   "\r\nUser-Agent: uring-cluster-probe\r\nConnection: close\r\n\r\n");
+  const std::string request = http::ProbeRequest(options.path, host);
   // A new socket's buffer takes it all.
   if (write(probe.fd(), request.data(), request.size()) != static_cast<ssize_t>(request.size())) {
     return absl::ErrnoToStatus(errno, "a probe cannot be sent");

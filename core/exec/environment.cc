@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/exec/carried.h"
 #include "core/exec/preload/protocol.h"
+#include "core/link/program_mark.h"
 
 namespace uc::exec {
 namespace {
@@ -17,9 +18,9 @@ constexpr char kPreload[] = "LD_PRELOAD";
 constexpr char kUvRing[] = "UV_USE_IO_URING";
 // Child sets the last four, where it passes descriptors on.
 constexpr absl::string_view kOurs[] = {
-    "URING_CLUSTER_NAME", "URING_CLUSTER_SLOT", "URING_CLUSTER_GENERATION",
-    kDoorVariable,        "NOTIFY_SOCKET",      "LISTEN_FDS",
-    "LISTEN_PID",         "LISTEN_FDNAMES",     "NODE_CHANNEL_FD"};
+    link::kNameVariable, link::kSlotVariable,   link::kGenerationVariable,
+    kDoorVariable,       link::kNotifyVariable, "LISTEN_FDS",
+    "LISTEN_PID",        "LISTEN_FDNAMES",      "NODE_CHANNEL_FD"};
 
 using Variables = std::map<std::string, std::string>;
 
@@ -61,10 +62,10 @@ std::vector<std::string> EnvironmentOf(const ProgramPlace& place) {
   if (place.port.has_value()) variables["PORT"] = absl::StrCat(*place.port);
   for (const std::string& variable : place.environment) Put(variables, variable);
   for (const absl::string_view name : kOurs) variables.erase(std::string(name));
-  variables["URING_CLUSTER_NAME"] = place.cluster;
-  variables["URING_CLUSTER_SLOT"] = slot;
-  variables["URING_CLUSTER_GENERATION"] = absl::StrCat(place.generation);
-  variables["NOTIFY_SOCKET"] = place.notify_socket;
+  variables[link::kNameVariable] = place.cluster;
+  variables[link::kSlotVariable] = slot;
+  variables[link::kGenerationVariable] = absl::StrCat(place.generation);
+  variables[link::kNotifyVariable] = place.notify_socket;
   std::string libraries = Join({Get(variables, kPreload), inherited_libraries});
   if (place.preload.has_value()) {
     libraries = Join({place.preload->library, libraries});

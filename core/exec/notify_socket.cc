@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "core/exec/abstract_name.h"
+#include "core/link/program_mark.h"
 
 namespace uc::exec {
 namespace {
@@ -58,8 +59,8 @@ absl::StatusOr<NotifySocket> NotifySocket::Open(uid_t user) {
   Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   constexpr int kOn = 1;
   if (fd.valid() && getrandom(chance, sizeof(chance), 0) == sizeof(chance)) {
-    std::string name = absl::StrCat("@uring-cluster-notify-", getpid(), "-", absl::Hex(chance[0]),
-                                    absl::Hex(chance[1]));
+    std::string name =
+        absl::StrCat(link::NotifyNameOf(getpid()), absl::Hex(chance[0]), absl::Hex(chance[1]));
     const AbstractName address(name);
     if (setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &kOn, sizeof(kOn)) == 0 &&
         bind(fd.get(), address.get(), address.size()) == 0) {

@@ -1,6 +1,5 @@
 #include "core/exec/offspring.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -11,32 +10,22 @@
 #include <unistd.h>
 
 #include <map>
-#include <memory>
-#include <optional>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/scoreboard/process_start.h"
 
 namespace uc::exec {
 namespace {
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { closedir(directory); }
-};
-
 using Processes = std::map<pid_t, scoreboard::ProcessStat>;
 
 Processes AllProcesses() {
   Processes all;
-  const std::unique_ptr<DIR, CloseDirectory> folder(opendir("/proc"));
-  while (const dirent* entry = folder != nullptr ? readdir(folder.get()) : nullptr) {
-    pid_t pid = 0;
-    if (!absl::SimpleAtoi(entry->d_name, &pid)) continue;
-    const std::optional<scoreboard::ProcessStat> stat = scoreboard::ReadProcessStat(pid);
-    if (stat.has_value()) all.emplace(pid, *stat);
-  }
+  scoreboard::ForEachProcess([&](pid_t pid, const scoreboard::ProcessStat& stat) {
+    all.emplace(pid, stat);
+    return true;
+  });
   return all;
 }
 

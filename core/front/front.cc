@@ -49,11 +49,11 @@ void Front::Join(worker::Service& service, worker::Outgoing& outgoing, worker::G
   service_ = &service;
   outgoing_ = &outgoing;
   loop_ = &loop;
-  SetAddresses(loop);
+  TakeAddresses();
 }
 
-void Front::SetAddresses(const worker::GatewayLoop& loop) {
-  const std::vector<int> listeners = loop.listeners();
+void Front::TakeAddresses() {
+  const std::vector<int> listeners = loop_->listeners();
   if (listeners.empty()) return;
   const absl::StatusOr<net::Address> first = net::LocalAddress(listeners[0]);
   if (first.ok()) default_host_ = first->ToHost();

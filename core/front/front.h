@@ -69,7 +69,9 @@ class Front final : public app::App, public worker::Gateway {
   void Handle(app::Exchange& exchange) override;
 
   // Where clients connect is known, or more of it.
-  void SetAddresses(const worker::GatewayLoop& loop);
+  void TakeAddresses();
+  // The Host of a request that has none, and of our own.
+  const std::string& default_host() const { return default_host_; }
   // Requests go there from now on, those that wait first.
   void ServeBy(const Endpoint& server);
   // Requests wait until then.

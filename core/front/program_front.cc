@@ -157,7 +157,7 @@ class ProgramFront final : public app::App, public worker::Gateway {
   }
   absl::Status TakeListeners() {
     absl::Status status = loop_->AddListeners(program_->TakeListeners());
-    front_.SetAddresses(*loop_);
+    front_.TakeAddresses();
     if (!status.ok()) LogError(status.message());
     return status;
   }
@@ -168,8 +168,7 @@ class ProgramFront final : public app::App, public worker::Gateway {
     front_.ServeBy(program_->endpoint());
     loop_->BecomeReady();
     if (!hangs_matter_) return;
-    const std::vector<SiteListener> site = SlotListeners();
-    question_.emplace(program_options_.probe_path, site.empty() ? "" : site[0].address.ToHost());
+    question_.emplace(program_options_.probe_path, front_.default_host());
     hang_watch_.Begin(MonotonicNow());
     if (!std::exchange(hang_look_armed_, true)) ArmHangLook();
   }

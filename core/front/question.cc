@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
+#include "core/http/probe_request.h"
 
 namespace uc::front {
 namespace {
@@ -16,8 +16,7 @@ constexpr int kReadsMax = 16;  // at one look
 }  // namespace
 
 Question::Question(absl::string_view path, absl::string_view host)
-    : text_(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: ", host,
-                         "\r\nUser-Agent: uring-cluster-probe\r\nConnection: close\r\n\r\n")) {}
+    : text_(http::ProbeRequest(path, host)) {}
 
 void Question::Put() {
   Drop();

@@ -55,7 +55,7 @@ void ServerConnection::Ask(worker::RelayExchange& client, int tries, std::string
   const http::RequestHead& head = client.head();
   tunnel_asked_ = http::AsksForTunnel(head);
   request_chunked_ = head.chunked;
-  request_whole_ = !http::HasBody(head) || (!head.chunked && head.content_length == body.size());
+  request_whole_ = !head.chunked && head.content_length.value_or(0) == body.size();
   parser_.Begin(AnswersOf(head.method));
   front_.AppendRequest(client, &output_.tail());
   output_.tail().append(body);

@@ -120,7 +120,7 @@ absl::Status StartListening(const Fd& socket, const Address& address,
                             const ListenOptions& options) {
   // Not of one that listens already: a worker before this one may still serve it, by another protocol.
   if (options.defer_accept_seconds > 0 && !Listens(socket)) {
-    SetFlag(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, options.defer_accept_seconds);
+    DeferAccept(socket.get(), options.defer_accept_seconds);
   }
   // Before listen(): accepted connections inherit it, and their TIME_WAITs must not be in the way
   // of the next start.

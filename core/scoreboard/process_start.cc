@@ -1,13 +1,16 @@
 #include "core/scoreboard/process_start.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
 
@@ -33,6 +36,19 @@ std::optional<ProcessStat> ReadProcessStat(pid_t pid) {
     return std::nullopt;
   }
   return ProcessStat{state, parent, group, session, start};
+}
+
+void ForEachProcess(absl::FunctionRef<bool(pid_t, const ProcessStat&)> visit) {
+  struct CloseDirectory {
+    void operator()(DIR* directory) const { closedir(directory); }
+  };
+  const std::unique_ptr<DIR, CloseDirectory> processes(opendir("/proc"));
+  while (const dirent* entry = processes != nullptr ? readdir(processes.get()) : nullptr) {
+    pid_t pid = 0;
+    if (!absl::SimpleAtoi(entry->d_name, &pid)) continue;
+    const std::optional<ProcessStat> stat = ReadProcessStat(pid);
+    if (stat.has_value() && !visit(pid, *stat)) return;
+  }
 }
 
 uint64_t ProcessStart(pid_t pid) {

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "absl/functional/function_ref.h"
+
 namespace uc::scoreboard {
 
 struct ProcessStat {
@@ -22,6 +24,9 @@ std::optional<ProcessStat> ReadProcessStat(pid_t pid);
 
 // A zombie's, too. 0: there is no such process.
 uint64_t ProcessStart(pid_t pid);
+
+// Of all processes that /proc shows, zombies too, one after the other, until `visit` returns false.
+void ForEachProcess(absl::FunctionRef<bool(pid_t, const ProcessStat&)> visit);
 
 }  // namespace uc::scoreboard
 

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/own_file.h"
 #include "core/scoreboard/truncation.h"
 
 namespace uc::scoreboard {
@@ -88,18 +89,11 @@ absl::Status Place(const std::string& path) {
 // O_NONBLOCK: where a FIFO lies, nobody would ever let us in.
 absl::StatusOr<Fd> Open(const std::string& path, int access) {
   Fd fd(open(path.c_str(), access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  struct stat status;
-  if (!fd.valid() || fstat(fd.get(), &status) != 0) {
+  if (!fd.valid()) {
     if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": is missing"));
     return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
   }
-  if (!S_ISREG(status.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
-  }
-  if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(path, ": belongs to user ", status.st_uid, ", or others may write it"));
-  }
+  if (absl::Status status = CheckOwnFile(fd, path); !status.ok()) return status;
   return fd;
 }
 

@@ -436,13 +436,13 @@ void Server::OnInbox() {
   } else if (origin == Origin::kTakenOver && parts_.load.has_value()) {
     parts_.load->Gained();
   }
-  // Its listener has held it back until they were.
-  const bool http = service_.app_options.protocol == app::Protocol::kHttp;
-  const Connection::FirstBytes first = !http ? Connection::FirstBytes::kAwaited
-                                       : origin == Origin::kAccepted ? Connection::FirstBytes::kHere
-                                       : origin == Origin::kTakenOver
-                                           ? Connection::FirstBytes::kTakenOver
-                                           : Connection::FirstBytes::kAwaited;
+  using FirstBytes = Connection::FirstBytes;
+  FirstBytes first = FirstBytes::kAwaited;
+  if (service_.app_options.protocol == app::Protocol::kHttp) {
+    // Its listener has held it back until they were.
+    if (origin == Origin::kAccepted) first = FirstBytes::kHere;
+    if (origin == Origin::kTakenOver) first = FirstBytes::kTakenOver;
+  }
   table_.at(index).Open(std::move(fd), index, table_.generation(index), counters, first);
 }
 

@@ -1,7 +1,6 @@
 """What real clients rely on: order, whole bodies in both directions, and a busy worker that is left alone."""
 
 import hashlib
-import os
 import random
 import select
 import subprocess

@@ -2,15 +2,11 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
-import threading
-import time
 import unittest
 
-from cluster import GET, Cluster, exists, read_response, wait_until
+from cluster import exists, read_response, wait_until
 from load import Load
 from program import NODE_TELLS, PYTHON_TELLS, Program, front, program_pids
 

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 from app import App
-from cluster import GET, Background, Cluster, fixture, read_response, wait_until
+from cluster import Background, Cluster, fixture, read_response, wait_until
 from load import Load
 
 FIXTURE = fixture("libfixture.so")

@@ -2,10 +2,9 @@
 
 import os
 import signal
-import subprocess
 import unittest
 
-from cluster import BINARY, Cluster, exists, wait_until
+from cluster import Cluster, exists, wait_until
 from load import Load
 from program import NODE_HTTP, Program, program_pids
 

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cluster import BINARY, PATIENCE, Cluster, exists, fixture, wait_until
+from cluster import BINARY, PATIENCE, Cluster, fixture, wait_until
 from load import Load
 from program import Program, program_pids
 

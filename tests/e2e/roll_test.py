@@ -4,7 +4,6 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 import unittest
 
 from app import App

@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 import network
-from cluster import GET, Cluster, fixture, read_response, wait_until
+from cluster import Cluster, fixture, read_response, wait_until
 from load import Load
 
 MODES = network.enter()

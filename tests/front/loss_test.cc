@@ -186,9 +186,7 @@ TEST_F(LossTest, AnUploadThatStopsIs408AndTheServerLearnsIt) {
 TEST_F(LossTest, ConnectionsThatNobodyUsesAreClosed) {
   RaiseFront();
   Client client = Connect();
-  Peer peer = Ask(client, kGet);
-  ASSERT_TRUE(peer.Say(kHello));
-  EXPECT_EQ(client.Hear().body, "hello");
+  Peer peer = ServeOnce(client);
   EXPECT_EQ(peer.AwaitEnd(), Ending::kFin);
   EXPECT_TRUE(client.Silent());
 }

@@ -149,9 +149,7 @@ TEST_F(CollectedTest, SlowUploadsTakeNoPlaceOfTheServer) {
   Client slow = Connect();
   BeginUpload(slow);
   Client client = Connect();
-  Peer peer = Ask(client, kGet);
-  ASSERT_TRUE(peer.Say(kHello));
-  EXPECT_EQ(client.Hear().body, "hello");
+  Peer peer = ServeOnce(client);
   ASSERT_TRUE(slow.Say("world"));
   EXPECT_NE(peer.HearHead(), "");
   EXPECT_EQ(peer.HearBytes(10), "helloworld");
@@ -229,9 +227,7 @@ TEST_F(MessageTest, TrailersOfARequestPass) {
 TEST_F(MessageTest, AnAbsoluteTargetIsAHostAndAPathForTheServer) {
   RaiseFront();
   Client client = Connect();
-  Peer peer = Ask(client, kGet);
-  ASSERT_TRUE(peer.Say(kHello));
-  EXPECT_EQ(client.Hear().body, "hello");
+  Peer peer = ServeOnce(client);
   ASSERT_TRUE(client.Say("GET http://real.example/x?y HTTP/1.1\r\nHost: other\r\n\r\n"));
   const std::string head = peer.HearHead();
   EXPECT_THAT(head, StartsWith("GET /x?y HTTP/1.1\r\nHost: real.example\r\n"));

@@ -39,9 +39,7 @@ class RawTest : public FrontStage {
   // The server answers one request in HTTP/1.
   void ShowHttp() {
     Client client = Connect();
-    Peer peer = Ask(client, kGet);
-    EXPECT_TRUE(peer.Say(kHello));
-    EXPECT_EQ(client.Hear().body, "hello");
+    Peer peer = ServeOnce(client);
   }
 };
 
@@ -215,9 +213,7 @@ TEST_F(RawTest, AServerOfHttpMaySpeakTlsAndHttp2AsWell) {
 TEST_F(RawTest, AfterARequestNothingElseIsSpoken) {
   RaiseFront();
   Client client = Connect();
-  Peer peer = Ask(client, kGet);
-  ASSERT_TRUE(peer.Say(kHello));
-  EXPECT_EQ(client.Hear().body, "hello");
+  Peer peer = ServeOnce(client);
   ASSERT_TRUE(client.Say(kTls));
   EXPECT_EQ(client.Hear().status, 400);
 }
@@ -465,9 +461,7 @@ TEST_F(TakenOverTest, WhoHasSaidNothingMaySpeakAnything) {
 TEST_F(TakenOverTest, WhoHasAskedInHttpGoesOnInHttp) {
   RaiseFront();
   Client client = TakeOver(kGet);
-  Peer peer = Ask(client, kGet);
-  ASSERT_TRUE(peer.Say(kHello));
-  EXPECT_EQ(client.Hear().body, "hello");
+  Peer peer = ServeOnce(client);
   Client other = TakeOver(kGet);
   ASSERT_TRUE(other.Say(kRedis));
   EXPECT_EQ(other.Hear().status, 400);

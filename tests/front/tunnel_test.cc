@@ -30,6 +30,17 @@ class TunnelTest : public FrontStage {
     EXPECT_THAT(client.HearHead(), StartsWith("HTTP/1.1 101 Switching Protocols\r\n"));
     return peer;
   }
+  // The server does not agree; then both connections go on as behind any answer.
+  void RefusalIsAnAnswer(std::string_view request) {
+    Client client = Connect();
+    Peer peer = Ask(client, request);
+    ASSERT_TRUE(peer.Say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"));
+    EXPECT_EQ(client.Hear().body, "no");
+    ASSERT_TRUE(client.Say(kGet));
+    EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
+    ASSERT_TRUE(peer.Say(kHello));
+    EXPECT_EQ(client.Hear().body, "hello");
+  }
 };
 
 TEST_F(TunnelTest, BytesPassBothWays) {
@@ -105,14 +116,7 @@ TEST_F(TunnelTest, AnIdleTunnelHasNoDeadline) {
 
 TEST_F(TunnelTest, ARefusedChangeIsAnAnswerLikeOthers) {
   RaiseFront();
-  Client client = Connect();
-  Peer peer = Ask(client, kUpgrade);
-  ASSERT_TRUE(peer.Say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"));
-  EXPECT_EQ(client.Hear().body, "no");
-  ASSERT_TRUE(client.Say(kGet));
-  EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
-  ASSERT_TRUE(peer.Say(kHello));
-  EXPECT_EQ(client.Hear().body, "hello");
+  RefusalIsAnAnswer(kUpgrade);
 }
 
 TEST_F(TunnelTest, ATunnelTakesNoPlaceOfARequest) {
@@ -121,9 +125,7 @@ TEST_F(TunnelTest, ATunnelTakesNoPlaceOfARequest) {
   Client client = Connect();
   Peer peer = Open(client);
   Client other = Connect();
-  Peer another = Ask(other, kGet);
-  ASSERT_TRUE(another.Say(kHello));
-  EXPECT_EQ(other.Hear().body, "hello");
+  Peer another = ServeOnce(other);
 }
 
 TEST_F(TunnelTest, WhoDoesNotReadStopsWhoWrites) {
@@ -196,14 +198,7 @@ TEST_F(TunnelTest, AnOldClientsConnectAsWell) {
 
 TEST_F(TunnelTest, ARefusedConnectIsAnAnswerLikeOthers) {
   RaiseFront();
-  Client client = Connect();
-  Peer peer = Ask(client, kConnect);
-  ASSERT_TRUE(peer.Say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"));
-  EXPECT_EQ(client.Hear().body, "no");
-  ASSERT_TRUE(client.Say(kGet));
-  EXPECT_THAT(peer.HearHead(), StartsWith("GET /a?b "));
-  ASSERT_TRUE(peer.Say(kHello));
-  EXPECT_EQ(client.Hear().body, "hello");
+  RefusalIsAnAnswer(kConnect);
 }
 
 TEST_F(TunnelTest, AConnectWhoseServerEndsIsNotSentTwice) {

@@ -71,4 +71,11 @@ Peer FrontStage::Ask(Client& client, std::string_view request) {
   return peer;
 }
 
+Peer FrontStage::ServeOnce(Client& client) {
+  Peer peer = Ask(client, kGet);
+  EXPECT_TRUE(peer.Say(kHello));
+  EXPECT_EQ(client.Hear().body, "hello");
+  return peer;
+}
+
 }  // namespace uc::front

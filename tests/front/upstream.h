@@ -50,6 +50,8 @@ class FrontStage : public worker::Stage {
   void RaiseFront();
   // The client sends a request; the connection on which the server has heard its head.
   Peer Ask(Client& client, std::string_view request);
+  // The client sends kGet and hears kHello; the connection, which may be used again.
+  Peer ServeOnce(Client& client);
 
   Upstream server_;
 };

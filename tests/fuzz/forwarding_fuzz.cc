@@ -132,6 +132,16 @@ std::string FaultOfPassedOn(const RequestHead& head) {
   return "";
 }
 
+// A piece of a body, as a front writes it.
+void PassOn(absl::string_view piece, Message* message, std::string* out) {
+  message->body.append(piece.data(), piece.size());
+  if (message->chunked) {
+    AppendChunk(piece, out);
+  } else {
+    out->append(piece.data(), piece.size());
+  }
+}
+
 Requests ReadRequests(absl::string_view bytes, const ParserLimits& limits) {
   Requests read;
   RequestParser parser(limits);
@@ -154,9 +164,7 @@ Requests ReadRequests(absl::string_view bytes, const ParserLimits& limits) {
         break;
       }
       case Step::Kind::kBody:
-        message.body.append(step.body.data(), step.body.size());
-        if (message.chunked) AppendChunk(step.body, &out);
-        if (!message.chunked) out.append(step.body.data(), step.body.size());
+        PassOn(step.body, &message, &out);
         break;
       case Step::Kind::kComplete:
         if (message.chunked) AppendLastChunk(&out);
@@ -247,9 +255,7 @@ Responses ReadResponses(absl::string_view bytes, Answers request, const ParserLi
           }
           break;
         case Step::Kind::kBody:
-          message.body.append(step.body.data(), step.body.size());
-          if (message.chunked) AppendChunk(step.body, &out);
-          if (!message.chunked) out.append(step.body.data(), step.body.size());
+          PassOn(step.body, &message, &out);
           break;
         case Step::Kind::kComplete:
           complete();

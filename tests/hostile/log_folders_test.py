@@ -1,6 +1,5 @@
 """Root writes logs where the program's user may do what it likes: nothing of root's is written, emptied or read there."""
 
-import json
 import os
 import pwd
 import shutil

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import hostile
-from cluster import Cluster, fixture, wait_until
+from cluster import Cluster, fixture
 
 
 def start_of(pid):

@@ -161,9 +161,8 @@ class Matrix:
         mark = uuid.uuid4().hex
         try:
             self.put(entry, folder)
-            environment = {MARK: mark, **entry.env}
-            if "PYTHONPATH" in environment:
-                environment["PYTHONPATH"] = folder
+            environment = {key: value.replace("{folder}", folder) for key, value in entry.env.items()}
+            environment[MARK] = mark
             with Here(folder), Cluster(*self.words(entry, folder), env=environment) as cluster:
                 cells = [
                     self.step(entry, cluster, "scale", lambda: self.scale(entry, cluster)),

@@ -29,7 +29,7 @@ class Entry:
     source: str = ""  # what a broken version replaces
     broken: dict = dataclasses.field(default_factory=dict)
     build: tuple = ()  # a command, in the folder of the sources
-    env: dict = dataclasses.field(default_factory=dict)
+    env: dict = dataclasses.field(default_factory=dict)  # {folder}: of the sources
     kept: bool = True  # it keeps connections
     note: str = ""
 
@@ -93,7 +93,7 @@ PROGRAMS = [
         ("waitress-serve",),
         source="wsgi.py",
         broken=BROKEN_MODULE,
-        env={"PYTHONPATH": "."},
+        env={"PYTHONPATH": "{folder}"},
     ),
     Entry("puma", ["puma", "--", "-b", "tcp://0.0.0.0:9292", "config.ru"], ("puma",), source="config.ru", broken=BROKEN_RUBY),
     Entry("puma -w 2", ["puma", "--", "-w", "2", "-b", "tcp://0.0.0.0:9292", "config.ru"], ("puma",)),

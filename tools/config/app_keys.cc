@@ -39,10 +39,6 @@ const std::set<std::string>& NeverKeys() {
   return *keys;
 }
 
-std::string Dashed(const std::string& flag) {
-  return absl::StrCat("--", absl::StrReplaceAll(flag, {{"_", "-"}}));
-}
-
 bool IsSwitch(const std::string& flag) {
   const absl::CommandLineFlag* found = absl::FindCommandLineFlag(flag);
   return found != nullptr && found->IsOfType<bool>();
