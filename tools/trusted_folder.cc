@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "core/base/own_file.h"
 
 namespace uc::tools {
 namespace {
@@ -203,30 +204,14 @@ absl::StatusOr<TrustedFolder> TrustedFolder::MakeBelow(const std::string& name) 
 }
 
 absl::StatusOr<Fd> TrustedFolder::OpenFile(const std::string& name, int flags) const {
-  const std::string path = absl::StrCat(path_, "/", name);
-  // O_NONBLOCK: a FIFO must not keep us; on a regular file it means nothing.
-  Fd fd(openat(fd_.get(), name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
-  struct stat status;
-  if (!fd.valid() || fstat(fd.get(), &status) != 0) {
-    if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": is not there"));
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, errno == ELOOP ? ": is a symbolic link" : ": cannot be opened: ",
-                     errno == ELOOP ? "" : strerror(errno)));
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
-  }
-  if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(path, ": belongs to user ", status.st_uid, ", or others may write it"));
-  }
-  return fd;
+  return OpenOwnFile(fd_.get(), name, flags, absl::StrCat(path_, "/", name));
 }
 
 Fd TrustedFolder::OpenFifo(const std::string& name, int flags) const {
   Fd fd(openat(fd_.get(), name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status;
-  if (fd.valid() && (fstat(fd.get(), &status) != 0 || !S_ISFIFO(status.st_mode))) {
+  if (fd.valid() &&
+      (fstat(fd.get(), &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_uid != geteuid())) {
     fd.Reset();
     errno = ENOTSUP;
   }
