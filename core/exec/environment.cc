@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/exec/carried.h"
 #include "core/exec/preload/protocol.h"
+#include "core/link/worker_mark.h"
 
 namespace uc::exec {
 namespace {
@@ -16,10 +17,16 @@ constexpr char kPreload[] = "LD_PRELOAD";
 // libuv (1.45 on) can register with epoll through a ring, past every library.
 constexpr char kUvRing[] = "UV_USE_IO_URING";
 // Child sets the last four, where it passes descriptors on.
-constexpr absl::string_view kOurs[] = {
-    "URING_CLUSTER_NAME", "URING_CLUSTER_SLOT", "URING_CLUSTER_GENERATION",
-    kDoorVariable,        "NOTIFY_SOCKET",      "LISTEN_FDS",
-    "LISTEN_PID",         "LISTEN_FDNAMES",     "NODE_CHANNEL_FD"};
+constexpr absl::string_view kOurs[] = {"URING_CLUSTER_NAME",
+                                       "URING_CLUSTER_SLOT",
+                                       "URING_CLUSTER_GENERATION",
+                                       link::kWorkerMarkVariable,
+                                       kDoorVariable,
+                                       "NOTIFY_SOCKET",
+                                       "LISTEN_FDS",
+                                       "LISTEN_PID",
+                                       "LISTEN_FDNAMES",
+                                       "NODE_CHANNEL_FD"};
 
 using Variables = std::map<std::string, std::string>;
 
@@ -64,6 +71,7 @@ std::vector<std::string> EnvironmentOf(const ProgramPlace& place) {
   variables["URING_CLUSTER_NAME"] = place.cluster;
   variables["URING_CLUSTER_SLOT"] = slot;
   variables["URING_CLUSTER_GENERATION"] = absl::StrCat(place.generation);
+  if (!place.worker.empty()) variables[link::kWorkerMarkVariable] = place.worker;
   variables["NOTIFY_SOCKET"] = place.notify_socket;
   std::string libraries = Join({Get(variables, kPreload), inherited_libraries});
   if (place.preload.has_value()) {
