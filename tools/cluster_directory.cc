@@ -16,6 +16,7 @@
 #include "absl/strings/str_replace.h"
 #include "core/base/fd.h"
 #include "core/coordinator/survivors.h"
+#include "tools/orphans.h"
 #include "tools/trusted_folder.h"
 
 namespace uc::tools {
@@ -127,6 +128,14 @@ std::vector<std::string> ListClusters(const std::string& base) {
     const auto doors = coordinator::KeptDoors(cluster->pinned_path());
     if (!doors.ok() || !doors->empty()) names.push_back(name);
   }
+  // Also where all of it has gone, and what its programs have started serves on.
+  std::vector<std::string> others;
+  for (const std::string& name : folder->Names()) {
+    if (CheckClusterName(name).ok() && std::count(names.begin(), names.end(), name) == 0) {
+      others.push_back(name);
+    }
+  }
+  for (const std::string& name : ListLeft(base, others)) names.push_back(name);
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -169,6 +178,10 @@ absl::StatusOr<std::string> ResolveCluster(const std::string& base, const std::s
         !TrustedFolder::OpenCluster(absl::StrCat(base, "/", name)).ok()) {
       return NoCluster(base, name, names);
     }
+    const absl::Status record = TrustedFolder::OpenCluster(absl::StrCat(base, "/", name))
+                                    ->OpenFile("record", O_RDONLY)
+                                    .status();
+    if (!record.ok()) return record;
     return absl::NotFoundError(absl::StrCat("cluster ", name, " is stopped; 'uring-cluster start ",
                                             name, "' starts it again"));
   }
@@ -201,14 +214,31 @@ bool CoordinatorLives(const TrustedFolder& folder) {
   return errno == EWOULDBLOCK;
 }
 
-absl::StatusOr<scoreboard::Scoreboard> OpenScoreboard(const TrustedFolder& folder) {
+namespace {
+
+// `reports` may be invalid: there are none.
+absl::StatusOr<scoreboard::Scoreboard> OpenWith(const TrustedFolder& folder, Fd reports) {
   absl::StatusOr<Fd> file = folder.OpenFile("scoreboard", O_RDONLY);
   if (!file.ok()) return file.status();
-  // Without it there are no figures, and all the rest.
+  return scoreboard::Scoreboard::OpenReadOnly(*std::move(file), std::move(reports),
+                                              folder.path() + "/scoreboard");
+}
+
+}  // namespace
+
+absl::StatusOr<scoreboard::Scoreboard> OpenScoreboard(const TrustedFolder& folder) {
   absl::StatusOr<Fd> reports = folder.OpenFile("scoreboard.reports", O_RDONLY);
-  if (!reports.ok() && !absl::IsNotFound(reports.status())) return reports.status();
-  return scoreboard::Scoreboard::OpenReadOnly(
-      *std::move(file), reports.ok() ? *std::move(reports) : Fd(), folder.path() + "/scoreboard");
+  absl::StatusOr<scoreboard::Scoreboard> board =
+      OpenWith(folder, reports.ok() ? *std::move(reports) : Fd());
+  // What is wrong with the first one matters more. Without the second there are no figures, and all the rest.
+  return !board.ok() || reports.ok() || absl::IsNotFound(reports.status())
+             ? std::move(board)
+             : absl::StatusOr<scoreboard::Scoreboard>(reports.status());
+}
+
+absl::StatusOr<scoreboard::Scoreboard> OpenRows(const TrustedFolder& folder) {
+  absl::StatusOr<Fd> reports = folder.OpenFile("scoreboard.reports", O_RDONLY);
+  return OpenWith(folder, reports.ok() ? *std::move(reports) : Fd());
 }
 
 }  // namespace uc::tools

@@ -59,6 +59,8 @@ bool CoordinatorLives(const TrustedFolder& folder);
 
 // Of the cluster in this folder. Errors as Scoreboard::OpenReadOnly() and TrustedFolder::OpenFile().
 absl::StatusOr<scoreboard::Scoreboard> OpenScoreboard(const TrustedFolder& folder);
+// For whom it names, not for figures: whatever is wrong with its reports, as for a coordinator that takes it over.
+absl::StatusOr<scoreboard::Scoreboard> OpenRows(const TrustedFolder& folder);
 
 }  // namespace uc::tools
 

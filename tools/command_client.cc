@@ -19,6 +19,7 @@
 #include "absl/strings/str_split.h"
 #include "core/base/clock.h"
 #include "core/base/fd.h"
+#include "core/scoreboard/process_start.h"
 #include "tools/cluster_directory.h"
 #include "tools/trusted_folder.h"
 
@@ -102,6 +103,14 @@ Fd WatchInterrupts() {
   return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
+// By SIGSTOP and the like, or by a debugger.
+bool IsHalted(pid_t pid) {
+  const std::optional<scoreboard::ProcessStat> stat = scoreboard::ReadProcessStat(pid);
+  return stat.has_value() && (stat->state == 'T' || stat->state == 't');
+}
+
+std::string HowToWake(pid_t pid) { return absl::StrCat(" ('kill -CONT ", pid, "' lets it go on)"); }
+
 // Whatever was removed or replaced in the cluster's folder, a coordinator that lives makes it again within a second.
 absl::StatusOr<Fd> OpenControl(const TrustedFolder& cluster) {
   const absl::Time until = MonotonicNow() + kControlPatience;
@@ -180,19 +189,32 @@ absl::StatusOr<Answer> SendCommand(const std::string& directory, const std::stri
   Answer answer;
   bool gone = false;
   bool accepted = false;
+  bool was_halted = false;  // at the last look, with nothing heard since
   for (;;) {
     pollfd watched[] = {
         {reply->fd(), POLLIN, 0}, {coordinator.get(), POLLIN, 0}, {interrupts.get(), POLLIN, 0}};
-    const int ready = gone ? 0 : poll(watched, 3, accepted ? -1 : kAcceptPatienceMs);
+    // Once it is accepted it takes as long as it takes, unless nobody is at it.
+    const int ready = gone ? 0 : poll(watched, 3, kAcceptPatienceMs);
     if (ready < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "poll");
     if (ready == 0 && !gone) {
+      const bool halted = IsHalted(pid);
+      if (accepted && halted && was_halted) {
+        return absl::DeadlineExceededError(
+            absl::StrCat("the coordinator was stopped in the midst of the command", HowToWake(pid),
+                         "; then it goes on with it"));
+      }
+      was_halted = halted;
+      if (accepted) continue;
       // Else it is taken in this very moment.
       accepted = !reply->Withdraw();
       if (accepted) continue;
       return absl::DeadlineExceededError(
-          "the coordinator has not taken the command (is it stopped, or out of file descriptors?); "
-          "it is withdrawn and will not be carried out");
+          absl::StrCat("the coordinator has not taken the command",
+                       halted ? absl::StrCat(": it is stopped", HowToWake(pid))
+                              : " (is it out of file descriptors, or starved of CPU?)",
+                       "; it is withdrawn and will not be carried out"));
     }
+    if (ready > 0) was_halted = false;
     if (!gone && watched[2].revents != 0) {
       return absl::CancelledError(!accepted && reply->Withdraw()
                                       ? "interrupted; the command is withdrawn"

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "core/app/load.h"
+#include "core/coordinator/left_programs.h"
 #include "core/exec/carried.h"
 #include "core/front/proxy.h"
 #include "tools/listen_flag.h"
@@ -75,6 +76,8 @@ absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request)
   options.program.arguments = request.app_arguments;
   options.program.directory = launch.directory;
   options.name = request.name.empty() ? NameFromApp(request.app) : request.name;
+  options.cluster_directory =
+      coordinator::MarkedDirectory(absl::StrCat(request.base_directory, "/", options.name));
   options.environment = exec::CarriedEnvironment();
   for (const std::string& variable : launch.environment) {
     if (variable.find('=') == std::string::npos || variable[0] == '=') {

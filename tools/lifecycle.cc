@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include "tools/cluster_directory.h"
 #include "tools/cluster_view.h"
 #include "tools/config/json_text.h"
+#include "tools/logs/log_plan.h"
 #include "tools/print_error.h"
 #include "tools/printable.h"
 #include "tools/record.h"
@@ -87,6 +89,16 @@ absl::StatusOr<std::vector<std::string>> ResolveNames(const std::vector<std::str
       absl::StrCat("which cluster? there is ", absl::StrJoin(known, ", "), " (or 'all')"));
 }
 
+// Why the record of a cluster that does not run is not believed; OK: there is none, or it is.
+absl::Status UnreadableRecord(const std::string& base, const std::string& name) {
+  if (!CheckClusterName(name).ok()) return absl::OkStatus();
+  const std::string directory = DirectoryOf(base, name);
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  if (!folder.ok() || CoordinatorLives(*folder)) return absl::OkStatus();
+  const absl::Status status = ReadRecord(directory).status();
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
 absl::Status CheckKnown(const std::string& verb, const std::string& name, const std::string& base) {
   std::vector<std::string> known = ListKnown(base);
   if (verb == "delete") {
@@ -94,6 +106,8 @@ absl::Status CheckKnown(const std::string& verb, const std::string& name, const 
     std::sort(known.begin(), known.end());
   }
   if (std::find(known.begin(), known.end(), name) != known.end()) return absl::OkStatus();
+  const absl::Status unreadable = UnreadableRecord(base, name);
+  if (!unreadable.ok()) return verb == "delete" ? absl::OkStatus() : unreadable;
   return NoCluster(base, name, known);
 }
 
@@ -108,6 +122,29 @@ void Say(const std::string& name, absl::string_view text, const VerbOptions& opt
   } else {
     std::printf("%s: %s: %s\n", options.typed.c_str(), name.c_str(), std::string(text).c_str());
   }
+}
+
+// Of workers that wrote where they write by default. Empty ones go; the others are what was said, and stay: "; the logs
+// ... stay", or "".
+std::string TidyLogs(const std::string& base, const std::string& name) {
+  const std::string folder = StateDirectory(base) + "/logs";
+  const absl::StatusOr<TrustedFolder> logs = TrustedFolder::Open(folder);
+  const absl::StatusOr<LogPlan> plan = MakeLogPlan(LogRequest{}, name, Ground::kBackground, folder);
+  if (!logs.ok() || !plan.ok()) return "";
+  std::vector<std::string> left;
+  for (const LogFile& file : FindLogFiles(*plan)) {
+    const std::string own = SplitPath(file.path).second;
+    struct stat status;
+    if (fstatat(logs->fd(), own.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (S_ISREG(status.st_mode) && status.st_size == 0) {
+      logs->RemoveFile(own);
+    } else {
+      left.push_back(file.path);
+    }
+  }
+  if (left.empty()) return "";
+  return absl::StrCat("; what its workers said stays: ", left.front(),
+                      left.size() == 1 ? "" : absl::StrCat(" and ", left.size() - 1, " more"));
 }
 
 // Without its record and its log the directory goes, too. FailedPrecondition: it does not, and why.
@@ -134,14 +171,6 @@ absl::Status Forget(const std::string& base, const std::string& name) {
                    "; look at it and remove it by hand"));
 }
 
-// Forget, for a person: the exit code.
-int ForgetOrSayWhy(const std::string& base, const std::string& name) {
-  const absl::Status forgotten = Forget(base, name);
-  if (forgotten.ok()) return kExitDone;
-  PrintError(forgotten.message());
-  return kExitFailed;
-}
-
 // One of several whose answers are the elements of one JSON array.
 int RefuseOne(const absl::Status& status, const std::string& name, bool several,
               const VerbOptions& options) {
@@ -154,26 +183,49 @@ int RefuseOne(const absl::Status& status, const std::string& name, bool several,
   return Refuse(status);
 }
 
+int FailOne(const absl::Status& status, const std::string& name, const VerbOptions& options) {
+  if (options.json) {
+    PrintJson({{"command", options.typed},
+               {"name", name},
+               {"outcome", "failed"},
+               {"text", std::string(status.message())}});
+  }
+  PrintError(status.message());
+  return kExitFailed;
+}
+
+// What has stopped is forgotten; `told`: its JSON has been printed.
+int ForgetOne(const std::string& name, bool told, const VerbOptions& options) {
+  VerbOptions saying = options;
+  saying.json = options.json && !told;
+  const absl::Status forgotten = Forget(options.base_directory, name);
+  if (!forgotten.ok()) return FailOne(forgotten, name, saying);
+  const std::string text = absl::StrCat("forgotten", TidyLogs(options.base_directory, name));
+  if (saying.json == options.json) Say(name, text, saying);
+  return kExitDone;
+}
+
 int RunOnOne(const std::string& verb, const std::string& name, const VerbOptions& options) {
   const std::vector<std::string> stopped = ListStopped(options.base_directory);
   bool is_stopped = std::find(stopped.begin(), stopped.end(), name) != stopped.end();
   if (!is_stopped && verb == "delete") {
     const std::vector<std::string> logs = ListLogsOnly(options.base_directory);
-    is_stopped = std::find(logs.begin(), logs.end(), name) != logs.end();
+    const std::vector<std::string> running = ListClusters(options.base_directory);
+    is_stopped = std::find(logs.begin(), logs.end(), name) != logs.end() ||
+                 (std::find(running.begin(), running.end(), name) == running.end() &&
+                  !UnreadableRecord(options.base_directory, name).ok());
   }
   if (!is_stopped) {
     const int exit_code = RunVerb(verb == "delete" ? "stop" : verb, {name}, options);
     if (verb != "delete" || exit_code != kExitDone) return exit_code;
-    return ForgetOrSayWhy(options.base_directory, name);
+    return ForgetOne(name, true, options);
   }
   if (verb == "stop") {
     Say(name, "is stopped already", options);
     return kExitDone;
   }
   if (verb == "delete") {
-    const int exit_code = ForgetOrSayWhy(options.base_directory, name);
-    if (exit_code == kExitDone) Say(name, "forgotten", options);
-    return exit_code;
+    return ForgetOne(name, false, options);
   }
   if (options.acting == Acting::kAsOwner) {
     return Refuse(RootStartsNothing(DirectoryOf(options.base_directory, name), geteuid()));
@@ -330,6 +382,18 @@ std::vector<std::string> ListStartable(const std::string& base) {
     }
   }
   return startable;
+}
+
+int TellOfUnreadableRecords(const std::string& base, const std::vector<std::string>& shown) {
+  int exit_code = kExitDone;
+  for (const std::string& name : ListRecords(base)) {
+    if (std::find(shown.begin(), shown.end(), name) != shown.end()) continue;
+    const absl::Status status = UnreadableRecord(base, name);
+    if (status.ok()) continue;
+    PrintError(status.message());
+    exit_code = kExitOperator;
+  }
+  return exit_code;
 }
 
 std::vector<std::string> ListStopped(const std::string& base) {

@@ -12,6 +12,9 @@ namespace uc::tools {
 
 // Clusters that are remembered and do not run, neither their coordinator nor any worker; sorted.
 std::vector<std::string> ListStopped(const std::string& base);
+// A line for each record, of clusters that do not run and are not in `shown`, that is not believed: whether such a cluster
+// is stopped, or was ever one, cannot be known. Returns the exit code that this makes.
+int TellOfUnreadableRecords(const std::string& base, const std::vector<std::string>& shown);
 // These, and those whose coordinator has died: a start takes over their workers.
 std::vector<std::string> ListStartable(const std::string& base);
 

@@ -4,6 +4,7 @@
 #define TOOLS_ORPHANS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -22,6 +23,10 @@ absl::StatusOr<int> EndOrphans(const std::string& directory, OrphanEnd how = Orp
                                int* killed = nullptr);
 // How many workers a dead coordinator has left behind.
 int CountOrphans(const std::string& directory);
+
+// Those of `names` below BASE of whose programs something is left, by what programs have in their environment: for when
+// nothing else is left of a cluster.
+std::vector<std::string> ListLeft(const std::string& base, const std::vector<std::string>& names);
 
 // `why`, that cluster NAME in this directory cannot be shown, and how many of its workers serve all the same.
 absl::Status WithOrphans(const std::string& directory, const std::string& name,

@@ -78,22 +78,23 @@ std::vector<std::string> Environment() {
 
 std::string ToJson(const ClusterRecord& record) {
   const LogPlan& logs = record.logs;
-  return Json({{"version", 1},
-               {"name", record.name},
-               {"words", Bytes(record.words)},
-               {"directory", Bytes(record.directory)},
-               {"environment", Bytes(record.environment)},
-               {"program_environment", Bytes(record.program_environment)},
-               {"background", record.background},
-               {"captured", record.captured},
-               {"logs",
-                {{"out_file", Bytes(logs.out_file)},
-                 {"error_file", Bytes(logs.error_file)},
-                 {"size_max", logs.size_max},
-                 {"files", logs.files},
-                 {"merged", logs.merged}}},
-               {"log_file", Bytes(record.log_file)}})
-      .dump(2);
+  Json json({{"version", 1},
+             {"name", record.name},
+             {"words", Bytes(record.words)},
+             {"directory", Bytes(record.directory)},
+             {"environment", Bytes(record.environment)},
+             {"program_environment", Bytes(record.program_environment)},
+             {"background", record.background},
+             {"captured", record.captured},
+             {"logs",
+              {{"out_file", Bytes(logs.out_file)},
+               {"error_file", Bytes(logs.error_file)},
+               {"size_max", logs.size_max},
+               {"files", logs.files},
+               {"merged", logs.merged}}},
+             {"log_file", Bytes(record.log_file)}});
+  if (record.serves_as.has_value()) json["serves_as"] = *record.serves_as;
+  return json.dump(2);
 }
 
 absl::StatusOr<ClusterRecord> ParseRecord(const std::string& text) {
@@ -126,6 +127,10 @@ absl::StatusOr<ClusterRecord> ParseRecord(const std::string& text) {
     logs.at("files").get_to(record.logs.files);
     logs.at("merged").get_to(record.logs.merged);
     GetBytes(json.at("log_file"), record.log_file);
+    if (json.contains("serves_as")) {
+      if (!json.at("serves_as").is_number_unsigned()) return no_record();
+      record.serves_as = json.at("serves_as").get<uint32_t>();
+    }
     record.logs.name = record.name;
     if (!CheckClusterName(record.name).ok() || HoldsNul(record)) return no_record();
     return record;

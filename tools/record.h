@@ -5,6 +5,8 @@
 #ifndef TOOLS_RECORD_H_
 #define TOOLS_RECORD_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +25,8 @@ struct ClusterRecord {
   bool background = false;
   bool captured = false;  // the workers' output goes where `logs` says
   LogPlan logs;
-  std::string log_file;  // the coordinator's; empty: it is no file
+  std::string log_file;               // the coordinator's; empty: it is no file
+  std::optional<uint32_t> serves_as;  // the user of --user
 };
 
 // The working directory and environment of this process.

@@ -324,6 +324,7 @@ absl::StatusOr<ClusterRecord> ToRecord(const StartRequest& request,
       IsCaptured(request.logs, request.daemon ? Ground::kBackground : Ground::kForeground);
   record.logs = *std::move(plan);
   record.log_file = options.log_file;
+  record.serves_as = options.serves_as_id;
   return record;
 }
 

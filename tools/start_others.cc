@@ -179,11 +179,13 @@ std::optional<int> StartOthers(const std::string& base, const WalkResult& walk,
   if (!others.empty()) return std::nullopt;
   const std::vector<std::string> stopped = ListStartable(base);
   std::vector<std::string> names = words;
+  int refused = kExitDone;
   if (words.size() == 1 && words[0] == kAll) {
     names = stopped;
+    refused = TellOfUnreadableRecords(base, ListClusters(base));
     if (names.empty()) {
       std::printf("start: no cluster is stopped\n");
-      return kExitDone;
+      return refused;
     }
   }
   std::vector<ClusterRecord> records;
@@ -210,7 +212,7 @@ std::optional<int> StartOthers(const std::string& base, const WalkResult& walk,
     if (!record.ok()) return Refuse(record.status());
     records.push_back(*std::move(record));
   }
-  return StartAgain(base, records);
+  return std::max(refused, StartAgain(base, records));
 }
 
 }  // namespace uc::tools

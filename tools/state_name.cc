@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "tools/cluster_directory.h"
+#include "tools/orphans.h"
 #include "tools/text_file.h"
 #include "tools/trusted_folder.h"
 
@@ -30,7 +31,9 @@ absl::Status TakeStateName(const std::string& base, const std::string& name) {
   const absl::StatusOr<std::string> text = ReadTextFile(*names, name, PATH_MAX);
   const std::string before = text.ok() ? std::string(absl::StripSuffix(*text, "\n")) : ours;
   if (before == ours && text.ok()) return absl::OkStatus();
-  if (before != ours && CoordinatorLives(absl::StrCat(before, "/", name))) {
+  const std::string other = absl::StrCat(before, "/", name);
+  // Workers whose coordinator has gone go on writing, too.
+  if (before != ours && (CoordinatorLives(other) || CountOrphans(other) > 0)) {
     return absl::AlreadyExistsError(
         absl::StrCat("cluster ", name, " runs in ", before, " already, and its logs are in ", state,
                      ", too; choose another --name, or stop that one (--run-dir=", before, ")"));

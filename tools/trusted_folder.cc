@@ -204,23 +204,14 @@ absl::StatusOr<TrustedFolder> TrustedFolder::MakeBelow(const std::string& name) 
 }
 
 absl::StatusOr<Fd> TrustedFolder::OpenFile(const std::string& name, int flags) const {
-  const std::string path = absl::StrCat(path_, "/", name);
-  // O_NONBLOCK: a FIFO must not keep us; on a regular file it means nothing.
-  Fd fd(openat(fd_.get(), name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
-  if (!fd.valid()) {
-    if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": is not there"));
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, errno == ELOOP ? ": is a symbolic link" : ": cannot be opened: ",
-                     errno == ELOOP ? "" : strerror(errno)));
-  }
-  if (absl::Status status = CheckOwnFile(fd, path); !status.ok()) return status;
-  return fd;
+  return OpenOwnFile(fd_.get(), name, flags, absl::StrCat(path_, "/", name));
 }
 
 Fd TrustedFolder::OpenFifo(const std::string& name, int flags) const {
   Fd fd(openat(fd_.get(), name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status;
-  if (fd.valid() && (fstat(fd.get(), &status) != 0 || !S_ISFIFO(status.st_mode))) {
+  if (fd.valid() &&
+      (fstat(fd.get(), &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_uid != geteuid())) {
     fd.Reset();
     errno = ENOTSUP;
   }

@@ -38,7 +38,7 @@ class TrustedFolder {
   // Regular files of ours that others may not write; links are not followed. NotFound, PermissionDenied,
   // InvalidArgument (no regular file).
   absl::StatusOr<Fd> OpenFile(const std::string& name, int flags) const;
-  // A FIFO, not blocking. Invalid, with errno, if it cannot be opened; ENOTSUP: it is no FIFO.
+  // A FIFO of ours, not blocking. Invalid, with errno, if it cannot be opened; ENOTSUP: it is none.
   Fd OpenFifo(const std::string& name, int flags) const;
   // At most the first 64 bytes, without white space around them; "" if there is no such file.
   std::string ReadLine(const std::string& name) const;

@@ -19,6 +19,7 @@
 #include "tools/print_error.h"
 #include "tools/printable.h"
 #include "tools/record.h"
+#include "tools/trusted_folder.h"
 
 namespace uc::tools {
 namespace {
@@ -100,20 +101,6 @@ int List(const std::vector<std::string>& names, const VerbOptions& options,
   return exit_code;
 }
 
-// Whether such a cluster is stopped, or was ever one, cannot be known.
-int TellOfUnreadableRecords(const std::vector<std::string>& shown, const VerbOptions& options) {
-  int exit_code = kExitDone;
-  for (const std::string& name : ListRecords(options.base_directory)) {
-    if (std::find(shown.begin(), shown.end(), name) != shown.end()) continue;
-    const absl::Status status =
-        ReadRecord(absl::StrCat(options.base_directory, "/", name)).status();
-    if (status.ok() || absl::IsNotFound(status)) continue;
-    PrintError(status.message());
-    exit_code = kExitOperator;
-  }
-  return exit_code;
-}
-
 int Show(const ClusterView& view, const VerbOptions& options) {
   std::printf("%s%s", options.json ? ToJson(view).c_str() : ToText(view).c_str(),
               options.json ? "\n" : "");
@@ -183,7 +170,8 @@ int GiveUp(const std::string& command, absl::string_view text, const VerbOptions
 
 // With "; " or ", " behind it. A scoreboard that cannot be read is in the way of every new coordinator.
 std::string HowToTakeOver(const std::string& name, const std::string& directory) {
-  const absl::Status unread = ViewCluster(directory, MonotonicNow()).status();
+  const absl::StatusOr<TrustedFolder> folder = TrustedFolder::OpenCluster(directory);
+  const absl::Status unread = folder.ok() ? OpenRows(*folder).status() : folder.status();
   if (!unread.ok()) return absl::StrCat("nobody can take them over (", unread.message(), "); ");
   const absl::StatusOr<ClusterRecord> record = ReadRecord(directory);
   if (!record.ok() || !record->background) {
@@ -288,7 +276,7 @@ int RunVerb(const std::string& word, const std::vector<std::string>& positionals
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     }
     const int exit_code = List(names, options, ViewAllStopped(options));
-    return std::max(exit_code, TellOfUnreadableRecords(names, options));
+    return std::max(exit_code, TellOfUnreadableRecords(options.base_directory, names));
   }
   std::string wanted;  // the name
   std::string count;

@@ -256,10 +256,8 @@ absl::Status Beginning::GoOn(scoreboard::Scoreboard board, Greeted greeted,
   TellWhoServes(options_);
   if (!board.reports_trouble().empty()) {
     LogWarning(absl::StrCat(board.reports_trouble(),
-                            "; it is made anew: the workers that are there have no figures, and "
-                            "are not watched for hangs, until they are replaced ('uring-cluster "
-                            "reload ",
-                            options_.name, "')"));
+                            "; it is made anew, and figures of workers that have ended since are "
+                            "lost; those that are there report on"));
   }
   const uint32_t wanted = WorkersWanted(options_, *mode, board.layout().header);
   if (upgrade == nullptr && options_.workers_given && options_.supervisor.workers != wanted) {

@@ -1,14 +1,21 @@
 #include "core/coordinator/board_mirror.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/log.h"
 
 namespace uc::coordinator {
 namespace {
+
+// As many files of reports as there were coordinators, and cleanings, while one worker lived.
+constexpr size_t kFormerMax = 16;
 
 // Word by word: others read and write meanwhile.
 void CopyWords(const void* from, void* to, size_t bytes) {
@@ -33,17 +40,27 @@ static_assert(sizeof(scoreboard::Report) % sizeof(uint64_t) == 0);
 
 static_assert(sizeof(scoreboard::Header) % sizeof(uint64_t) == 0);
 
-// What never changes is as it was, and no text has gone that is always there.
+bool Same(const char* one, const char* other, size_t bytes) {
+  return memcmp(one, other, bytes) == 0;
+}
+
+// What only the coordinator changes, and tells of (Keep), is as it was.
 bool Sound(const scoreboard::Header& now, const scoreboard::Header& before) {
-  const auto kept = [](const char* text, const char* former) {
-    return text[0] != '\0' || former[0] == '\0';
-  };
-  return now.magic.load() == scoreboard::kMagic && now.version == scoreboard::kLayoutVersion &&
-         now.file_bytes == scoreboard::kBoardBytes && now.started_ns == before.started_ns &&
+  return now.magic.load() == before.magic.load() && now.version == before.version &&
+         now.header_bytes == before.header_bytes && now.file_bytes == before.file_bytes &&
          now.coordinator_pid.load() == before.coordinator_pid.load() &&
-         kept(now.name, before.name) && kept(now.app, before.app) && kept(now.mode, before.mode) &&
-         kept(now.balance, before.balance) && kept(now.binary, before.binary) &&
-         kept(now.command_line, before.command_line);
+         now.coordinators.load() == before.coordinators.load() &&
+         now.started_unix_ns == before.started_unix_ns && now.started_ns == before.started_ns &&
+         now.program.load() == before.program.load() &&
+         now.program_user.load() == before.program_user.load() &&
+         Same(now.name, before.name, sizeof(now.name)) &&
+         Same(now.app, before.app, sizeof(now.app)) &&
+         Same(now.addresses, before.addresses, sizeof(now.addresses)) &&
+         Same(now.mode, before.mode, sizeof(now.mode)) &&
+         Same(now.balance, before.balance, sizeof(now.balance)) &&
+         Same(now.binary, before.binary, sizeof(now.binary)) &&
+         Same(now.command_line, before.command_line, sizeof(now.command_line)) &&
+         Same(now.claims, before.claims, sizeof(now.claims));
 }
 
 }  // namespace
@@ -52,10 +69,12 @@ absl::Status BoardMirror::Move(const std::string& path, const Processes& process
                                scoreboard::Scoreboard& board) {
   absl::StatusOr<scoreboard::Scoreboard> fresh = scoreboard::Scoreboard::Create(path);
   if (!fresh.ok()) return fresh.status();
-  Refresh(processes, board);
+  absl::StatusOr<scoreboard::FormerReports> reports = scoreboard::FormerReports::Of(board);
+  if (!reports.ok()) return reports.status();
+  Refresh(processes, scoreboard::kSlotsMax, board);
   CopyWords(&board.layout(), &fresh->layout(), scoreboard::kBoardBytes);
   CopyWords(&board.layout().reports, &fresh->layout().reports, sizeof(scoreboard::Reports));
-  Former former{std::move(board), {}};
+  Former former{*std::move(reports), {}};
   for (const auto& [generation, process] : processes) {
     bool elsewhere = false;
     for (const Former& other : former_) elsewhere |= other.writers.count(generation) > 0;
@@ -66,25 +85,73 @@ absl::Status BoardMirror::Move(const std::string& path, const Processes& process
   return absl::OkStatus();
 }
 
-bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board) {
+void BoardMirror::Follow(policy::WorkerId id, uint32_t row, Fd reports,
+                         scoreboard::Scoreboard& board) {
+  absl::StatusOr<std::optional<scoreboard::FormerReports>> opened =
+      scoreboard::FormerReports::Open(std::move(reports), board);
+  if (opened.ok() && !opened->has_value()) return;
+  absl::Status status = opened.status();
+  if (status.ok()) status = Add(id.generation, **std::move(opened));
+  if (status.ok()) return;
+  // What lies there is another file's: a heartbeat that never moves would be taken for a hang.
+  Zero(&board.layout().reports.rows[row], sizeof(scoreboard::Report));
+  LogWarning(absl::StrCat("worker ", id.slot, "/", id.generation, ": ", status.message(),
+                          "; until it is replaced it has no figures and is not watched for hangs"));
+}
+
+absl::Status BoardMirror::Add(policy::Generation writer, scoreboard::FormerReports reports) {
+  const auto known = std::find_if(former_.begin(), former_.end(), [&](const Former& former) {
+    return former.reports.IsSameFile(reports);
+  });
+  if (known != former_.end()) {
+    known->writers.insert(writer);
+    return absl::OkStatus();
+  }
+  if (former_.size() == kFormerMax) {
+    return absl::ResourceExhaustedError("its reports are in one more file than are followed");
+  }
+  former_.push_back({std::move(reports), {writer}});
+  return absl::OkStatus();
+}
+
+void BoardMirror::Keep(const scoreboard::Scoreboard& board) {
+  if (header_ != nullptr) CopyWords(&board.layout().header, header_.get(), sizeof(*header_));
+}
+
+bool BoardMirror::Heal(const Processes& processes, policy::SlotIndex slots_end,
+                       scoreboard::Scoreboard& board) {
   bool healed = board.Lengthen();
   scoreboard::Layout& layout = board.layout();
   scoreboard::Stamp(layout.reports.head);
-  const bool first = header_ == nullptr;
-  if (first) header_ = std::make_unique<scoreboard::Header>();
-  if (first || Sound(layout.header, *header_)) {
-    CopyWords(&layout.header, header_.get(), sizeof(*header_));
+  if (header_ == nullptr) {
+    header_ = std::make_unique<scoreboard::Header>();
+    Keep(board);
+  } else if (Sound(layout.header, *header_)) {
+    Keep(board);
   } else {
     CopyWords(header_.get(), &layout.header, sizeof(*header_));
     Zero(layout.slots, sizeof(layout.slots));
     Zero(&layout.departed, sizeof(layout.departed));
+    healed = true;
     LogWarning(
         "the scoreboard was cut short or overwritten; it is set right again, and figures begin at "
         "zero");
   }
+  healed |= HealRows(processes, layout);
+  for (policy::SlotIndex slot = slots_end; slot < scoreboard::kSlotsMax; ++slot) {
+    if (layout.slots[slot].wanted.load(std::memory_order_relaxed) == 0) continue;
+    Zero(&layout.slots[slot], sizeof(scoreboard::SlotRow));
+    healed = true;
+  }
+  return healed;
+}
+
+bool BoardMirror::HealRows(const Processes& processes, scoreboard::Layout& layout) {
+  bool healed = false;
   for (const auto& [generation, process] : processes) {
     scoreboard::WorkerRow& row = layout.workers[process.row];
-    const bool placed = row.generation.load() == generation && row.slot.load() == process.id.slot;
+    const bool placed = row.generation.load() == generation && row.slot.load() == process.id.slot &&
+                        row.state.load() != static_cast<uint32_t>(scoreboard::RowState::kFree);
     // Not entered yet: it is about to be.
     const bool named = process.pid <= 0 || row.pid.load() == 0 || row.pid.load() == process.pid;
     if (placed && named) continue;
@@ -104,14 +171,15 @@ bool BoardMirror::Heal(const Processes& processes, scoreboard::Scoreboard& board
   return healed;
 }
 
-bool BoardMirror::Refresh(const Processes& processes, scoreboard::Scoreboard& board) {
-  const bool healed = Heal(processes, board);
+bool BoardMirror::Refresh(const Processes& processes, policy::SlotIndex slots_end,
+                          scoreboard::Scoreboard& board) {
+  const bool healed = Heal(processes, slots_end, board);
   for (Former& former : former_) {
     std::erase_if(former.writers, [&](policy::Generation generation) {
       const auto process = processes.find(generation);
       if (process == processes.end()) return true;
       const uint32_t row = process->second.row;
-      CopyWords(&former.board.layout().reports.rows[row], &board.layout().reports.rows[row],
+      CopyWords(&former.reports.row(row), &board.layout().reports.rows[row],
                 sizeof(scoreboard::Report));
       return false;
     });

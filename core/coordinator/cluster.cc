@@ -123,6 +123,9 @@ void Cluster::Resume(absl::Time now, std::vector<FormerWorker> workers,
     process.channel = std::move(former.process.channel);
     process.inbox = std::move(former.inbox);
     process.row = former.process.row.value();
+    if (former.reports.valid()) {
+      mirror_.Follow(process.id, process.row, std::move(former.reports), board_);
+    }
     AddProcess(std::move(process));
   }
   for (const auto& [slot, sockets] : listeners_.all()) legacy.listeners.push_back(slot);
@@ -148,7 +151,7 @@ void Cluster::Handle(absl::Time now, policy::Event event) {
     for (const policy::Action& action : actions) CarryOut(action);
   }
   if (!stopping && supervisor_.stopping()) NotifyService("STOPPING=1");
-  Publish(now, supervisor_, options_.supervisor.restarts, processes_, board_.layout());
+  Publish(now, supervisor_, options_.supervisor.restarts, processes_, stand_ins_, board_.layout());
   AnnounceStart();
 }
 
@@ -204,12 +207,14 @@ void Cluster::Hear(absl::Time now, WorkerProcess& process, link::Received packet
   } else if (const auto* hello = std::get_if<link::Hello>(&packet.message)) {
     // It was stopped or starved when we knocked.
     std::vector<Fd>& descriptors = packet.descriptors;
-    if (descriptors.size() <= size_t{hello->steering} || hello->slot != process.id.slot ||
-        hello->generation != process.id.generation) {
+    if (descriptors.size() < link::kHelloDescriptors + hello->steering ||
+        hello->slot != process.id.slot || hello->generation != process.id.generation) {
       return;
     }
     process.inbox = std::move(descriptors[0]);
-    descriptors.erase(descriptors.begin(), descriptors.begin() + 1 + hello->steering);
+    mirror_.Follow(process.id, process.row, std::move(descriptors[1]), board_);
+    const size_t before = link::kHelloDescriptors + hello->steering;
+    descriptors.erase(descriptors.begin(), descriptors.begin() + static_cast<ptrdiff_t>(before));
     if (!descriptors.empty()) KeepListeners(now, process, process.id.slot, std::move(descriptors));
     Handle(now, policy::LateHello{process.id, LatePhase(hello->phase)});
   } else if (const auto* holds = std::get_if<link::Holds>(&packet.message)) {
@@ -297,6 +302,7 @@ void Cluster::PublishAddresses() {
       absl::StrJoin(AllAddresses(), " ", [](std::string* out, const net::Address& address) {
         out->append(address.ToString());
       }));
+  mirror_.Keep(board_);
 }
 
 void Cluster::KillProgram(const WorkerProcess& process) {
@@ -341,8 +347,10 @@ void Cluster::OnProbeReadable(absl::Time now, policy::Generation generation) {
 }
 
 void Cluster::RefreshBoard(absl::Time now) {
-  if (!mirror_.Refresh(processes_, board_)) return;
-  Publish(now, supervisor_, options_.supervisor.restarts, processes_, board_.layout());
+  const auto slots = supervisor_.slots();
+  const policy::SlotIndex end = slots.empty() ? 0 : slots.back().index + 1;
+  if (!mirror_.Refresh(processes_, end, board_)) return;
+  Publish(now, supervisor_, options_.supervisor.restarts, processes_, stand_ins_, board_.layout());
 }
 
 void Cluster::ObserveHealth(absl::Time now) {
@@ -373,6 +381,8 @@ void Cluster::CarryOut(const policy::Action& action) {
 }
 
 void Cluster::CarryOut(const policy::Spawn& spawn) {
+  // Noise in the rows must not leave it without one, or give it one that somebody has.
+  RefreshBoard(MonotonicNow());
   const uint32_t entries =
       rings_.EntriesFor(supervisor_.workers_wanted(), supervisor_.slots(), processes_);
   // Of a program that says itself where it listens: what it will probably say.
@@ -481,12 +491,14 @@ void Cluster::CarryOut(const policy::SetLive& set_live) {
 void Cluster::CarryOut(const policy::Adopt& adopt) {
   board_.layout().slots[adopt.slot].stand_in.store(adopt.worker.generation,
                                                    std::memory_order_relaxed);
+  stand_ins_[adopt.slot] = adopt.worker.generation;
   lines_.Info(absl::StrCat(ToText(adopt.worker), " accepts for slot ", adopt.slot, " as well"));
   Tell(adopt.worker, link::Adopt{adopt.slot}, listeners_.DescriptorsOf(adopt.slot));
 }
 
 void Cluster::CarryOut(const policy::Release& release) {
   board_.layout().slots[release.slot].stand_in.store(0, std::memory_order_relaxed);
+  stand_ins_.erase(release.slot);
   Tell(release.worker, link::Release{release.slot});
 }
 

@@ -163,6 +163,7 @@ class Cluster {
   policy::CommandId upgrade_command_ = 0;
   RingAllotment rings_;
   BoardMirror mirror_;
+  StandIns stand_ins_;
   HealthWatch health_watch_;
   RecycleWatch recycle_watch_;
 

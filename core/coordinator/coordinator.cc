@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
@@ -24,6 +25,7 @@
 #include "core/coordinator/descriptor_bound.h"
 #include "core/coordinator/descriptor_reserve.h"
 #include "core/coordinator/former_workers.h"
+#include "core/coordinator/left_programs.h"
 #include "core/coordinator/process_watch.h"
 #include "core/coordinator/roll_trigger.h"
 #include "core/coordinator/run_directory.h"
@@ -35,6 +37,7 @@ namespace {
 constexpr absl::Duration kDirectoryPeriod = absl::Milliseconds(900);
 constexpr absl::Duration kRepliesPeriod = absl::Seconds(10);
 constexpr absl::Duration kGreetingPatience = absl::Seconds(2);
+constexpr absl::Duration kLeftPatience = absl::Seconds(10);
 
 constexpr int kSignals[] = {SIGTTIN, SIGTTOU, SIGHUP, SIGUSR1, SIGUSR2,
                             SIGQUIT, SIGTERM, SIGINT, SIGCHLD};
@@ -337,14 +340,32 @@ class Coordinator {
   uint64_t complaints_ = 0;
 };
 
+void EndWhatIsLeftOfPrograms(const CoordinatorOptions& options) {
+  std::vector<uid_t> users = {geteuid()};
+  if (options.serves_as_id.has_value()) users.push_back(*options.serves_as_id);
+  const LeftEnd end = EndLeftPrograms(options.directory, users, kLeftPatience);
+  if (end.groups > 0) {
+    LogWarning(absl::StrCat("ended what ", end.groups, end.groups == 1 ? " program" : " programs",
+                            " of workers that are gone had started"));
+  }
+  if (!end.alive.empty()) {
+    LogWarning(absl::StrCat("what a program of a worker that is gone has started lives on: pid ",
+                            absl::StrJoin(end.alive, ", ")));
+  }
+}
+
 // With whoever is left of a coordinator before us, else afresh.
 absl::Status Begin(const CoordinatorOptions& options, const RunDirectory& directory,
                    absl::StatusOr<scoreboard::Scoreboard> board, const UpgradeState* former,
                    Beginning& beginning) {
-  if (!board.ok()) return beginning.Afresh(directory);
+  if (!board.ok()) {
+    EndWhatIsLeftOfPrograms(options);
+    return beginning.Afresh(directory);
+  }
   absl::StatusOr<Greeted> greeted =
       GreetSurvivors(options.directory, board->layout(), kGreetingPatience);
   if (!greeted.ok()) return greeted.status();
+  EndWhatIsLeftOfPrograms(options);
   if (!greeted->workers.empty()) {
     return beginning.GoOn(*std::move(board), *std::move(greeted), former);
   }

@@ -41,13 +41,14 @@ policy::WorkerState StateOf(scoreboard::RowState state) {
 
 // What it says of itself is newer than what the dead coordinator wrote; but of a SIGKILL it knows nothing.
 void TakeHello(const link::Hello& hello, std::vector<Fd> descriptors, FormerWorker& worker) {
-  if (descriptors.size() < 1u + hello.steering) return;
+  if (descriptors.size() < link::kHelloDescriptors + hello.steering) return;
   worker.hello = hello;
   worker.inbox = std::move(descriptors[0]);
-  const auto begin = std::make_move_iterator(descriptors.begin());
+  worker.reports = std::move(descriptors[1]);
+  const auto begin = std::make_move_iterator(descriptors.begin() + link::kHelloDescriptors);
   const auto end = std::make_move_iterator(descriptors.end());
-  worker.steering.assign(begin + 1, begin + 1 + hello.steering);
-  worker.listeners.assign(begin + 1 + hello.steering, end);
+  worker.steering.assign(begin, begin + hello.steering);
+  worker.listeners.assign(begin + hello.steering, end);
   if (worker.found.state == policy::WorkerState::kKilled) return;
   switch (hello.phase) {
     case link::Phase::kReady:

@@ -25,6 +25,7 @@ struct FormerWorker {
   std::optional<link::Hello> hello;
   bool greeted = false;  // it has said all; else it is stopped, starved or not in its loop yet
   Fd inbox;              // writing end
+  Fd reports;            // that it writes into
   std::vector<Fd> steering;
   std::vector<Fd> listeners;
   std::map<policy::SlotIndex, std::vector<Fd>> held;  // of the slots that it stands in for

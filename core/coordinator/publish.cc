@@ -44,8 +44,10 @@ scoreboard::Condition ConditionOf(const policy::Slot& slot,
 }
 
 void PublishSlot(absl::Time now, const policy::Slot& slot, const policy::RestartOptions& restarts,
-                 scoreboard::SlotRow& row) {
+                 policy::Generation stand_in, scoreboard::SlotRow& row) {
   row.wanted.store(slot.wanted, std::memory_order_relaxed);
+  row.live.store(slot.live, std::memory_order_relaxed);
+  row.stand_in.store(stand_in, std::memory_order_relaxed);
   row.restarts.store(slot.restart_count, std::memory_order_relaxed);
   row.quick_deaths.store(slot.restarts.quick_deaths(), std::memory_order_relaxed);
   row.condition.store(static_cast<uint32_t>(ConditionOf(slot, restarts)),
@@ -65,11 +67,13 @@ void PublishSlot(absl::Time now, const policy::Slot& slot, const policy::Restart
 
 void Publish(absl::Time now, const policy::Supervisor& supervisor,
              const policy::RestartOptions& restarts, const Processes& processes,
-             scoreboard::Layout& layout) {
+             const StandIns& stand_ins, scoreboard::Layout& layout) {
   uint32_t next = 0;
   for (const policy::Slot& slot : supervisor.slots()) {
     for (; next < slot.index; ++next) layout.slots[next].wanted.store(0, std::memory_order_relaxed);
-    PublishSlot(now, slot, restarts, layout.slots[slot.index]);
+    const auto stand_in = stand_ins.find(slot.index);
+    PublishSlot(now, slot, restarts, stand_in != stand_ins.end() ? stand_in->second : 0,
+                layout.slots[slot.index]);
     PublishWorker(slot.incumbent, processes, layout);
     PublishWorker(slot.successor, processes, layout);
     PublishWorker(slot.leaving, processes, layout);

@@ -14,10 +14,12 @@
 namespace uc::coordinator {
 
 using Processes = std::map<policy::Generation, WorkerProcess>;
+// Which worker of another slot accepts for a slot.
+using StandIns = std::map<policy::SlotIndex, policy::Generation>;
 
 void Publish(absl::Time now, const policy::Supervisor& supervisor,
              const policy::RestartOptions& restarts, const Processes& processes,
-             scoreboard::Layout& layout);
+             const StandIns& stand_ins, scoreboard::Layout& layout);
 
 // A row that no worker has; nullopt: all are in use.
 std::optional<uint32_t> FreeRow(const scoreboard::Layout& layout);

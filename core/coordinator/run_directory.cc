@@ -11,10 +11,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
-#include "core/base/small_file.h"
+#include "core/base/own_file.h"
 
 namespace uc::coordinator {
 namespace {
@@ -24,6 +25,11 @@ constexpr absl::Duration kReplyAge = absl::Minutes(1);
 constexpr int kRepliesMax = 256;  // that are looked at in one go
 
 absl::Status FileError(int error, const std::string& path, absl::string_view cure) {
+  // All else that had the name was removed.
+  if (error == EEXIST || error == EISDIR) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": is a directory, and a file belongs there; move it away"));
+  }
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written (", cure, ")"));
 }
 
@@ -38,35 +44,37 @@ absl::Status WriteSmall(const std::string& path, const std::string& text) {
   return absl::OkStatus();
 }
 
-bool NamesUs(const std::string& path) {
-  const Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+// "123\n"; "": there is no such file of ours.
+std::string ReadPid(const std::string& path) {
+  const absl::StatusOr<Fd> file = OpenOwnFile(AT_FDCWD, path, O_RDONLY, path);
   char text[16];
-  const ssize_t size = file.valid() ? read(file.get(), text, sizeof(text)) : -1;
-  return size > 0 &&
-         absl::string_view(text, static_cast<size_t>(size)) == absl::StrCat(getpid(), "\n");
+  const ssize_t size = file.ok() ? read(file->get(), text, sizeof(text)) : -1;
+  return size > 0 ? std::string(text, static_cast<size_t>(size)) : "";
 }
 
+bool NamesUs(const std::string& path) { return ReadPid(path) == absl::StrCat(getpid(), "\n"); }
+
 absl::Status AlreadyRuns(const std::string& path) {
-  const std::string pid = ReadSmallFile(path + "/pid");
+  const std::string pid(absl::StripAsciiWhitespace(ReadPid(path + "/pid")));
   return absl::AlreadyExistsError(
       absl::StrCat(path, ": a cluster of this name already runs", pid.empty() ? "" : " (pid ", pid,
                    pid.empty() ? "" : ")", "; choose another --name or stop it first"));
 }
 
-// A FIFO that has a reader: without one it cannot be opened so (fifo(7)).
+// A FIFO of ours that has a reader: without one it cannot be opened so (fifo(7)).
 bool IsRead(const std::string& path) {
   const Fd fifo(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   struct stat status;
-  return fifo.valid() && fstat(fifo.get(), &status) == 0 && S_ISFIFO(status.st_mode);
+  return fifo.valid() && fstat(fifo.get(), &status) == 0 && S_ISFIFO(status.st_mode) &&
+         status.st_uid == geteuid();
 }
 
 void RemoveEntries(const std::string& path) {
-  DIR* directory = opendir(path.c_str());
+  absl::StatusOr<Fd> folder = OpenOwnFolder(path);
+  DIR* const directory = folder.ok() ? fdopendir(folder->get()) : nullptr;
   if (directory == nullptr) return;
-  while (const dirent* entry = readdir(directory)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") unlink(absl::StrCat(path, "/", name).c_str());
-  }
+  const int fd = folder->Release();
+  while (const dirent* entry = readdir(directory)) unlinkat(fd, entry->d_name, 0);
   closedir(directory);
 }
 
@@ -87,8 +95,9 @@ absl::StatusOr<RunDirectory> RunDirectory::Take(const std::string& path) {
 absl::Status RunDirectory::Lock() {
   const std::string lock_path = path_ + "/lock";
   const bool made = access(lock_path.c_str(), F_OK) != 0;
-  Fd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.valid()) return FileError(errno, lock_path, "choose another --run-dir");
+  absl::StatusOr<Fd> opened = OpenOwnFile(AT_FDCWD, lock_path, O_RDWR | O_CREAT, lock_path);
+  if (!opened.ok()) return opened.status();
+  Fd lock = *std::move(opened);
   // Somebody who only looks whether a coordinator lives holds the lock for an instant, shared.
   const absl::Time until = MonotonicNow() + kLookPatience;
   int locked = flock(lock.get(), LOCK_EX | LOCK_NB);
@@ -122,6 +131,8 @@ absl::Status RunDirectory::MakeFolders() {
       made_.push_back(folder);
     } else if (errno != EEXIST) {
       return FileError(errno, folder, "is the run directory writable?");
+    } else if (absl::Status own = OpenOwnFolder(folder).status(); !own.ok()) {
+      return own;
     }
   }
   return absl::OkStatus();

@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/clock.h"
+#include "core/base/own_file.h"
 #include "core/coordinator/program_group.h"
 #include "core/link/message.h"
 #include "core/scoreboard/process_start.h"
@@ -183,12 +184,16 @@ static absl::StatusOr<std::vector<policy::Generation>> DoorsThat(bool (*is_so)(c
                                                                  const std::string& directory) {
   std::vector<policy::Generation> chosen;
   const std::string folder = directory + "/doors";
-  const std::unique_ptr<DIR, CloseDirectory> doors(opendir(folder.c_str()));
-  if (doors == nullptr) {
-    if (errno == ENOENT) return chosen;
-    return absl::ErrnoToStatus(
-        errno, absl::StrCat(folder, ": cannot be read, and workers may keep their doors in it"));
+  absl::StatusOr<Fd> own = OpenOwnFolder(folder);
+  if (absl::IsNotFound(own.status())) return chosen;
+  if (!own.ok()) {
+    return absl::Status(own.status().code(),
+                        absl::StrCat(own.status().message(),
+                                     ". Workers may keep their doors in the folder of that name"));
   }
+  const std::unique_ptr<DIR, CloseDirectory> doors(fdopendir(own->get()));
+  if (doors == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat(folder, ": cannot be read"));
+  [[maybe_unused]] const int owned_by_stream = own->Release();
   while (const dirent* entry = readdir(doors.get())) {
     policy::Generation generation = 0;
     if (absl::SimpleAtoi(entry->d_name, &generation) && is_so(DoorPath(directory, generation))) {

@@ -9,6 +9,7 @@
 #include "core/exec/carried.h"
 #include "core/exec/preload/protocol.h"
 #include "core/link/program_mark.h"
+#include "core/link/worker_mark.h"
 
 namespace uc::exec {
 namespace {
@@ -17,10 +18,16 @@ constexpr char kPreload[] = "LD_PRELOAD";
 // libuv (1.45 on) can register with epoll through a ring, past every library.
 constexpr char kUvRing[] = "UV_USE_IO_URING";
 // Child sets the last four, where it passes descriptors on.
-constexpr absl::string_view kOurs[] = {
-    link::kNameVariable, link::kSlotVariable,   link::kGenerationVariable,
-    kDoorVariable,       link::kNotifyVariable, "LISTEN_FDS",
-    "LISTEN_PID",        "LISTEN_FDNAMES",      "NODE_CHANNEL_FD"};
+constexpr absl::string_view kOurs[] = {link::kNameVariable,
+                                       link::kSlotVariable,
+                                       link::kGenerationVariable,
+                                       link::kWorkerMarkVariable,
+                                       kDoorVariable,
+                                       link::kNotifyVariable,
+                                       "LISTEN_FDS",
+                                       "LISTEN_PID",
+                                       "LISTEN_FDNAMES",
+                                       "NODE_CHANNEL_FD"};
 
 using Variables = std::map<std::string, std::string>;
 
@@ -65,6 +72,7 @@ std::vector<std::string> EnvironmentOf(const ProgramPlace& place) {
   variables[link::kNameVariable] = place.cluster;
   variables[link::kSlotVariable] = slot;
   variables[link::kGenerationVariable] = absl::StrCat(place.generation);
+  if (!place.worker.empty()) variables[link::kWorkerMarkVariable] = place.worker;
   variables[link::kNotifyVariable] = place.notify_socket;
   std::string libraries = Join({Get(variables, kPreload), inherited_libraries});
   if (place.preload.has_value()) {

@@ -20,6 +20,7 @@ struct ProgramPlace {
   std::string cluster;
   uint32_t slot = 0;
   uint32_t generation = 0;
+  std::string worker;         // link::WorkerMark; empty: nobody looks for what it starts
   std::string notify_socket;  // where it may say READY=1
   // What the preload library needs; without it the program takes LISTEN_FDS.
   struct Preload {

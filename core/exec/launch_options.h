@@ -32,6 +32,7 @@ enum class SocketWay {
 struct LaunchOptions {
   ProgramOptions program;
   std::string name;                      // of the cluster
+  std::string cluster_directory;         // BASE/NAME, absolute and without links
   std::vector<std::string> environment;  // "KEY=VALUE", besides what it inherits
   std::optional<Identity> identity;      // whom the program runs as; nullopt: as we are
   bool identity_taken = false;           // this process is that already, behind a front

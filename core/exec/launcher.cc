@@ -343,7 +343,7 @@ CoordinatorLink::Greeting Launcher::Greeting() const {
                 : admitted_    ? link::Phase::kServing
                                : link::Phase::kReady;
   hello.steering = static_cast<uint16_t>(assigned_.steering.size());
-  greeting.descriptors = {assigned_.inbox_writing.get()};
+  greeting.descriptors = {assigned_.inbox_writing.get(), assigned_.reports.fd().get()};
   for (const Fd& fd : assigned_.steering) greeting.descriptors.push_back(fd.get());
   for (const int fd : listeners_->descriptors()) greeting.descriptors.push_back(fd);
   return greeting;

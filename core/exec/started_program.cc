@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/link/worker_mark.h"
 #include "core/scoreboard/process_start.h"
 
 namespace uc::exec {
@@ -17,6 +18,10 @@ absl::StatusOr<StartedProgram> StartedProgram::Start(const LaunchOptions& option
                                                      std::vector<int> listeners,
                                                      scoreboard::Report& report) {
   place.cluster = options.name;
+  if (!options.cluster_directory.empty()) {
+    place.worker = link::ToText(
+        {getpid(), scoreboard::ProcessStart(getpid()), getsid(0), options.cluster_directory});
+  }
   place.inherited = InheritedEnvironment(options);
   place.environment = options.environment;
   ChildOptions child;

@@ -18,7 +18,7 @@
 
 namespace uc::link {
 
-inline constexpr uint32_t kVersion = 5;
+inline constexpr uint32_t kVersion = 6;
 inline constexpr int kWorkerLinkFd = 3;  // where an exec'd worker finds its end
 inline constexpr size_t kMessageBytesMax = 8192;
 inline constexpr size_t kDescriptorsMax = 240;  // per message; the kernel takes 253 (SCM_MAX_FD)
@@ -122,13 +122,15 @@ enum class Phase : uint8_t {
   kDraining = 3,
   kRestarting = 4,  // its program has ended and does not serve again yet
 };
-// Descriptors: the inbox's writing end, then `steering` ones, then the slot's listeners.
+// Descriptors: the inbox's writing end, the reports that the worker writes into (the file may have lost its name since),
+// then `steering` ones, then the slot's listeners.
 struct Hello {
   uint32_t slot = 0;
   uint32_t generation = 0;
   Phase phase = Phase::kServing;
   uint16_t steering = 0;
 };
+inline constexpr size_t kHelloDescriptors = 2;  // before steering and listeners
 // Descriptors: the adopted slot's listeners.
 struct Holds {
   uint32_t slot = 0;

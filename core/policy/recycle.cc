@@ -68,8 +68,10 @@ void Supervisor::State::AbortRecycling(const std::string& reason) {
   if (slot != nullptr) slot->recycle_at = now + kRecyclePauseAfterFailure;
   const bool serves_on = slot != nullptr && Serves(*slot) && slot->incumbent->id == worker;
   Say(Report::Level::kWarning,
-      absl::StrCat(Name(worker), ": cannot be recycled", serves_on ? " and serves on" : "",
-                   "; next try in ", Shown(kRecyclePauseAfterFailure), ": ", reason));
+      serves_on ? absl::StrCat(Name(worker), ": cannot be recycled and serves on; next try in ",
+                               Shown(kRecyclePauseAfterFailure), ": ", reason)
+                : absl::StrCat(Name(worker), ": has left or leaves, and the worker in its place ",
+                               "has failed: ", reason));
   EndRoll();
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -66,6 +67,21 @@ bool GiveLength(const Fd& fd, size_t bytes) {
          ftruncate(fd.get(), static_cast<off_t>(bytes)) == 0;
 }
 
+// By the kernel's word (proc_pid_fdinfo(5)), which asks no file system; "": not known.
+std::string MountOf(const Fd& fd) {
+  std::ifstream file(absl::StrCat("/proc/self/fdinfo/", fd.get()));
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("mnt_id:", 0) == 0) return line;
+  }
+  return "";
+}
+
+bool SameFile(const Fd& one, const Fd& other) {
+  struct stat a, b;
+  return fstat(one.get(), &a) == 0 && fstat(other.get(), &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
 std::string Draft(const std::string& path) { return path + ".new"; }
 
 // Reserved now: a store into a hole of a full file system would be a SIGBUS later.
@@ -86,15 +102,8 @@ absl::Status Place(const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be created"));
 }
 
-// O_NONBLOCK: where a FIFO lies, nobody would ever let us in.
 absl::StatusOr<Fd> Open(const std::string& path, int access) {
-  Fd fd(open(path.c_str(), access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid()) {
-    if (errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": is missing"));
-    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
-  }
-  if (absl::Status status = CheckOwnFile(fd, path); !status.ok()) return status;
-  return fd;
+  return OpenOwnFile(AT_FDCWD, path, access, path);
 }
 
 // Nothing but figures is in them: what cannot be trusted is replaced, not refused.
@@ -268,6 +277,57 @@ ReportsMapping::~ReportsMapping() {
   if (reports_ == nullptr) return;
   UnguardMapping(reports_);
   munmap(reports_, kReportsBytes);
+}
+
+absl::StatusOr<std::optional<FormerReports>> FormerReports::Open(Fd fd, const Scoreboard& board) {
+  const auto refuse = [] {
+    return absl::FailedPreconditionError("what it reports in is no file that was made here");
+  };
+  const std::string mount = MountOf(fd);
+  if (mount.empty() || mount != MountOf(board.reports_fd())) return refuse();
+  if (SameFile(fd, board.reports_fd())) return std::nullopt;
+  struct stat status;
+  uint64_t head[2] = {};
+  if (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
+      (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+      pread(fd.get(), head, sizeof(head), 0) != sizeof(head) || head[0] != kMagic ||
+      static_cast<uint32_t>(head[1]) != kLayoutVersion) {
+    return refuse();
+  }
+  return Map(std::move(fd));
+}
+
+absl::StatusOr<FormerReports> FormerReports::Of(const Scoreboard& board) {
+  return Map(board.reports_fd().Duplicate());
+}
+
+absl::StatusOr<FormerReports> FormerReports::Map(Fd fd) {
+  void* const memory = mmap(nullptr, kReportsBytes, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (memory == MAP_FAILED) {
+    return absl::ErrnoToStatus(errno, "what it reports in cannot be mapped");
+  }
+  GuardMapping(memory, kReportsBytes, fd.get());
+  return FormerReports(std::move(fd), static_cast<const Reports*>(memory));
+}
+
+FormerReports::FormerReports(FormerReports&& other) noexcept
+    : fd_(std::move(other.fd_)), reports_(std::exchange(other.reports_, nullptr)) {}
+
+FormerReports& FormerReports::operator=(FormerReports&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(reports_, other.reports_);
+  return *this;
+}
+
+FormerReports::~FormerReports() {
+  if (reports_ == nullptr) return;
+  void* const memory = const_cast<Reports*>(reports_);
+  UnguardMapping(memory);
+  munmap(memory, kReportsBytes);
+}
+
+bool FormerReports::IsSameFile(const FormerReports& other) const {
+  return SameFile(fd_, other.fd_);
 }
 
 uint32_t OpenConnections(const Counters& counters) {

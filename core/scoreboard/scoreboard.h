@@ -3,6 +3,7 @@
 #define CORE_SCOREBOARD_SCOREBOARD_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,11 +69,37 @@ class ReportsMapping {
   ~ReportsMapping();
 
   Report& row(uint32_t row) { return reports_->rows[row]; }
+  // For a coordinator that comes after the one that gave it.
+  const Fd& fd() const { return fd_; }
 
  private:
   ReportsMapping(Fd fd, Reports* reports) : fd_(std::move(fd)), reports_(reports) {}
   Fd fd_;  // gives the file its length back (truncation.h)
   Reports* reports_;
+};
+
+// A coordinator's look into reports that workers go on writing into, while another file has the name.
+class FormerReports {
+ public:
+  // A worker's word: the descriptor may be anything. nullopt: they are the board's own. FailedPrecondition: it is no file
+  // of reports that a coordinator of this user has made where the board lies. No other file system is asked anything: it
+  // could keep us waiting.
+  static absl::StatusOr<std::optional<FormerReports>> Open(Fd fd, const Scoreboard& board);
+  // The board's own, which are about to lose their place.
+  static absl::StatusOr<FormerReports> Of(const Scoreboard& board);
+
+  FormerReports(FormerReports&&) noexcept;
+  FormerReports& operator=(FormerReports&&) noexcept;
+  ~FormerReports();
+
+  const Report& row(uint32_t row) const { return reports_->rows[row]; }
+  bool IsSameFile(const FormerReports& other) const;
+
+ private:
+  static absl::StatusOr<FormerReports> Map(Fd fd);
+  FormerReports(Fd fd, const Reports* reports) : fd_(std::move(fd)), reports_(reports) {}
+  Fd fd_;
+  const Reports* reports_ = nullptr;
 };
 
 // What ReportsHead has to say, written where it is not so; true: it was not.

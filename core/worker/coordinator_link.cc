@@ -39,9 +39,9 @@ bool CoordinatorLink::TakeVisitor() {
   return true;
 }
 
-void CoordinatorLink::Greet(const link::Hello& hello, const Fd& inbox,
+void CoordinatorLink::Greet(const link::Hello& hello, const Fd& inbox, const Fd& reports,
                             const std::vector<Fd>& steering, const Acceptor& acceptor) {
-  std::vector<int> descriptors = {inbox.get()};
+  std::vector<int> descriptors = {inbox.get(), reports.get()};
   for (const Fd& fd : steering) descriptors.push_back(fd.get());
   for (const int listener : acceptor.listeners(hello.slot)) descriptors.push_back(listener);
   absl::Status status = channel_.Send(hello, descriptors);

@@ -38,8 +38,8 @@ class CoordinatorLink {
   // Somebody has knocked: the link is to them now, and armed. False: nobody (any more).
   bool TakeVisitor();
   // To a new coordinator: all that the worker holds. `inbox`: its writing end.
-  void Greet(const link::Hello& hello, const Fd& inbox, const std::vector<Fd>& steering,
-             const Acceptor& acceptor);
+  void Greet(const link::Hello& hello, const Fd& inbox, const Fd& reports,
+             const std::vector<Fd>& steering, const Acceptor& acceptor);
   // At each tick: says once that nobody has come.
   void TellIfGone();
 

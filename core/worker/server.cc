@@ -551,7 +551,7 @@ void Server::OnDoor() {
                   : admitted_       ? link::Phase::kServing
                                     : link::Phase::kReady;
     hello.steering = static_cast<uint16_t>(parts_.steering.size());
-    coordinator_.Greet(hello, parts_.inbox_writing, parts_.steering, acceptor_);
+    coordinator_.Greet(hello, parts_.inbox_writing, parts_.reports, parts_.steering, acceptor_);
   }
 }
 

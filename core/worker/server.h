@@ -35,6 +35,7 @@ struct ServerParts {
   const WorkerOptions& options;
   link::Channel& channel;
   scoreboard::Report& row;
+  const Fd& reports;  // the file that it is in
   std::unique_ptr<ring::Ring> ring;
   std::unique_ptr<app::App> app;
   Gateway* gateway = nullptr;  // the app, if it is one

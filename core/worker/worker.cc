@@ -176,6 +176,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   Server server(ServerParts{.options = options,
                             .channel = channel,
                             .row = reports->row(assign.row),
+                            .reports = reports->fd(),
                             .ring = *std::move(ring),
                             .app = std::move(app->app),
                             .gateway = app->gateway,

@@ -81,7 +81,7 @@ class FormerStage : public testing::Test {
       std::optional<Fd> visitor;
       while (!visitor.has_value()) visitor = link::AnswerDoor(door);
       link::Channel channel(*std::move(visitor));
-      UC_CHECK(channel.Send(hello, {STDERR_FILENO}).ok());
+      UC_CHECK(channel.Send(hello, {STDERR_FILENO, board_->reports_fd().get()}).ok());
       UC_CHECK(channel.Send(link::HelloEnd{}).ok());
       for (;;) pause();
     }

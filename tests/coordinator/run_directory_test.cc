@@ -62,6 +62,47 @@ TEST_F(RunDirectoryTest, SecondClusterOfTheSameNameIsRefusedByPid) {
   first->Remove();
 }
 
+TEST_F(RunDirectoryTest, WhatALinkLeadsToIsNotOurs) {
+  const std::string home = base_ + "/home";
+  mkdir(home.c_str(), 0700);
+  std::ofstream(home + "/thesis") << "years of work";
+  for (const char* name : {"/replies", "/doors", "/lock"}) {
+    ASSERT_EQ(symlink(home.c_str(), (path_ + name).c_str()), 0);
+    const absl::Status status = Begin().status();
+    EXPECT_FALSE(status.ok()) << name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(path_ + name + ": is "));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("remove it"));
+    unlink((path_ + name).c_str());
+  }
+  EXPECT_EQ(access((home + "/thesis").c_str(), F_OK), 0);
+}
+
+TEST_F(RunDirectoryTest, DirectoryWhereAFileBelongsIsNamed) {
+  for (const char* name : {"/lock", "/pid", "/control"}) {
+    mkdir((path_ + name).c_str(), 0700);
+    const absl::Status status = Begin().status();
+    EXPECT_THAT(std::string(status.message()), HasSubstr(path_ + name + ": is a directory"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("move it away"));
+    rmdir((path_ + name).c_str());
+  }
+}
+
+TEST_F(RunDirectoryTest, FifoInThePlaceOfThePidKeepsNobody) {
+  const Fd lock = TakeLock();
+  ASSERT_EQ(mkfifo((path_ + "/pid").c_str(), 0600), 0);
+  EXPECT_TRUE(absl::IsAlreadyExists(RunDirectory::Take(path_).status()));
+}
+
+TEST_F(RunDirectoryTest, LockOfAnotherUserIsNotBelieved) {
+  const Fd theirs = TakeLock();
+  if (chown((path_ + "/lock").c_str(), 65534, 65534) != 0) {
+    GTEST_SKIP() << "no file can be given away here: not root, or alone in its user namespace";
+  }
+  const absl::Status status = RunDirectory::Take(path_).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("belongs to user 65534"));
+}
+
 TEST_F(RunDirectoryTest, NothingIsLeftAfterRemove) {
   auto taken = Begin();
   ASSERT_TRUE(taken.ok());

@@ -35,6 +35,17 @@ TEST_F(SurvivorsTest, WorkerInNoRowIsFoundByItsDoor) {
   EXPECT_FALSE(found[0].row.has_value());
 }
 
+// Whose doors another folder has are not ours, and behind the link ours may be kept.
+TEST_F(SurvivorsTest, DoorsBehindALinkAreAnError) {
+  Keeper(7);
+  const std::string doors = directory_ + "/doors";
+  ASSERT_EQ(rename(doors.c_str(), (directory_ + "/elsewhere").c_str()), 0);
+  ASSERT_EQ(symlink("elsewhere", doors.c_str()), 0);
+  EXPECT_FALSE(KeptDoors(directory_).ok());
+  EXPECT_FALSE(FindSurvivors(directory_, &layout()).ok());
+  EXPECT_FALSE(CountSurvivors(directory_, nullptr).ok());
+}
+
 // A folder that cannot be read is no folder without doors: workers that serve would be taken for gone.
 TEST_F(SurvivorsTest, DoorsThatCannotBeReadAreAnError) {
   const pid_t worker = Keeper(7);

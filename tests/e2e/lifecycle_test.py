@@ -89,12 +89,32 @@ class Lifecycle(Several):
         self.ok("stop", "a")
         record = os.path.join(self.base, "a", "record")
         os.chmod(record, 0o666)
-        for words in (["list"], ["start", "a"]):
+        for words in (["list"], ["list", "a"], ["start", "a"], ["start", "all"], ["restart", "a"], ["stop", "a"]):
             done = self.cli(*words)
             self.assertEqual(done.returncode, 2, words)
-            self.assertIn(record + ": belongs to user", done.stderr)
+            self.assertIn(record + ": others may write it; chmod go-w it", done.stderr)
         os.chmod(record, 0o600)
         self.assertEqual(self.statuses(), {"a": "stopped"})
+
+    def test_record_that_is_refused_can_be_deleted(self):
+        for damage in (lambda path: os.chmod(path, 0o666), lambda path: os.truncate(path, 10)):
+            self.start("a")
+            self.ok("stop", "a")
+            damage(os.path.join(self.base, "a", "record"))
+            self.ok("delete", "a")
+            self.assertFalse(os.path.exists(os.path.join(self.base, "a")))
+
+    def test_delete_tells_which_logs_stay_and_removes_empty_ones(self):
+        self.assertEqual(self.cli("start", "/bin/sh", "--name=a", "--daemon", "-i", "1", "--", "-c", "exit 3").returncode, 1)
+        logs = os.path.join(self.base, ".state", "logs")
+        self.assertTrue([name for name in os.listdir(logs) if name.startswith("a-")])
+        with open(os.path.join(logs, "a-error-7.log"), "w") as log:
+            log.write("the last words of another day\n")
+        said = self.ok("delete", "a")
+        self.assertIn("what its workers said stays: " + logs, said)
+        left = [name for name in os.listdir(logs) if name.startswith("a-")]
+        self.assertIn("a-error-7.log", left)
+        self.assertTrue(all(os.path.getsize(os.path.join(logs, name)) for name in left), left)
 
     def test_delete_says_what_it_does_not_remove(self):
         self.start("a")
@@ -105,6 +125,9 @@ class Lifecycle(Several):
         done = self.cli("delete", "a")
         self.assertEqual(done.returncode, 1)
         self.assertIn("cannot be removed: it holds log", done.stderr)
+        several = self.cli("delete", "a", "nobody", "--json")
+        self.assertEqual(several.returncode, 2)
+        self.assertEqual([one["outcome"] for one in json.loads(several.stdout)], ["failed", "refused"])
         os.rmdir(log)
         self.assertEqual(os.listdir(os.path.join(self.base, "a")), [])
 
@@ -147,6 +170,12 @@ class Lifecycle(Several):
         self.assertEqual(start("two", *own).returncode, 0, "nothing is shared")
         self.assertEqual(run("two", "stop", "web").returncode, 0)
         self.assertEqual(run("one", "upgrade", "web").returncode, 0)
+        self.assertEqual(run("one", "stop", "web").returncode, 0)
+        self.assertEqual(start("one").returncode, 0)
+        view = json.loads(run("one", "describe", "web", "--json").stdout)
+        os.kill(view["coordinator_pid"], signal.SIGKILL)
+        wait_until(lambda: "coordinator gone" in run("one", "list").stdout, "it is gone")
+        self.assertIn("runs in %s/one already" % place, start("two").stderr, "its workers write on")
         self.assertEqual(run("one", "stop", "web").returncode, 0)
         moved = start("two")
         self.assertEqual(moved.returncode, 0, moved.stderr)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 import struct
@@ -196,12 +197,80 @@ class WhatIsOnlyFigures(Case):
                     self.assertEqual(sorted(worker["pid"] for worker in cluster.view()["workers"]), before)
                 heir = self.again(cluster)
                 self.assertEqual(heir.pids(), before)
-                heir.wait_log(r"scoreboard\.reports: .*%s.*made anew.*reload %s" % (what, heir.name))
+                heir.wait_log(r"scoreboard\.reports: .*%s.*made anew.*report on" % what)
                 heir.ok("reload", heir.name)
                 heir.get()
                 self.assertEqual(heir.view()["totals"]["requests"], 1)
                 heir.ok("stop", heir.name)
                 self.assert_nobody(cluster)
+
+    def reports_move(self, cluster, damage):
+        """The workers go on writing into a file that has lost its name; another one has it."""
+        if damage == "removed while it lived":
+            os.unlink(os.path.join(self.folder(cluster), "scoreboard"))
+            cluster.wait_log("somebody has cleaned here")
+            return self.kill(cluster)
+        self.kill(cluster)
+        path = os.path.join(self.folder(cluster), "scoreboard.reports")
+        if damage == "replaced":
+            shutil.copy(path, path + ".copy")
+            os.rename(path + ".copy", path)
+        else:
+            os.unlink(path)
+
+    def await_beats(self, cluster, pid, count):
+        """Until the scoreboard has shown so many heartbeats of this worker."""
+        ages = [0]
+        beats = set()
+
+        def beaten():
+            ages.append(next(worker["heartbeat_age_ms"] for worker in cluster.view()["workers"] if worker["pid"] == pid))
+            if ages[-1] < ages[-2]:
+                beats.add(len(ages))
+            return len(beats) >= count
+
+        wait_until(beaten, "%d heartbeats of %d" % (count, pid))
+
+    def test_workers_report_on_and_none_is_taken_for_stuck(self):
+        """They were killed: the file that had the name stood still, which is what a hang looks like."""
+        for damage in ("removed while it lived", "replaced", "removed"):
+            with self.subTest(damage):
+                cluster = self.cluster("hello", "-i", "2", "--mode=plain", "--hang-timeout=500ms")
+                before = cluster.pids()
+                cluster.get()
+                self.reports_move(cluster, damage)
+                heir = self.again(cluster)
+                for count in range(2, 6):
+                    heir.get()
+                    wait_until(lambda: heir.view()["totals"]["requests"] >= count, "request %d is counted" % count)
+                # Together longer than --hang-timeout, after which one whose heartbeat stands still is killed.
+                for pid in before:
+                    self.await_beats(heir, pid, 20)
+                self.assertEqual(heir.pids(), before)
+                self.assertFalse([line for line in heir.lines if "heartbeat has stopped" in line], heir.lines)
+                heir.close()
+                cluster.close()
+
+    def test_an_upgrade_goes_on_with_workers_of_former_reports(self):
+        cluster = self.cluster("hello", "-i", "2", "--mode=plain", "--hang-timeout=500ms")
+        before = cluster.pids()
+        os.unlink(os.path.join(self.folder(cluster), "scoreboard.reports"))
+        cluster.wait_log("somebody has cleaned here")
+        cluster.ok("upgrade", cluster.name)
+        for count in range(1, 4):
+            cluster.get()
+            wait_until(lambda: cluster.view()["totals"]["requests"] >= count, "request %d is counted" % count)
+        self.assertEqual(cluster.pids(), before)
+
+    def test_stop_finds_by_rows_whoever_has_no_door_whatever_the_reports_are(self):
+        cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+        self.kill(cluster)
+        shutil.rmtree(os.path.join(self.folder(cluster), "doors"))
+        reports = os.path.join(self.folder(cluster), "scoreboard.reports")
+        os.chmod(reports, 0o666)
+        self.assertIn("same flags takes them over", cluster.cli("ping", cluster.name)[2])
+        self.assertIn("ended 2 workers", cluster.ok("stop", cluster.name))
+        self.assert_nobody(cluster)
 
     def test_a_board_that_others_may_write_is_not_believed(self):
         cluster = self.cluster("hello", "-i", "2", "--mode=plain")
@@ -218,6 +287,40 @@ class WhatIsOnlyFigures(Case):
         os.chmod(path, 0o600)
         self.assertIn("with the same flags takes them over", cluster.cli("ping", cluster.name)[2])
         self.assertEqual(self.again(cluster).pids(), before)
+
+
+class WhatLiesInTheWay(Case):
+    """A directory where a file of ours belongs is told, and nothing says that all has gone."""
+
+    def test_stop_and_delete_without_a_coordinator(self):
+        for name in ("scoreboard", "scoreboard.reports", "pid", "control"):
+            with self.subTest(name):
+                cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+                self.kill(cluster)
+                path = os.path.join(self.folder(cluster), name)
+                os.unlink(path)
+                os.mkdir(path)
+                open(os.path.join(path, "notes"), "w").close()
+                code, out, err = cluster.cli("delete", cluster.name)
+                self.assertEqual((code, out), (1, ""))
+                self.assertRegex(err, r"ended 2 workers; .*%s cannot be removed" % name)
+                self.assert_nobody(cluster)
+                self.assertEqual(os.listdir(path), ["notes"])
+                cluster.close()
+
+    def test_a_link_in_the_place_of_a_folder_is_removed_and_not_followed(self):
+        cluster = self.cluster("hello", "-i", "2", "--mode=plain")
+        self.kill(cluster)
+        home = os.path.join(cluster.base, ".home")
+        os.mkdir(home)
+        open(os.path.join(home, "thesis"), "w").close()
+        replies = os.path.join(self.folder(cluster), "replies")
+        shutil.rmtree(replies)
+        os.symlink(home, replies)
+        self.assertIn("replies: is no directory, or a symbolic link", self.refused(cluster))
+        cluster.ok("stop", cluster.name)
+        self.assert_nobody(cluster)
+        self.assertEqual(os.listdir(home), ["thesis"])
 
 
 class NoiseInTheRows(Case):
@@ -305,6 +408,34 @@ class WhatALauncherHasStarted(Case):
         cluster.ok("stop", cluster.name)
         self.gone(groups)
         self.assert_nobody(cluster)
+
+    def test_is_found_without_any_file(self):
+        """Scoreboard and doors are gone with the coordinator and the launchers: nothing says 'stopped' meanwhile."""
+        for lost in (["scoreboard"], ["scoreboard.reports"], ["scoreboard", "scoreboard.reports", "doors"]):
+            with self.subTest(lost):
+                cluster, groups = self.forking()
+                for name in lost:
+                    path = os.path.join(self.folder(cluster), name)
+                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+                for words in (["list"], ["describe", cluster.name], ["ping", cluster.name]):
+                    _, out, err = cluster.cli(*words)
+                    self.assertNotIn("stopped", out + err, words)
+                    self.assertNotIn("no cluster", out + err, words)
+                    if lost != ["scoreboard.reports"] or words[0] == "ping":
+                        self.assertIn("still serve", out + err, words)
+                cluster.ok("stop", cluster.name)
+                self.gone(groups)
+                self.assert_nobody(cluster)
+                cluster.close()
+
+    def test_ends_by_the_next_start_without_any_file(self):
+        cluster, groups = self.forking()
+        for name in ("scoreboard", "scoreboard.reports"):
+            os.unlink(os.path.join(self.folder(cluster), name))
+        heir = self.again(cluster)
+        self.assertEqual(heir.get(), b"ok")
+        heir.wait_log("had started")
+        self.gone(groups)
 
 
 class UpgradeToAnything(Case):

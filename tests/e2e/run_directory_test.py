@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cluster import BINARY, Cluster, exists, wait_until
+from cluster import BINARY, Background, Cluster, exists, wait_until
 from load import Load
 
 USER = 64111  # nobody else's: RLIMIT_MEMLOCK is shared by the processes of a user
@@ -34,6 +34,39 @@ class Case(unittest.TestCase):
         cluster.ok("reload", cluster.name)
         self.assertFalse(set(before) & set(cluster.pids()))
         cluster.ok("scale", cluster.name, "2")
+
+
+class StoppedCoordinator(Case):
+    """By SIGSTOP: whoever gives a command hears so, and what becomes of the command."""
+
+    def halt(self, cluster):
+        cluster.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(cluster.process.send_signal, signal.SIGCONT)
+
+    def test_command_that_it_has_not_taken_is_withdrawn(self):
+        cluster = self.cluster()
+        before = cluster.pids()
+        self.halt(cluster)
+        commands = [Background(cluster, *words, cluster.name) for words in (["reload"], ["stop"], ["ping"])]
+        commands.append(Background(cluster, "scale", cluster.name, "4"))
+        self.assertEqual(len(cluster.pids()), 2, "list asks nobody")
+        for command in commands:
+            code, out, err = command.wait()
+            self.assertEqual((code, out), (1, ""))
+            self.assertIn("it is stopped ('kill -CONT %d' lets it go on); it is withdrawn" % cluster.process.pid, err)
+            self.assertEqual(err.count("\n"), 1, err)
+        cluster.process.send_signal(signal.SIGCONT)
+        cluster.ok("ping", cluster.name)
+        self.assertEqual(cluster.pids(), before)
+
+    def test_command_that_it_was_at_is_told_to_go_on_later(self):
+        cluster = self.cluster("--soak=60s")
+        command = Background(cluster, "reload", cluster.name)
+        cluster.wait_log(r"worker 0/3: serves")
+        self.halt(cluster)
+        code, _, err = command.wait()
+        self.assertEqual(code, 1)
+        self.assertIn("stopped in the midst of the command ('kill -CONT %d' lets it go on)" % cluster.process.pid, err)
 
 
 class CleanedAway(Case):

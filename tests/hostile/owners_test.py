@@ -277,6 +277,49 @@ class RootAndAUsersClusterTest(OwnersCase):
         cluster.close()
 
 
+class AnothersFileInAFolderOfOursTest(OwnersCase):
+    """What lies in the cluster's own folder is no more believed by a coordinator than by a verb."""
+
+    def orphaned(self):
+        self.make_folder(self.base, 0)
+        cluster = Cluster("hello", "-i", "1", "--name=web", base=self.base)
+        self.addCleanup(cluster.close)
+        os.kill(cluster.process.pid, signal.SIGKILL)
+        cluster.process.wait()
+        return cluster
+
+    def give(self, name, uid):
+        os.chown(os.path.join(self.base, "web", name), uid, uid)
+
+    def again(self, cluster, wait):
+        heir = Cluster("hello", "-i", "1", "--name=web", listen=cluster.addresses, base=self.base, wait=wait)
+        self.addCleanup(heir.close)
+        return heir
+
+    def test_take_over_refuses_it_and_names_it(self):
+        cluster = self.orphaned()
+        before = cluster.orphans()
+        for name in ("scoreboard", "doors", "replies", "lock"):
+            with self.subTest(name):
+                self.give(name, hostile.ATTACKER)
+                heir = self.again(cluster, wait=False)
+                self.assertEqual(heir.wait_exit(), 2, heir.lines)
+                self.assertIn("%s/web/%s: belongs to user %d" % (self.base, name, hostile.ATTACKER), heir.lines[-1])
+                self.assertEqual(cluster.orphans(), before)
+                self.give(name, 0)
+        self.assertEqual(self.again(cluster, wait=True).pids(), before)
+
+    def test_figures_of_another_user_are_made_anew(self):
+        cluster = self.orphaned()
+        before = cluster.orphans()
+        self.give("scoreboard.reports", hostile.ATTACKER)
+        self.assertIn("belongs to user %d" % hostile.ATTACKER, self.run_verb(0, ["list"]).stderr)
+        heir = self.again(cluster, wait=True)
+        self.assertEqual(heir.pids(), before)
+        heir.wait_log("scoreboard.reports: belongs to user %d.*made anew" % hostile.ATTACKER)
+        self.assertEqual(os.stat(self.base + "/web/scoreboard.reports").st_uid, 0)
+
+
 class OwnDirectoryTest(OwnersCase):
     def test_bytes_of_any_kind_survive_stop_and_start(self):
         """Latin-1 in a folder and in the environment."""

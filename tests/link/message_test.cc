@@ -191,13 +191,13 @@ TEST(MessageTest, MostAndLongestAddressesFitIntoOneMessage) {
 
 TEST(MessageTest, FieldsAreLittleEndianBehindVersionAndType) {
   EXPECT_EQ(Encode(Drain{DrainKind::kPrompt, 0x01020304}),
-            std::string("\x05\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
+            std::string("\x06\0\0\0\x02\0\x02\x04\x03\x02\x01", 11));
 }
 
 TEST(MessageTest, OtherVersionIsRefusedByItsNumber) {
   for (std::string bytes : {Encode(Ready{}), Encode(Assign{})}) {
     bytes[0] = 2;
-    ExpectRefused(bytes, "version 2, this is 5");
+    ExpectRefused(bytes, "version 2, this is 6");
   }
 }
 

@@ -4,6 +4,7 @@
 namespace uc::policy {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -154,6 +155,18 @@ TEST_F(RecycleTest, SuccessorThatFailsLeavesTheOldOne) {
   Pass(absl::Seconds(1));
   Due({0, 1});
   EXPECT_THAT(Asked(), ElementsAre("spawn 0/3 on-admission"));
+}
+
+// It does not serve on: it was told to leave.
+TEST_F(RecycleTest, SuccessorThatFailsAfterItTookOverIsNotCoveredByTheOldOne) {
+  Boot(1);
+  Due({0, 1});
+  Ready({0, 2});
+  Reported();
+  Dies({0, 2});
+  EXPECT_THAT(Reported(), Contains(HasSubstr("slot 0, generation 1: has left or leaves, and the "
+                                             "worker in its place has failed")));
+  EXPECT_FALSE(supervisor_->recycling());
 }
 
 TEST_F(RecycleTest, OldOneThatDiesMeanwhileIsFollowed) {

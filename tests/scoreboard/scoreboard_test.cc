@@ -253,7 +253,9 @@ TEST_F(ScoreboardTest, WhatOthersMayWriteIsNotBelieved) {
   EXPECT_TRUE(absl::IsPermissionDenied(Scoreboard::OpenReadOnly(path_).status()));
   EXPECT_TRUE(absl::IsPermissionDenied(Scoreboard::OpenAgain(path_).status()));
   ASSERT_EQ(chmod(path_.c_str(), 0600), 0);
-  if (chown(path_.c_str(), 65534, 65534) != 0) GTEST_SKIP() << "only root gives files away";
+  if (chown(path_.c_str(), 65534, 65534) != 0) {
+    GTEST_SKIP() << "no file can be given away here: not root, or alone in its user namespace";
+  }
   EXPECT_TRUE(absl::IsPermissionDenied(Scoreboard::OpenReadOnly(path_).status()));
   EXPECT_TRUE(absl::IsPermissionDenied(Scoreboard::OpenAgain(path_).status()));
 }
