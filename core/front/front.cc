@@ -92,7 +92,7 @@ void Front::Serve(worker::RelayExchange& client, std::string body) {
 }
 
 void Front::HandleTunnel(worker::RelayExchange& client) {
-  if (TryTunnel(client) != Sent::kYes) Wait(client, 1);
+  if (TryTunnel(client, 1) != Sent::kYes) Wait(client, 1);
 }
 
 bool Front::HandleSilent(worker::RelayExchange& client) {
@@ -106,15 +106,15 @@ bool Front::HandleSilent(worker::RelayExchange& client) {
 }
 
 // A tunnel takes no place of a request.
-Front::Sent Front::TryTunnel(worker::RelayExchange& client) {
+Front::Sent Front::TryTunnel(worker::RelayExchange& client, int tries) {
   ServerConnection* const connection = Connect();
   if (connection == nullptr) return Sent::kNoServer;
-  connection->Tunnel(client);
+  connection->Tunnel(client, tries);
   return Sent::kYes;
 }
 
 Front::Sent Front::TrySend(worker::RelayExchange& client, int tries, std::string_view body) {
-  if (client.raw()) return TryTunnel(client);
+  if (client.raw()) return TryTunnel(client, tries);
   if (!HasPlace()) return Sent::kNoPlace;
   ServerConnection* connection = TakeKept(WantsOf(client.head(), tries));
   if (connection == nullptr) connection = Connect();
@@ -227,6 +227,15 @@ void Front::ServeWaitingSoon() {
 void Front::OnUnanswered(worker::RelayExchange& client, int tries, Reached reached) {
   if (!MayTryAgain(client.head(), tries, reached)) {
     RefuseBadGateway(client);
+    return;
+  }
+  Wait(client, tries + 1);
+  ServeWaitingSoon();
+}
+
+void Front::OnUntouched(worker::RelayExchange& client, int tries) {
+  if (tries >= kTriesMax) {
+    client.EndTunnel();
     return;
   }
   Wait(client, tries + 1);

@@ -94,6 +94,8 @@ class Front final : public app::App, public worker::Gateway {
   void OnGone(ServerConnection& connection);
   // The connection has ended, and nothing of an answer has been passed on.
   void OnUnanswered(worker::RelayExchange& client, int tries, Reached reached);
+  // So has one that was a tunnel, and nothing has passed: the server may never have accepted it.
+  void OnUntouched(worker::RelayExchange& client, int tries);
   void OnBadAnswer(absl::string_view reason);
   // The server has answered a request in HTTP/1.
   void OnHttp() {
@@ -108,7 +110,7 @@ class Front final : public app::App, public worker::Gateway {
   void Serve(worker::RelayExchange& client, std::string body);
   void Collect(worker::RelayExchange& client);
   Sent TrySend(worker::RelayExchange& client, int tries, std::string_view body);
-  Sent TryTunnel(worker::RelayExchange& client);
+  Sent TryTunnel(worker::RelayExchange& client, int tries);
   void ServerAnswersHttp();
   ServerConnection* TakeKept(Wants wants);
   ServerConnection* Connect();

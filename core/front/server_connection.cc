@@ -63,9 +63,11 @@ void ServerConnection::Ask(worker::RelayExchange& client, int tries, std::string
   Schedule();
 }
 
-void ServerConnection::Tunnel(worker::RelayExchange& client) {
+void ServerConnection::Tunnel(worker::RelayExchange& client, int tries) {
   state_ = State::kTunnel;
   client_ = &client;
+  tries_ = tries;
+  untouched_ = true;
   client_ended_ = client_full_ = client_paused_ = false;
   client.Attach(*this);
   Schedule();
@@ -98,10 +100,12 @@ void ServerConnection::OnClientBytes(std::string_view piece, bool last) {
     front_.OnTunnel(*this);
   }
   if (state_ == State::kTunnel) {
+    untouched_ = false;
     output_.tail().append(piece);
     if (last) {
       client_ended_ = true;
-      if (peer_ended()) return EndTunnel();
+      // What the server has said and the client had no room for yet comes first; then OnEnd() does it.
+      if (peer_ended() && !holding()) return EndTunnel();
       HalfClose();
     }
   } else if (!request_whole_) {
@@ -215,7 +219,7 @@ void ServerConnection::BeginTunnel() {
     return;
   }
   begun_ = true;
-  client_ended_ = false;
+  client_ended_ = untouched_ = false;
   front_.OnHttp();
   client_->BeginTunnel(parser_.head());
   front_.OnTunnel(*this);
@@ -251,6 +255,7 @@ bool ServerConnection::ServerHasClosed() const {
 }
 
 void ServerConnection::PassToClient(absl::string_view bytes) {
+  untouched_ = false;
   if (!bytes.empty() && !client_->Write(ToStd(bytes))) client_full_ = true;
 }
 
@@ -286,6 +291,7 @@ void ServerConnection::OnEnd() {
     case State::kListening:
       break;
     case State::kTunnel:
+      untouched_ = false;
       if (client_ended_ || client_ == nullptr || ServerHasClosed()) {
         EndTunnel();
       } else {
@@ -301,7 +307,9 @@ void ServerConnection::OnGone() {
   if (client_ == nullptr) return;
   const State state = state_;
   worker::RelayExchange* const client = LetGo();
-  if (state == State::kTunnel) {
+  if (state == State::kTunnel && untouched_) {
+    front_.OnUntouched(*client, tries_);
+  } else if (state == State::kTunnel) {
     client->EndTunnel();
   } else if (state == State::kListening) {
     client->Detach();

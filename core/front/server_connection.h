@@ -34,8 +34,8 @@ class ServerConnection final : public worker::Connection,
   // Sends the client's request with `body`, of which the rest comes later if that is not all, for the `tries`-th time.
   // The connection must be idle.
   void Ask(worker::RelayExchange& client, int tries, std::string_view body);
-  // Every byte both ways, of a client that has RelayExchange::BeginRaw() behind it.
-  void Tunnel(worker::RelayExchange& client);
+  // Every byte both ways, of a client that has RelayExchange::BeginRaw() behind it; for the `tries`-th time.
+  void Tunnel(worker::RelayExchange& client, int tries);
   // The client says nothing. If the server does, it is a tunnel.
   void Listen(worker::RelayExchange& client);
   // Nothing has come since the last response, no end either.
@@ -95,6 +95,7 @@ class ServerConnection final : public worker::Connection,
   bool begun_ = false;            // its head has been passed on
   bool tunnel_asked_ = false;     // a tunnel is a possible answer
   bool client_ended_ = false;     // of a tunnel
+  bool untouched_ = false;        // a tunnel through which nothing has passed, no end either
   bool request_chunked_ = false;  // the request's body
   bool request_whole_ = false;    // all of the request has been written
   bool kept_ = false;             // the response allows another request

@@ -98,6 +98,19 @@ TEST_F(RawTest, EachSideEndsByItself) {
   EXPECT_TRUE(ReachesInFlight(0));
 }
 
+TEST_F(RawTest, WhoHasEndedHearsTheOtherToItsEnd) {
+  RaiseFront();
+  for (int i = 0; i < 10; ++i) {
+    Client client = Connect({.receive_buffer_bytes = 4096});
+    Peer peer = Open(client);
+    HearsAllAfterItsEnd(client, peer);
+  }
+  Client client = Connect();
+  Peer peer = Open(client);
+  HearsAllAfterItsEnd(peer, client);
+  EXPECT_TRUE(ReachesInFlight(0));
+}
+
 TEST_F(RawTest, AServerThatHasClosedEndsTheTunnel) {
   RaiseFront();
   Client client = Connect();

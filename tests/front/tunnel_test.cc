@@ -151,6 +151,18 @@ TEST_F(TunnelTest, TheServersFinIsTheClientsAndTheOtherWayStaysOpen) {
   EXPECT_TRUE(ReachesInFlight(0));
 }
 
+TEST_F(TunnelTest, WhoHasEndedHearsTheOtherToItsEnd) {
+  RaiseFront();
+  for (int i = 0; i < 10; ++i) {
+    Client client = Connect({.receive_buffer_bytes = 4096});
+    Peer peer = Open(client);
+    HearsAllAfterItsEnd(client, peer);
+  }
+  Client client = Connect();
+  Peer peer = Open(client);
+  HearsAllAfterItsEnd(peer, client);
+}
+
 TEST_F(TunnelTest, AnotherVersionOfHttpIsNoTunnel) {
   RaiseFront();
   Client client = Connect();

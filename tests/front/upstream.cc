@@ -9,6 +9,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 
@@ -76,6 +78,18 @@ Peer FrontStage::ServeOnce(Client& client) {
   EXPECT_TRUE(peer.Say(kHello));
   EXPECT_EQ(client.Hear().body, "hello");
   return peer;
+}
+
+void FrontStage::HearsAllAfterItsEnd(Client& ends, Client& speaks) {
+  ends.EndSending();
+  EXPECT_EQ(speaks.HearAll(), "");
+  const std::string bytes(4'000'000, 'b');
+  std::thread speaker([&] {
+    EXPECT_TRUE(speaks.Say(bytes));
+    speaks.EndSending();
+  });
+  EXPECT_EQ(ends.HearAll().size(), bytes.size());
+  speaker.join();
 }
 
 }  // namespace uc::front

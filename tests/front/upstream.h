@@ -52,6 +52,8 @@ class FrontStage : public worker::Stage {
   Peer Ask(Client& client, std::string_view request);
   // The client sends kGet and hears kHello; the connection, which may be used again.
   Peer ServeOnce(Client& client);
+  // In a tunnel one side ends, hears far more than is buffered on the way, and then the other's end.
+  static void HearsAllAfterItsEnd(Client& ends, Client& speaks);
 
   Upstream server_;
 };
