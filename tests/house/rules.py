@@ -5,6 +5,7 @@ small trees that it must complain about: a rule that no longer sees anything fai
 A rule has no allow-list, unless the reason stands here.
 """
 
+import builtins
 import os
 import re
 import shutil
@@ -249,6 +250,68 @@ def flags_are_in_readme(tree):
         f"{path}: --{flag} is not in README.md"
         for flag, path in sorted(flags.items())
         if not re.search(rf"(?<![\w-])--{re.escape(flag)}(?![\w-])", readme)
+    ]
+
+
+# --- Tests ------------------------------------------------------------------------------------
+
+
+def rules_of(text):
+    """(rule, its attributes) of each target of a BUILD file: Starlark is near enough to Python for ours to be run."""
+    found = []
+
+    class Names(dict):
+        def __missing__(self, name):
+            if hasattr(builtins, name):
+                return getattr(builtins, name)
+
+            def call(*_, **attributes):
+                found.append((name, attributes))
+                return []  # as glob() and select() may
+
+            return call
+
+    exec(compile(text, "BUILD.bazel", "exec"), Names())  # pylint: disable=exec-used
+    return found
+
+
+@rule(
+    "EveryTestIsRun",
+    refused={
+        "NoTarget": {"tests/a/BUILD.bazel": "", "tests/a/b_test.cc": "\n"},
+        "NoPackage": {"tests/a/b_test.py": "\n"},
+        "OnlyInALibrary": {
+            "tests/a/BUILD.bazel": 'cc_library(name = "b_test", srcs = ["b_test.cc"])\n',
+            "tests/a/b_test.cc": "\n",
+        },
+        "NotInTheListThatCounts": {
+            "tests/a/BUILD.bazel": 'ALONE = ["b", "c"]\n'
+            '[sh_test(name = n, data = [n + "_test.py"], tags = ["x"] if n in ALONE else []) for n in ["b"]]\n',
+            "tests/a/b_test.py": "\n",
+            "tests/a/c_test.py": "\n",
+        },
+    },
+    accepted=[
+        {
+            "tests/a/BUILD.bazel": 'cc_test(name = "b", srcs = ["b_test.cc", "sub/c_test.cc"] + glob(["*.h"]))\n',
+            "tests/a/b_test.cc": "\n",
+            "tests/a/sub/c_test.cc": "\n",
+        }
+    ],
+)
+def every_test_is_run(tree):
+    """A file of tests that no target has passes for ever."""
+    run = set()
+    for path in tree.files("tests", endings=("/BUILD.bazel",)):
+        package = os.path.dirname(path)
+        for name, attributes in rules_of(tree.text(path)):
+            if name.endswith("_test"):
+                files = attributes.get("srcs", []) + attributes.get("data", [])
+                run.update(os.path.join(package, file) for file in files)
+    return [
+        f"{path}: no target of its package runs it"
+        for path in tree.files("tests", endings=("_test.py", "_test.cc"))
+        if path not in run
     ]
 
 
