@@ -122,6 +122,9 @@ absl::Status StartListening(const Fd& socket, const Address& address,
   if (options.defer_accept_seconds > 0 && !Listens(socket)) {
     DeferAccept(socket.get(), options.defer_accept_seconds);
   }
+  if (options.unsent_bytes_max > 0) {
+    SetFlag(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, options.unsent_bytes_max);
+  }
   // Before listen(): accepted connections inherit it, and their TIME_WAITs must not be in the way
   // of the next start.
   if (SetFlag(socket, SOL_SOCKET, SO_REUSEADDR) != 0 ||

@@ -17,6 +17,9 @@ struct ListenOptions {
   // The kernel holds a connection back until its first bytes came (TCP_DEFER_ACCEPT, seconds, 0 =
   // off). Only for protocols where the client speaks first (HTTP).
   int defer_accept_seconds = 0;
+  // So many bytes that have not been sent yet the kernel keeps of a connection (TCP_NOTSENT_LOWAT, tcp(7); 0 = as many as
+  // its send buffer takes). What the network and the peer have room for is not among them.
+  int unsent_bytes_max = 0;
   bool dual_stack = false;  // an IPv6 socket takes IPv4 as well: what some programs expect
 };
 

@@ -60,6 +60,7 @@ class Uring {
   int ProbeTimers();
   io_uring_sqe* QueueWhenFull();
   int Enter(unsigned wanted);
+  void FetchMore();
   void EndTurn(int result);
 
   io_uring uring_ = {};

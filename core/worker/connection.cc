@@ -34,6 +34,8 @@ constexpr int kFlushesMax = 16;  // of an app that writes whenever it may
   state_ = State::kOpen;
   receive_armed_ = receive_cancelled_ = writable_armed_ = moving_ = false;
   peer_ended_ = peer_reset_ = finishing_ = half_closing_ = holding_ = in_line_ = false;
+  share_ = Turn::kShareMin;
+  light_unserved_ = false;
   OnOpened();
   if (!open()) return;
   if (first == FirstBytes::kHere) {
@@ -80,7 +82,8 @@ constexpr int kFlushesMax = 16;  // of an app that writes whenever it may
     }
   }
   if (!open()) return;
-  if (result == -ENOBUFS && !receive_armed_ && !moving_ && !peer_ended_ && !HeldEnough()) {
+  if (result == -ENOBUFS && !receive_armed_ && !moving_ && !peer_ended_ && !HeldEnough() &&
+      !WaitsInLine()) {
     ReadAtOnce(kUnbufferedBytes);
     return;
   }
@@ -112,10 +115,18 @@ constexpr int kFlushesMax = 16;  // of an app that writes whenever it may
 // Goes on with what was held, as far as it is welcome now.
 void Connection::Advance() {
   while (open() && !lingering() && holding() && AcceptsBytes()) {
-    const std::string held = std::exchange(held_, std::string());
+    HeldBytes held = std::exchange(held_, HeldBytes());
+    const size_t size = held.size();
     holding_ = false;
-    Take(held);
-    if (held_.size() == held.size()) break;
+    advancing_ = &held;
+    Take(held.view());
+    advancing_ = nullptr;
+    if (const size_t rest = std::exchange(rest_, 0); rest > 0 && holding_) {
+      held.KeepLast(rest);
+      held.Append(held_.view());
+      held_ = std::move(held);
+    }
+    if (held_.size() == size) break;
   }
   if (open() && peer_ended_ && !lingering() && !holding()) OnEnd();
   Flush();
@@ -134,6 +145,7 @@ void Connection::OnTurn() {
   if (!std::exchange(in_line_, false) || !open()) return;
   share_turn_ = service_.turn.number();
   share_ = service_.turn.Share();
+  light_unserved_ = false;
   Flush();
   if (open()) Advance();
   if (!open()) return;
@@ -209,7 +221,7 @@ void Connection::OnScheduled() {
   const bool goes_on = result == Output::Result::kYield || (holding() && Share() == 0);
   if (!goes_on || in_line_ || writable_armed_) return;
   in_line_ = true;
-  service_.turn.Line(this);
+  light_unserved_ ? service_.turn.LineFirst(this) : service_.turn.Line(this);
 }
 
 [[gnu::hot]] void Connection::CountFile() {
@@ -231,7 +243,7 @@ void Connection::OnScheduled() {
     }
     return;
   }
-  if (peer_ended_ || moving_ || HeldEnough()) return;
+  if (peer_ended_ || moving_ || HeldEnough() || WaitsInLine()) return;
   receive_armed_ = true;
   service_.ring.ReceiveMultishot(fd_.get(), TagOf(ring::Op::kReceive));
 }
@@ -293,7 +305,7 @@ void Connection::SendFin() {
   state_ = State::kLingering;
   const bool nothing_comes = peer_ended_ || PeerHasSaidAll();
   holding_ = false;
-  held_.clear();
+  held_.Clear();
   if (nothing_comes) {
     // What is armed in the ring holds the socket: its end has to be said.
     receive_armed_ || writable_armed_ ? Abandon() : Close();
@@ -359,7 +371,7 @@ std::string Connection::PeerText() const {
     std::string().swap(output_.tail());
   }
   holding_ = false;
-  std::string().swap(held_);
+  held_ = HeldBytes();
   OnGone();
   (IsOutgoing(index_) ? service_.outgoing_departed : service_.departed).push_back(index_);
 }

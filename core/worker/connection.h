@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "core/base/fd.h"
 #include "core/worker/deadlines.h"
+#include "core/worker/held_bytes.h"
 #include "core/worker/output.h"
 #include "core/worker/service.h"
 
@@ -109,7 +110,12 @@ class Connection : public DeadlineNode {
   // No bytes can be held, too: whoever reads them wants to be asked again (a body may be complete).
   void Hold(absl::string_view bytes) {
     holding_ = true;
-    held_.append(bytes.data(), bytes.size());
+    // The rest of what was held stays where it is.
+    if (advancing_ != nullptr && rest_ == 0 && held_.empty() && advancing_->EndsWith(bytes)) {
+      rest_ = bytes.size();
+    } else {
+      held_.Append(bytes);
+    }
   }
   bool holding() const { return holding_; }
   // True within OnBytes: what waits behind it is seen to at its end.
@@ -119,13 +125,21 @@ class Connection : public DeadlineNode {
     if (in_line_) return 0;
     if (share_turn_ != service_.turn.number()) {
       share_turn_ = service_.turn.number();
-      share_ = service_.turn.Share();
+      const bool light = share_ > 0 || light_unserved_;
+      share_ = light ? service_.turn.LightShare() : service_.turn.Share();
+      light_unserved_ = light && share_ == 0;
     }
     return share_;
   }
   void UseShare(size_t bytes) {
     share_ -= std::min(share_, bytes);
     service_.turn.Use(bytes);
+  }
+  // Nobody has a share of it any more. It is not this connection's fault alone.
+  void EndTurn() {
+    light_unserved_ |= share_ > 0;
+    share_ = 0;
+    service_.turn.End();
   }
   FirstBytes first_bytes() const { return first_bytes_; }
   bool peer_ended() const { return peer_ended_; }
@@ -165,6 +179,8 @@ class Connection : public DeadlineNode {
   void AwaitTurn(Output::Result result);
   void CountFile();
   bool HeldEnough() const { return !held_.empty() && held_.size() >= HeldBytesMax(); }
+  // There is enough to go on with when it comes up.
+  bool WaitsInLine() const { return in_line_ && !held_.empty(); }
   void ArmReceive();
   enum class Progress { kNone, kSome };
   void UpdateDeadline(Progress progress);
@@ -177,8 +193,8 @@ class Connection : public DeadlineNode {
   scoreboard::Counters* counters_ = nullptr;
   uint32_t index_ = 0;
   uint32_t generation_ = 0;
-  uint32_t share_turn_ = 0;  // the turn that share_ is of
-  size_t share_ = 0;
+  uint32_t share_turn_ = 0;         // the turn that share_ is of
+  size_t share_ = Turn::kShareMin;  // what is left of it; some: the connection is light
   State state_ = State::kOpen;
   FirstBytes first_bytes_ = FirstBytes::kAwaited;
   bool receive_armed_ = false;
@@ -193,8 +209,11 @@ class Connection : public DeadlineNode {
   bool receiving_ = false;
   bool holding_ = false;
   bool in_line_ = false;
+  bool light_unserved_ = false;  // it was light, and has found no share since
   bool file_counted_ = false;
-  std::string held_;
+  HeldBytes held_;
+  const HeldBytes* advancing_ = nullptr;  // what was held, while it is taken
+  size_t rest_ = 0;                       // of it, held again
 };
 
 }  // namespace uc::worker

@@ -433,7 +433,7 @@ void HttpConnection::RetainRequest() {
     return;
   }
   const int64_t now_ns = MonotonicNanos();
-  if (receiving() && now_ns - service_.now_ns > Turn::kLongNs) UseShare(Turn::kBytes);
+  if (receiving() && now_ns - service_.now_ns > Turn::kLongNs) EndTurn();
   // Many slow handlers of one turn are work, not a hang.
   service_.row.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
   const uint64_t micros = static_cast<uint64_t>(std::max<int64_t>(now_ns - begun_ns_, 0)) / 1000;

@@ -368,6 +368,8 @@ void Server::EndStalledBodies() {
 }
 
 [[gnu::hot]] void Server::FinishTurn() {
+  // What took long until now is not the fault of those that come up.
+  if (!service_.turn.line_empty()) ReadClock();
   while (Connection* const connection = service_.turn.Next()) connection->OnTurn();
   // A visit may schedule further ones. Who never comes to an end gives the others a turn.
   for (int visits = 0; !service_.scheduled.empty(); ++visits) {

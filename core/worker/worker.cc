@@ -32,6 +32,9 @@ namespace {
 constexpr rlim_t kDescriptorReserve =
     64;  // ring, listeners, files being sent, whatever the app opens
 constexpr int kDeferAcceptSeconds = 1;
+// Of a connection whose peer does not read. What the kernel would take on top (2.5 MB of each on this machine's loopback) is
+// work for nothing that others wait for, and memory that no limit of ours counts.
+constexpr int kUnsentBytesMax = 128 * 1024;
 
 // What the descriptors allow.
 uint32_t ConnectionsPossible() {
@@ -164,6 +167,7 @@ absl::Status Serve(const WorkerOptions& options, link::Channel& channel, link::R
   // Where clients may wait for the server's first words, none is held back for its own.
   const bool probed = CanBeProbed(app->app->options(), options);
   if (probed) listen.defer_accept_seconds = kDeferAcceptSeconds;
+  listen.unsent_bytes_max = kUnsentBytesMax;
   Fd signals = link::TakeSignals();  // they come through the ring
   Fd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   const bool room = wake.Duplicate().valid();  // the app may have left none for a connection

@@ -172,6 +172,15 @@ TEST_F(ListenerTest, DeferAcceptIsSetWhenTheTrafficStartsAndNotUnderItsFeet) {
   EXPECT_EQ(Option(first.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT), 0);
 }
 
+TEST_F(ListenerTest, AcceptedSocketsInheritWhatTheKernelMayKeepUnsent) {
+  options_.unsent_bytes_max = 65536;
+  const Fd fd = ListenAt(At("127.0.0.1"));
+  const Fd client = Connect(*LocalAddress(fd));
+  const Fd accepted = Accept(fd);
+  ASSERT_TRUE(accepted.valid());
+  EXPECT_EQ(Option(accepted.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT), 65536);
+}
+
 TEST_F(ListenerTest, WhatNoSocketCanHaveIsSaidOnceAndWithTheCure) {
   const auto text = [&](const char* address) {
     return std::string(ProbeFree(*Address::Parse(address)).message());

@@ -49,6 +49,43 @@ TEST_F(TurnTest, ManyConnectionsGetSmallSharesAndTheTurnEnds) {
   EXPECT_EQ(turn_.Share(), Turn::kShareMax) << "with the next turn all begins anew";
 }
 
+TEST_F(TurnTest, LightConnectionsHaveASmallShareOfATurnThatIsUsedUp) {
+  EXPECT_EQ(turn_.LightShare(), Turn::kShareMax) << "as others have, while there is something";
+  turn_.Use(Turn::kBytes);
+  EXPECT_EQ(turn_.Share(), 0u);
+  for (size_t i = 0; i < Turn::kLightMax; ++i) EXPECT_EQ(turn_.LightShare(), Turn::kShareMin);
+  EXPECT_EQ(turn_.LightShare(), 0u);
+  EXPECT_EQ(turn_.Share(), 0u);
+  turn_.Begin();
+  turn_.Use(Turn::kBytes);
+  EXPECT_EQ(turn_.LightShare(), Turn::kShareMin);
+  turn_.End();
+  EXPECT_EQ(turn_.LightShare(), 0u) << "an answer took long";
+}
+
+TEST_F(TurnTest, WhoWasLightAndFoundNoShareGoesFirst) {
+  Line(1, 3);
+  turn_.LineFirst(Number(7));
+  EXPECT_EQ(turn_.Next(), nullptr) << "not in the turn that is used up";
+  turn_.Begin();
+  EXPECT_EQ(Served(1), (std::vector<uintptr_t>{7, 1, 2, 3}));
+  EXPECT_TRUE(turn_.line_empty());
+}
+
+TEST_F(TurnTest, TheFirstDoNotMakeTheTurnLongNorTheOthersWaitForEver) {
+  Line(1, 4);
+  for (uintptr_t number = 11; number <= 15; ++number) turn_.LineFirst(Number(number));
+  turn_.Begin();
+  EXPECT_EQ(Served(Turn::kBytes), (std::vector<uintptr_t>{11, 12, 1, 2}));
+  turn_.LineFirst(Number(16));
+  turn_.Begin();
+  EXPECT_EQ(Served(Turn::kBytes), (std::vector<uintptr_t>{13, 14, 3, 4}));
+  turn_.Begin();
+  EXPECT_EQ(Served(Turn::kBytes), (std::vector<uintptr_t>{15}));
+  turn_.Begin();
+  EXPECT_EQ(Served(Turn::kBytes), (std::vector<uintptr_t>{16}));
+}
+
 TEST_F(TurnTest, ThePipelinedRequestsOfManyConnectionsFit) {
   for (int i = 0; i < 64 * 16; ++i) turn_.Use(Turn::kRequestBytes + 200);
   EXPECT_EQ(turn_.Share(), Turn::kShareMax);
