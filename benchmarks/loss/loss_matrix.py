@@ -4,9 +4,10 @@
     bazel build //tools:uring-cluster //tools/load:uring-cluster-load //tools/delay_line:uring-cluster-delay-line
     benchmarks/loss/loss_matrix.py              all of it, a table at the end (as root: namespaces, other users)
     benchmarks/loss/loss_matrix.py --change roll,kill --mode full --load new --rtt 0,20 --repeat 5 --json FILE
+    benchmarks/loss/loss_matrix.py --app program   the same of a Node program behind its workers
 
 Every attempt of the load client is accounted for; it never retries. A planned change may lose nothing; a kill -9 at
-most what was in flight in the dead worker.
+most what was in flight in the dead worker; of a program behind a worker, nothing that may be asked again.
 """
 
 import argparse
@@ -26,7 +27,7 @@ LOADS = {
     "rate": ["--mode=new", "--connections=400", "--rate=500"],
     "keep-alive": ["--mode=keep-alive", "--connections=50", "--think=10ms"],
 }
-REPEAT = {"none": 5, "roll": 20, "scale": 20, "kill": 20, "stop": 5, "coordinator": 5}
+REPEAT = {"none": 5, "roll": 20, "scale": 20, "kill": 20, "program": 20, "stop": 5, "coordinator": 5}
 BETWEEN = 200  # requests that are answered between a change and the next one: each one meets a cluster at work
 
 
@@ -56,6 +57,15 @@ def kill_workers(cluster, repeat, chance):
         cluster.await_whole()
 
 
+def kill_programs(cluster, repeat, chance):
+    for _ in range(repeat):
+        cluster.await_requests(BETWEEN)
+        pid = chance.choice(cluster.serving())["program_pid"]
+        kill(pid, signal.SIGKILL)
+        wait_until(lambda: pid not in [worker["program_pid"] for worker in cluster.view()["workers"]], "it is replaced")
+        cluster.await_whole()
+
+
 def stop_workers(cluster, repeat, chance):
     for _ in range(repeat):
         cluster.await_requests(BETWEEN)
@@ -77,20 +87,21 @@ def kill_coordinator(cluster, repeat, _):
         cluster.verb("scale", "hello", "-1")
 
 
-CHANGES = {"none": none, "roll": roll, "scale": scale, "kill": kill_workers, "stop": stop_workers,
-           "coordinator": kill_coordinator}
+CHANGES = {"none": none, "roll": roll, "scale": scale, "kill": kill_workers, "program": kill_programs,
+           "stop": stop_workers, "coordinator": kill_coordinator}
 FLAGS = {
     "kill": ["--min-uptime=1ms"],  # each death is the first one: no back-off
+    "program": ["--min-uptime=1ms"],
     "stop": ["--hang-timeout=3s"],  # instead of 10 s, so that the whole course fits into the run
 }
 
 
-def run_course(changes, mode, load, rtt_ms, seed=1):
+def run_course(changes, mode, load, rtt_ms, seed=1, app="hello"):
     """The load client's account over all changes ({name: how often}), or CannotRun."""
     net = network(rtt_ms)
     try:
         flags = [flag for change in changes for flag in FLAGS.get(change, [])]
-        cluster = Cluster(net, mode, 8 if "scale" in changes else WORKERS, *flags)
+        cluster = Cluster(net, mode, 8 if "scale" in changes else WORKERS, *flags, app=app)
         try:
             with Load(net, *LOADS[load]) as client:
                 for change, repeat in changes.items():
@@ -138,7 +149,8 @@ def table(results, arguments):
 
 def parse():
     parser = argparse.ArgumentParser(description="lost / attempts for each change, mode, load and distance")
-    parser.add_argument("--change", default=",".join(CHANGES))
+    parser.add_argument("--app", choices=("hello", "program"), default="hello")
+    parser.add_argument("--change", help="of " + ", ".join(CHANGES))
     parser.add_argument("--mode", default="full,migrate,plain")
     parser.add_argument("--load", default=",".join(LOADS))
     parser.add_argument("--rtt", default="0,20")
@@ -146,6 +158,8 @@ def parse():
     parser.add_argument("--json", help="write all accounts into this file")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if not arguments.change:
+        arguments.change = ",".join(change for change in CHANGES if change != "program" or arguments.app == "program")
     for name in ("change", "mode", "load", "rtt"):
         setattr(arguments, name, getattr(arguments, name).split(","))
     arguments.rtt = [int(rtt) for rtt in arguments.rtt]
@@ -167,7 +181,7 @@ def main():
                     began = time.monotonic()
                     repeat = arguments.counts[change]
                     try:
-                        account = run_course({change: repeat}, mode, load, rtt, arguments.seed)
+                        account = run_course({change: repeat}, mode, load, rtt, arguments.seed, arguments.app)
                     except CannotRun as reason:
                         results[cell] = "cannot run: %s" % reason
                         print(*cell, results[cell], file=sys.stderr)

@@ -119,18 +119,26 @@ def network(rtt_ms):
     return Loopback() if rtt_ms == 0 else DelayLine(rtt_ms)
 
 
+NODE_APP = "require('http').createServer((request, response) => response.end('hello')).listen(8080);\n"
+
+
 class Cluster:
     """`uring-cluster start --daemon` in the network's server side; in mode plain as user nobody."""
 
     port = 8080
 
-    def __init__(self, net, mode, workers, *flags):
+    def __init__(self, net, mode, workers, *flags, app="hello"):
         self.net, self.mode = net, mode
         self.folder = tempfile.mkdtemp(prefix="uc-loss-")
         os.chmod(self.folder, 0o755)
         self.binary = os.path.join(self.folder, "uring-cluster")
         shutil.copy(tool("uring-cluster"), self.binary)
         os.chmod(self.binary, 0o755)
+        self.app = "hello"
+        if app == "program":
+            self.app = os.path.join(self.folder, "hello.js")
+            with open(self.app, "w", encoding="utf-8") as out:
+                out.write(NODE_APP)
         self.base = os.path.join(self.folder, "run")
         os.mkdir(self.base, 0o700)
         self.user = []
@@ -159,7 +167,7 @@ class Cluster:
 
     def start(self, *flags):
         done = self.run(self.net.server + self.user + [
-            self.binary, "start", "hello", "--daemon", "--run-dir=" + self.base, *self.flags, *flags])
+            self.binary, "start", self.app, "--daemon", "--run-dir=" + self.base, *self.flags, *flags])
         if done.returncode != 0:
             raise AssertionError("start: %s" % (done.stderr.strip() or done.stdout.strip()))
 
