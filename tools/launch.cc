@@ -15,6 +15,7 @@
 #include "core/app/load.h"
 #include "core/coordinator/left_programs.h"
 #include "core/exec/carried.h"
+#include "core/front/own_listener.h"
 #include "core/front/proxy.h"
 #include "tools/listen_flag.h"
 #include "tools/start.h"
@@ -66,6 +67,26 @@ bool IsProgram(const StartRequest& request) {
   return !app::IsNative(request.app) && !front::IsProxy(request.app);
 }
 
+absl::StatusOr<std::string> DecideFront(StartRequest& request) {
+  LaunchRequest& launch = request.launch;
+  if (launch.front_given && launch.direct_given) {
+    return absl::InvalidArgumentError("--front and --direct: one of them at a time");
+  }
+  launch.front = launch.front_given;
+  if (!IsProgram(request) || launch.front_given || launch.direct_given) return "";
+  // It serves nobody.
+  if (launch.ready == "start") return "";
+  launch.front = true;
+  const absl::StatusOr<exec::LaunchOptions> options = ToLaunchOptions(request);
+  if (!options.ok() || !options->addresses.empty() || !launch.upstream.empty())
+    return "";  // what is wrong is said elsewhere
+  const absl::StatusOr<exec::Program> program = exec::FindProgram(options->program);
+  if (!program.ok() || exec::WayOf(*options, *program) == exec::SocketWay::kPreload) return "";
+  launch.front = false;
+  return absl::StrCat("no worker stands before ", request.app, ", for where it listens cannot be ",
+                      "seen; with --listen=ADDR:PORT it gets a private port as PORT");
+}
+
 absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request) {
   const LaunchRequest& launch = request.launch;
   exec::LaunchOptions options;
@@ -107,6 +128,14 @@ absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request)
   const absl::StatusOr<exec::SocketWay> sockets = ToSocketWay(launch.sockets);
   if (!sockets.ok()) return sockets.status();
   options.sockets = *sockets;
+  if (!launch.upstream.empty()) {
+    if (absl::Status status = front::CheckUpstream(launch.upstream); !status.ok()) return status;
+    if (options.sockets != exec::SocketWay::kAuto) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--upstream and --sockets=", launch.sockets, ": one of them at a time"));
+    }
+    options.upstream = launch.upstream;
+  }
   const absl::StatusOr<int> signal = ToSignal(launch.kill_signal);
   if (!signal.ok()) return signal.status();
   options.kill_signal = *signal;

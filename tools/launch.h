@@ -19,7 +19,10 @@ struct LaunchRequest {
   std::string directory;
   std::vector<std::string> environment;
   bool keep_environment = false;
-  bool front = false;  // its worker has the clients, and it has a private listener
+  // Its worker has the clients, and it has a private listener. Decided by DecideFront, unless one of these was given.
+  bool front = false;
+  bool front_given = false, direct_given = false;
+  std::string upstream;  // where it listens itself; empty: that is seen to
   bool wait_ready = false;
   std::string ready;  // "listen", "message", "start"; empty: listen, or message with wait_ready
   std::string sockets = "auto";
@@ -30,6 +33,10 @@ struct LaunchRequest {
 
 // The app is not ours and no shared object.
 bool IsProgram(const StartRequest& request);
+
+// Where neither --front nor --direct is given: a worker stands before every program that it can stand before. Returns why it
+// does not, in one line for the operator; empty: it does, or was not to, or the app is none. InvalidArgument: both are given.
+absl::StatusOr<std::string> DecideFront(StartRequest& request);
 
 // InvalidArgument names the flag that is wrong.
 absl::StatusOr<exec::LaunchOptions> ToLaunchOptions(const StartRequest& request);

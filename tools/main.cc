@@ -166,9 +166,9 @@ int StartOrWork(const std::string& verb, const std::vector<std::string>& argumen
     const std::optional<int> exit_code = StartOthers(BaseDirectory(), *walk, StartFlags());
     if (exit_code.has_value()) return *exit_code;
   }
-  const absl::StatusOr<StartRequest> request = ToStartRequest(*std::move(walk), BaseDirectory());
+  absl::StatusOr<StartRequest> request = ToStartRequest(*std::move(walk), BaseDirectory());
   if (!request.ok()) return Refuse(request.status());
-  if (verb == "start") return RunStart(*request);
+  if (verb == "start") return RunStart(*std::move(request));
   if (verb == "scribe") return RunScribe(*request);
   if (IsProgram(*request)) {
     absl::StatusOr<exec::LaunchOptions> launch = ToLaunchOptions(*request);

@@ -110,6 +110,10 @@ absl::Duration HeartbeatPeriod(absl::Duration hang_timeout) {
 // argv for the same program with what we were started with.
 std::vector<std::string> SameWords(const std::string& verb, const StartRequest& request) {
   std::vector<std::string> arguments = {"uring-cluster", verb};
+  // What was decided here holds for the worker, whatever it would find.
+  if (verb == "worker" && IsProgram(request)) {
+    arguments.push_back(request.launch.front ? "--front" : "--direct");
+  }
   arguments.insert(arguments.end(), request.command_line.begin(), request.command_line.end());
   return arguments;
 }
@@ -165,6 +169,9 @@ absl::Status CheckFront(const exec::LaunchOptions& launch) {
     return absl::InvalidArgumentError(
         "--front and --ready=start: a front has to know that its program listens");
   }
+  if (!launch.upstream.empty() && launch.addresses.empty()) {
+    return absl::InvalidArgumentError("--upstream needs --listen: where clients come");
+  }
   if (absl::Status status = exec::CheckLaunch(launch); !status.ok()) return status;
   const absl::StatusOr<exec::Program> program = exec::FindProgram(launch.program);
   if (!program.ok()) return program.status();
@@ -184,17 +191,20 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
     return absl::InvalidArgumentError(
         absl::StrCat("--dotfiles is for static, and the app is ", request.app));
   }
+  const bool programs = IsProgram(request);
   if (!request.front_given.empty() && !front::IsProxy(request.app) && !request.launch.front) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        request.front_given[0], " is for proxy and --front, and the app is ", request.app));
+    return absl::InvalidArgumentError(
+        absl::StrCat(request.front_given[0], " is for proxy and for programs behind a worker, and ",
+                     programs ? "no worker stands before " : "the app is ", request.app,
+                     request.launch.direct_given ? " (--direct)" : ""));
   }
   if (const absl::StatusOr<uint16_t> port = ProgramPortOf(request.listen); !port.ok()) {
     return port.status();
   } else if (*port != 0 && !request.launch.front) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "--listen: '=", *port, "', the program's own port, is for programs with --front"));
+        "--listen: '=", *port, "', the program's own port, is for programs behind a worker"));
   }
-  if (!IsProgram(request)) {
+  if (!programs) {
     if (request.launch.given.empty()) return CheckNativeApp(request, identity);
     return absl::InvalidArgumentError(absl::StrCat(
         request.launch.given[0], " is for programs, and ", request.app, " is a native app"));
@@ -204,8 +214,11 @@ absl::Status CheckAnyApp(const StartRequest& request, const std::optional<Identi
   if (request.launch.front) return CheckFront(*launch);
   if (request.probe_given && request.probe != "off") {
     return absl::InvalidArgumentError(
-        "--probe is for native apps: a program's successor shares its listener with the worker "
-        "before it, so nothing tells which of them would answer (see --wait-ready)");
+        "--probe asks a worker, and none stands before this program: its successor shares its "
+        "listener, so nothing tells which of them would answer (see --wait-ready)");
+  }
+  if (!launch->upstream.empty()) {
+    return absl::InvalidArgumentError("--upstream is for programs behind a worker");
   }
   return exec::CheckLaunch(*launch);
 }
@@ -404,7 +417,12 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   return options;
 }
 
-int RunStart(const StartRequest& request) {
+int RunStart(StartRequest request) {
+  const absl::StatusOr<std::string> without_front = DecideFront(request);
+  if (!without_front.ok()) {
+    PrintError(without_front.status().message());
+    return kExitOperator;
+  }
   // The program gets the limit that we were started with; an upgrade has it from the program before it.
   if (!coordinator::IsUpgraded()) exec::CarryDescriptorLimit(DescriptorLimit());
   RaiseDescriptorLimit();
@@ -450,6 +468,7 @@ int RunStart(const StartRequest& request) {
   // The program before this one has become a daemon and opened the log already.
   if (coordinator::IsUpgraded()) return RunHere(*options, *record);
   TellOfOverruled(request);
+  if (!without_front->empty()) PrintError(*without_front);
   if (request.daemon) {
     const std::string warning = LingerWarning(request.base_directory);
     if (!warning.empty()) PrintError(warning);

@@ -34,7 +34,7 @@ struct StartRequest {
   int64_t backlog = 4096;
   bool request_timeout_given = false;
   bool hang_timeout_given = false;
-  // Of "proxy" and --front.
+  // Of "proxy" and programs.
   std::vector<std::string> front_given;  // those of the flags that were given: "--protocol"
   int64_t in_flight_max = 0;
   std::string protocol = "auto";
@@ -61,7 +61,7 @@ std::string NameFromApp(const std::string& app);
 
 // Prints the one line of an error and returns the process's exit code. `ready_fd` of a daemon's parent is
 // handled inside: the parent returns when the cluster serves or has failed.
-int RunStart(const StartRequest& request);
+int RunStart(StartRequest request);
 
 // The process that takes the workers' output, exec'd with the same words (tools/logs/scribe.h).
 int RunScribe(const StartRequest& request);

@@ -11,7 +11,7 @@
 
 ABSL_FLAG(uc::tools::TextList, listen, uc::tools::TextList{},
           "ADDR:PORT to listen on; repeatable, IPv6 as [::1]:8080 (default 127.0.0.1:8080); with "
-          "--front ADDR:PORT=PORT, the second of which is the program's own");
+          "programs ADDR:PORT=PORT, the second of which is the program's own");
 ABSL_FLAG(int64_t, workers, 0, "worker processes; 0 = as many as cores that may really be used");
 ABSL_FLAG(int64_t, i, 0, "short for --workers");
 ABSL_FLAG(std::string, name, "", "name of the cluster (default: from the app)");
@@ -52,7 +52,13 @@ ABSL_FLAG(std::string, cwd, "", "directory that the program runs in");
 ABSL_FLAG(uc::tools::AnyList, env, uc::tools::AnyList{}, "KEY=VALUE for the program; repeatable");
 ABSL_FLAG(bool, front, false,
           "a program behind its worker: the worker has the clients, the program's listener is "
-          "private");
+          "private (default, where that can be)");
+ABSL_FLAG(bool, direct, false,
+          "a program without a worker before it: it accepts from its slot's listener itself");
+ABSL_FLAG(
+    std::string, upstream, "",
+    "where the program listens itself, in private: 127.0.0.1:{port} or "
+    "unix:/run/app-{generation}.sock; its arguments and environment may have these words, too");
 ABSL_FLAG(bool, keep_env, false, "with --user: the app or program inherits all of the environment");
 ABSL_FLAG(bool, wait_ready, false,
           "ready is when the program says so: process.send('ready') or sd_notify(READY=1)");
@@ -68,14 +74,14 @@ ABSL_FLAG(int64_t, max_in_flight, 0,
           "proxy: requests that a worker has at the server at one time; 0 = any number");
 ABSL_FLAG(
     std::string, protocol, "auto",
-    "proxy, --front: what clients speak: http (HTTP/1), tcp (all is tunnelled), auto (HTTP/1, "
+    "proxy, programs: what clients speak: http (HTTP/1), tcp (all is tunnelled), auto (HTTP/1, "
     "and what is another protocol by its first bytes is tunnelled)");
 ABSL_FLAG(
     uc::tools::DurationFlag, first_byte_timeout, {absl::Seconds(1)},
-    "proxy, --front: a client that says nothing for so long is tunnelled if the server speaks "
+    "proxy, programs: a client that says nothing for so long is tunnelled if the server speaks "
     "first");
 ABSL_FLAG(uc::tools::TextList, trusted_proxies, uc::tools::TextList{},
-          "proxy, --front: networks (10.0.0.0/8) of proxies, whose X-Forwarded fields are kept; "
+          "proxy, programs: networks (10.0.0.0/8) of proxies, whose X-Forwarded fields are kept; "
           "repeatable");
 ABSL_FLAG(int64_t, max_connections, 0, "per worker; 0 = what its file descriptors allow");
 ABSL_FLAG(uc::tools::ByteSizeFlag, body_memory, {256 << 20},
@@ -100,6 +106,8 @@ FlagSet ProgramFlags() {
           "cwd",
           "env",
           "front",
+          "direct",
+          "upstream",
           "wait_ready",
           "ready",
           "sockets",
@@ -124,7 +132,11 @@ LaunchRequest ToLaunchRequest(const FlagSet& given) {
   launch.directory = absl::GetFlag(FLAGS_cwd);
   launch.environment = absl::GetFlag(FLAGS_env).values;
   launch.keep_environment = absl::GetFlag(FLAGS_keep_env);
-  launch.front = absl::GetFlag(FLAGS_front);
+  launch.front_given = absl::GetFlag(FLAGS_front);
+  launch.direct_given =
+      absl::GetFlag(FLAGS_direct) || (given.count("front") > 0 && !launch.front_given);
+  launch.front = launch.front_given;
+  launch.upstream = absl::GetFlag(FLAGS_upstream);
   launch.wait_ready = absl::GetFlag(FLAGS_wait_ready);
   launch.ready = absl::GetFlag(FLAGS_ready);
   launch.sockets = absl::GetFlag(FLAGS_sockets);

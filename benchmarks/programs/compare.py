@@ -158,7 +158,10 @@ class Contender:
 
 class UringCluster(Contender):
     name = "uring-cluster"
-    way = ()
+
+    @property
+    def way(self):
+        return ("--listen=127.0.0.1:%d" % self.port,)
 
     def run(self, *words):
         self.command([CLUSTER, *words, "--run-dir=" + self.folder])
@@ -175,12 +178,9 @@ class UringCluster(Contender):
         self.run("stop", "app")
 
 
-class Front(UringCluster):
-    name = "uring-cluster --front"
-
-    @property
-    def way(self):
-        return ("--front", "--listen=127.0.0.1:%d" % self.port)
+class Direct(UringCluster):
+    name = "uring-cluster --direct"
+    way = ("--direct",)
 
 
 class Pm2(Contender):

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "core/exec/carried.h"
 #include "core/exec/preload/protocol.h"
 #include "core/link/program_mark.h"
@@ -67,7 +68,9 @@ std::vector<std::string> EnvironmentOf(const ProgramPlace& place) {
   const std::string slot = absl::StrCat(place.slot);
   for (const char* name : {"NODE_APP_INSTANCE", "INSTANCE_ID", "pm_id"}) variables[name] = slot;
   if (place.port.has_value()) variables["PORT"] = absl::StrCat(*place.port);
-  for (const std::string& variable : place.environment) Put(variables, variable);
+  for (const std::string& variable : place.environment) {
+    Put(variables, absl::StrReplaceAll(variable, place.words));
+  }
   for (const absl::string_view name : kOurs) variables.erase(std::string(name));
   variables[link::kNameVariable] = place.cluster;
   variables[link::kSlotVariable] = slot;

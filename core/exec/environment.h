@@ -8,6 +8,7 @@
 #define CORE_EXEC_ENVIRONMENT_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct ProgramPlace {
   uint32_t generation = 0;
   std::string worker;         // link::WorkerMark; empty: nobody looks for what it starts
   std::string notify_socket;  // where it may say READY=1
+  std::map<std::string, std::string>
+      words;  // what stands for them in `environment` and in its arguments
   // What the preload library needs; without it the program takes LISTEN_FDS.
   struct Preload {
     std::string library;  // path

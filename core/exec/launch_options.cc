@@ -46,6 +46,7 @@ uint16_t PortLeast(const LaunchOptions& options) {
 }
 
 SocketWay WayOf(const LaunchOptions& options, const Program& program) {
+  if (!options.upstream.empty()) return SocketWay::kItself;
   if (options.sockets != SocketWay::kAuto) return options.sockets;
   return program.bypasses_libc ? SocketWay::kListenFds : SocketWay::kPreload;
 }

@@ -27,6 +27,7 @@ enum class SocketWay {
   kAuto,       // what fits the program
   kPreload,    // its own listen()
   kListenFds,  // it takes descriptors 3 and up (sd_listen_fds(3))
+  kItself,     // behind a front: at `upstream`
 };
 
 struct LaunchOptions {
@@ -40,7 +41,10 @@ struct LaunchOptions {
   uint64_t descriptors = 0;              // its soft limit of open files; 0: ours
   std::vector<net::Address> addresses;   // of --listen; empty: its own count
   uint16_t program_port = 0;             // behind a front: its own port for those; 0: not said
-  int backlog = 4096;                    // with LISTEN_FDS
+  // Behind a front, with kItself: where it listens, as Endpoint::Parse takes it. "{port}", "{slot}" and "{generation}" in it, in
+  // the program's arguments and in `environment` are a free port of this machine, and which worker it is behind.
+  std::string upstream;
+  int backlog = 4096;  // with LISTEN_FDS
   ReadyWhen ready = ReadyWhen::kListens;
   SocketWay sockets = SocketWay::kAuto;
   absl::Duration listen_timeout = absl::Seconds(10);

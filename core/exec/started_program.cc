@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/link/worker_mark.h"
@@ -26,6 +27,7 @@ absl::StatusOr<StartedProgram> StartedProgram::Start(const LaunchOptions& option
   place.environment = options.environment;
   ChildOptions child;
   child.program = program;
+  for (std::string& word : child.program.argv) word = absl::StrReplaceAll(word, place.words);
   child.directory = options.program.directory;
   child.environment = EnvironmentOf(place);
   if (!options.identity_taken) child.identity = options.identity;

@@ -182,10 +182,22 @@ class ProgramFront final : public app::App, public worker::Gateway {
       outcome_ = {program_->wait_status(), program_->left_as_asked()};
       return;
     }
-    if (!served_) return Failed(absl::FailedPreconditionError(program_->Failure()));
     const int status = program_->wait_status();
+    if (!served_ && !EndedAsItMay(status)) {
+      return Failed(absl::FailedPreconditionError(program_->Failure()));
+    }
+    if (!ready_) {
+      outcome_ = {status, false};
+      return loop_->Leave(absl::OkStatus());
+    }
     const int code = WIFEXITED(status) && !hung_ ? WEXITSTATUS(status) : -1;
     Say({code == 0, code, hung_ ? HangText() : exec::EndText(status)});
+  }
+  // Before it served as well.
+  bool EndedAsItMay(int status) const {
+    const std::vector<int>& codes = program_options_.done_codes;
+    return WIFEXITED(status) && !program_->late() &&
+           std::find(codes.begin(), codes.end(), WEXITSTATUS(status)) != codes.end();
   }
   // It could not be started, or has not come to serve.
   void Failed(const absl::Status& why) {

@@ -77,6 +77,13 @@ absl::Status ProgramProcess::OpenDoors() {
   Watch(notify_->fd());
   WatchDoor();
   if (preload()) return absl::OkStatus();
+  absl::StatusOr<OwnListener> own = OwnListener::Of(options_, place_.slot, place_.generation);
+  if (!own.ok()) return own.status();
+  own_.emplace(*std::move(own));
+  return sockets_ == exec::SocketWay::kItself ? absl::OkStatus() : OpenInherited();
+}
+
+absl::Status ProgramProcess::OpenInherited() {
   // It takes what it inherits as it is: a TCP socket, and one that blocks, as systemd passes it.
   const absl::StatusOr<net::Address> any = net::Address::Parse("127.0.0.1:0");
   if (!any.ok()) return any.status();
@@ -106,18 +113,25 @@ absl::Status ProgramProcess::StartChild() {
     place.preload = {.library = *std::move(library), .door = door_->address()};
   }
   place.port = site_->port();
+  if (own_.has_value()) {
+    if (own_->port() != 0) place.port = own_->port();
+    place.words = own_->words();
+  }
   std::vector<int> listeners;
-  if (!preload()) listeners = {inherited_.get()};
+  if (inherited_.valid()) listeners = {inherited_.get()};
   absl::StatusOr<exec::StartedProgram> started = exec::StartedProgram::Start(
       options_, program_, std::move(place), std::move(listeners), report_);
   if (!started.ok()) return started.status();
   started_.emplace(*std::move(started));
   Watch(watches_.offspring.get());
   if (started_->node_fd() >= 0) Watch(started_->node_fd());
-  LogInfo(absl::StrCat("runs ", program_.argv[0], " (pid ", started_->child().pid(),
-                       ") behind this worker: ",
-                       preload() ? "its site is a private socket"
-                                 : "it inherits a private listener as LISTEN_FDS, descriptor 3"));
+  LogInfo(absl::StrCat(
+      "runs ", program_.argv[0], " (pid ", started_->child().pid(), ") behind this worker: ",
+      preload() ? std::string("its site is a private socket")
+      : inherited_.valid()
+          ? absl::StrCat("it inherits a private listener as LISTEN_FDS, descriptor ",
+                         "3, or listens at PORT=", own_->port(), " itself")
+          : absl::StrCat("it listens at ", own_->text(), " itself")));
   return absl::OkStatus();
 }
 
@@ -170,8 +184,9 @@ void ProgramProcess::OnCoordinatorGone() {
 
 void ProgramProcess::SaysReady(absl::string_view how) {
   has_said_so_ = true;
+  LookForListener();
   // Who inherits its listener need not listen(): this is how it says that it accepts.
-  accepts_ = true;
+  accepts_ |= inherited_.valid();
   LogInfo(absl::StrCat("the program ", how));
   ReviewReady(MonotonicNow());
 }
@@ -201,13 +216,24 @@ void ProgramProcess::ReviewReady(absl::Time now) {
   events_.ready();
 }
 
+void ProgramProcess::LookForListener() {
+  if (!own_.has_value() || accepts_) return;
+  if (const Endpoint* const found = own_->Find(); found != nullptr) {
+    endpoint_.emplace(*found);
+    accepts_ = true;
+    LogInfo(absl::StrCat("the program listens at ", found->text(), " by itself"));
+  } else if (inherited_.valid()) {
+    accepts_ = exec::WaitsAt(started_->child().pid(), {inherited_.get()});
+  }
+}
+
 void ProgramProcess::OnTime(absl::Time now) {
   if (state_ == State::kEnding && now >= patient_until_) {
     LogWarning("what the program has started does not end, though it was killed");
     return Ended();
   }
   if (state_ != State::kStarting) return;
-  accepts_ |= !preload() && exec::WaitsAt(started_->child().pid(), {inherited_.get()});
+  LookForListener();
   ReviewReady(now);
   if (state_ == State::kStarting && now >= late_at_ && !late_) {
     late_ = true;
@@ -303,10 +329,16 @@ bool ProgramProcess::left_as_asked() const {
   return WEXITSTATUS(wait_status_) == 0 || WEXITSTATUS(wait_status_) == 128 + signal_;
 }
 
+std::string ProgramProcess::Awaited() const {
+  if (options_.ready == exec::ReadyWhen::kSaysSo) return "said that it is ready";
+  if (!own_.has_value()) return "listened";
+  if (!inherited_.valid()) return absl::StrCat("listened at ", own_->text());
+  return absl::StrCat("accepted from LISTEN_FDS, or listened at PORT=", own_->port());
+}
+
 std::string ProgramProcess::Failure() const {
   if (listens() && !late_) return "";
-  const absl::string_view awaited =
-      options_.ready == exec::ReadyWhen::kSaysSo ? "said that it is ready" : "listened";
+  const std::string awaited = Awaited();
   std::string text =
       late_
           ? absl::StrCat("the program has not ", awaited,
@@ -322,7 +354,8 @@ std::string ProgramProcess::Failure() const {
                                   }),
                     ", which is not taken for it (--listen names the port)");
   } else if (late_ && !listens() && options_.ready == exec::ReadyWhen::kListens) {
-    absl::StrAppend(&text, "; one that serves nobody runs without --front, with --ready=start");
+    absl::StrAppend(&text, "; one that serves nobody runs with --ready=start",
+                    preload() ? ", one whose sockets cannot be seen with --upstream" : "");
   }
   if (!site_->refusal().empty()) absl::StrAppend(&text, ": ", site_->refusal());
   return text;

@@ -6,7 +6,8 @@
 // What it started ends with it, whatever process group it is in (exec/offspring.h). Where the process that we started
 // only runs the program (npm, sh), and another one listens, the program has left when both have.
 //
-// Its sockets are the ProgramSite's affair (program_site.h), unless it inherits its listener (LISTEN_FDS).
+// Its sockets are the ProgramSite's affair (program_site.h), where its libc can be asked. Else it inherits a listener
+// (LISTEN_FDS), or binds one itself at the port that PORT names (own_listener.h): whichever it is seen to use.
 #ifndef CORE_FRONT_PROGRAM_PROCESS_H_
 #define CORE_FRONT_PROGRAM_PROCESS_H_
 
@@ -27,6 +28,7 @@
 #include "core/exec/program.h"
 #include "core/exec/started_program.h"
 #include "core/front/endpoint.h"
+#include "core/front/own_listener.h"
 #include "core/front/program_site.h"
 #include "core/link/message.h"
 #include "core/scoreboard/layout.h"
@@ -90,12 +92,16 @@ class ProgramProcess {
 
  private:
   absl::Status OpenDoors();
+  absl::Status OpenInherited();
   absl::Status StartChild();
   exec::ListenDoor::Events DoorEvents();
   bool preload() const { return sockets_ == exec::SocketWay::kPreload; }
   void OnSiteListens(pid_t process);
+  std::string Awaited() const;
   void SaysReady(absl::string_view how);
   void ReviewReady(absl::Time now);
+  // Without the library: whether it listens, and where.
+  void LookForListener();
   bool listens() const { return preload() ? site_.has_value() && site_->listens() : accepts_; }
   void OnOffspring();
   // Another process than the first one listens, and lives.
@@ -118,9 +124,12 @@ class ProgramProcess {
   std::optional<exec::NotifySocket> notify_;
   std::optional<exec::StartedProgram> started_;  // from Start() on
   std::optional<ProgramSite> site_;
-  Fd inherited_;                      // with LISTEN_FDS: what the program inherits
-  std::optional<Endpoint> endpoint_;  // with LISTEN_FDS
-  bool accepts_ = false;              // with LISTEN_FDS: seen to
+  // Without the library:
+  Fd inherited_;                    // with LISTEN_FDS: what the program inherits
+  std::optional<OwnListener> own_;  // where it may listen itself
+  std::optional<Endpoint>
+      endpoint_;          // where it is connected to: the inherited one, until it has its own
+  bool accepts_ = false;  // seen to, at endpoint_
   bool has_said_so_ = false;
   bool late_ = false;
   absl::Time late_at_;

@@ -58,7 +58,7 @@ TEST_F(SurvivorsTest, DoorsThatCannotBeReadAreAnError) {
   const auto count = CountSurvivors(directory_, nullptr);
   const auto found = FindSurvivors(directory_, nullptr);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
-  EXPECT_THAT(doors.status().message(), testing::HasSubstr("/doors: cannot be read"));
+  EXPECT_THAT(doors.status().message(), testing::HasSubstr("/doors: cannot be opened"));
   EXPECT_FALSE(count.ok());
   EXPECT_FALSE(found.ok());
   EXPECT_EQ(Find()[0].pid, worker);

@@ -1,4 +1,4 @@
-"""--front: a program's life behind its worker: new versions that are broken, hangs, its end, and whose rights it has."""
+"""A program's life behind its worker: new versions that are broken, hangs, its end, and whose rights it has."""
 
 import json
 import os
@@ -217,7 +217,7 @@ class End(Case):
         app = self.node()
         with open(os.path.join(app.directory, "package.json"), "w") as out:
             json.dump({"name": "a", "version": "1.0.0", "scripts": {"start": "node app.js"}}, out)
-        with Cluster("npm", "--front", "-i", "1", "--cwd=" + app.directory, "--", "start") as cluster:
+        with Cluster("npm", "-i", "1", "--cwd=" + app.directory, "--", "start") as cluster:
             server = json.loads(cluster.get("/"))["pid"]
             with Load(cluster, threads=2) as load:
                 cluster.ok("reload", cluster.name)

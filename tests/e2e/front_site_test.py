@@ -1,4 +1,4 @@
-"""--front without --listen: clients come to where the program behind the worker listens."""
+"""Without --listen clients come to where the program behind the worker listens."""
 
 import contextlib
 import json
@@ -287,7 +287,7 @@ class OwnSite(unittest.TestCase):
 
     def test_a_program_whose_listener_cannot_be_seen_needs_an_address(self):
         app = self.node(3000)
-        with self.own(app, "--sockets=listen-fds", wait=False) as cluster:
+        with self.own(app, "--front", "--sockets=listen-fds", wait=False) as cluster:
             self.assertEqual(cluster.wait_exit(), 2)
             self.assertIn("--front needs --listen here", cluster.lines[-1])
 
@@ -301,9 +301,9 @@ class OwnSite(unittest.TestCase):
                 get(site)
             cluster.ok("reload", cluster.name)
             self.assertEqual(cluster.get("/").split()[0], b"also")
-        with Cluster(app.path, listen="127.0.0.1:0=3000", wait=False) as cluster:
+        with Cluster(app.path, "--direct", listen="127.0.0.1:0=3000", wait=False) as cluster:
             self.assertEqual(cluster.wait_exit(), 2)
-            self.assertIn("is for programs with --front", cluster.lines[-1])
+            self.assertIn("is for programs behind a worker", cluster.lines[-1])
 
     def test_a_program_that_serves_nobody_is_told_apart(self):
         app = Program(self, "app.js", "setInterval(() => {}, 1000)")

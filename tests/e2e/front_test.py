@@ -1,4 +1,4 @@
-"""--front: the worker has the clients, and a program of any language stands behind it, with a private listener."""
+"""The worker has the clients, and a program of any language stands behind it, with a private listener."""
 
 import json
 import os

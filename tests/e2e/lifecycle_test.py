@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 from cluster import BINARY, fixture, wait_until
+from program import Program
 
 
 class Several(unittest.TestCase):
@@ -105,7 +106,8 @@ class Lifecycle(Several):
             self.assertFalse(os.path.exists(os.path.join(self.base, "a")))
 
     def test_delete_tells_which_logs_stay_and_removes_empty_ones(self):
-        self.assertEqual(self.cli("start", "/bin/sh", "--name=a", "--daemon", "-i", "1", "--", "-c", "exit 3").returncode, 1)
+        app = Program(self, "a.sh", "exit 3\n")
+        self.assertEqual(self.cli("start", app.path, "--daemon", "-i", "1").returncode, 2)
         logs = os.path.join(self.base, ".state", "logs")
         self.assertTrue([name for name in os.listdir(logs) if name.startswith("a-")])
         with open(os.path.join(logs, "a-error-7.log"), "w") as log:

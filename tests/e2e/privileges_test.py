@@ -250,7 +250,7 @@ class Life(Case):
                 "http.server.HTTPServer(('127.0.0.1', 0), Handler).serve_forever()\n"
             )
         for flags, user, group in (((*WHO,), USER, GROUP), (("--user=65534",), NOBODY, NOBODY), (("--group=%d" % GROUP,), 0, GROUP)):
-            cluster = self.cluster(path, "-i", "1", *flags, "--interpreter=/usr/bin/python3", listen=None)
+            cluster = self.cluster(path, "-i", "1", *flags, "--interpreter=/usr/bin/python3")
             self.assertEqual(eval(cluster.get()), ((user,) * 3, (group,) * 3, [group]))
             cluster.close()
 

@@ -67,4 +67,4 @@ def program_pids(cluster):
 
 def front(program, *words, **options):
     """A cluster of it, behind workers."""
-    return Cluster(program.path, "--front", *words, **{"listen": "127.0.0.1:0", **options})
+    return Cluster(program.path, *words, **{"listen": "127.0.0.1:0", **options})

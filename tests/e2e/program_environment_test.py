@@ -28,7 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("", 0), Handler).serve_forever()
 """
 
 
@@ -193,7 +193,7 @@ class Descriptors(unittest.TestCase):
 
     def test_program_has_the_soft_limit_of_start_and_we_have_more(self):
         app = Program(self, "app.py", PYTHON)
-        with Cluster(app.path, "-i", "1", listen=None, preexec=self.limit) as cluster:
+        with Cluster(app.path, "-i", "1", preexec=self.limit) as cluster:
             self.assertEqual(self.seen(cluster), 200)
             self.assertGreater(self.of_ours(cluster.pids()[0]), 200)
             cluster.ok("upgrade", cluster.name)
@@ -201,7 +201,7 @@ class Descriptors(unittest.TestCase):
             self.assertEqual(self.seen(cluster), 200)
             cluster.process.send_signal(signal.SIGKILL)
             cluster.wait_exit()
-            with Cluster(app.path, "-i", "1", listen=None, preexec=self.limit, base=cluster.base) as second:
+            with Cluster(app.path, "-i", "1", preexec=self.limit, base=cluster.base) as second:
                 second.ok("reload", second.name)
                 self.assertEqual(self.seen(second), 200)
 
@@ -209,7 +209,7 @@ class Descriptors(unittest.TestCase):
 class Joined(unittest.TestCase):
     def test_preload_library_of_the_operator_stands_beside_ours(self):
         app = Program(self, "app.py", PYTHON)
-        with Cluster(app.path, "-i", "2", "--env=LD_PRELOAD=" + PRELOADED, listen=None) as cluster:
+        with Cluster(app.path, "-i", "2", "--env=LD_PRELOAD=" + PRELOADED) as cluster:
             libraries = json.loads(cluster.get())["environment"]["LD_PRELOAD"].split(":")
             self.assertIn("/preload-", libraries[0])
             self.assertEqual(libraries[1], PRELOADED)
@@ -219,7 +219,7 @@ class Joined(unittest.TestCase):
     def test_what_is_ours_to_set_stays_ours_and_start_says_so_once(self):
         app = Program(self, "app.py", PYTHON)
         flags = ["--env=" + one for one in ("UV_USE_IO_URING=1", "NOTIFY_SOCKET=/x", "URING_CLUSTER_SLOT=7")]
-        with Cluster(app.path, "-i", "2", *flags, listen=None) as cluster:
+        with Cluster(app.path, "-i", "2", *flags) as cluster:
             said = [line for line in cluster.lines if "not passed on to the program" in line]
             self.assertEqual(len(said), 1, cluster.lines)
             for name in ("UV_USE_IO_URING", "NOTIFY_SOCKET", "URING_CLUSTER_SLOT"):

@@ -22,7 +22,7 @@ http.createServer((request, response) => {
 class Stuck(unittest.TestCase):
     def test_stopped_program_is_steered_round_then_killed_and_replaced(self):
         app = Program(self, "app.js", SPINS)
-        with Cluster(app.path, "-i", "2", "--hang-timeout=1500ms", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", "--hang-timeout=1500ms", listen=None) as cluster:
             victim = program_pids(cluster)[0]
             with Load(cluster, threads=4, fresh=True, pause=0.002, patience=5) as load:
                 os.kill(victim, signal.SIGSTOP)
@@ -34,7 +34,7 @@ class Stuck(unittest.TestCase):
 
     def test_loop_that_never_turns_is_replaced(self):
         app = Program(self, "app.js", SPINS)
-        with Cluster(app.path, "-i", "2", "--hang-timeout=1s", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", "--hang-timeout=1s", listen=None) as cluster:
             before = program_pids(cluster)
             with cluster.connect() as endless, Load(cluster, threads=2, fresh=True, pause=0.005, patience=5):
                 endless.sendall(b"GET /block HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -45,7 +45,7 @@ class Stuck(unittest.TestCase):
     def test_slow_program_that_goes_on_accepting_is_left_alone(self):
         app = Program(self, "app.js", SPINS)
         slow = b"GET /60 HTTP/1.1\r\nHost: a\r\n\r\n"
-        with Cluster(app.path, "-i", "1", "--hang-timeout=800ms", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "1", "--hang-timeout=800ms", listen=None) as cluster:
             before = program_pids(cluster)
             with Load(cluster, threads=8, fresh=True, request=slow) as load:
                 wait_until(lambda: load.counts["ok"] >= 40, "slow answers")
@@ -56,13 +56,13 @@ class Stuck(unittest.TestCase):
 class Coordinator(unittest.TestCase):
     def test_programs_serve_on_without_a_coordinator_and_the_next_one_goes_on_with_them(self):
         app = Program(self, "app.js", NODE_HTTP % (1, "0, '127.0.0.1'"))
-        with Cluster(app.path, "-i", "2", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", listen=None) as cluster:
             programs = program_pids(cluster)
             with Load(cluster, threads=3, fresh=True, pause=0.002) as load:
                 cluster.process.kill()
                 cluster.process.wait()
                 wait_until(lambda: load.counts["ok"] > 100, "answers without a coordinator")
-                successor = Cluster(app.path, listen=None, base=cluster.base, wait=False)
+                successor = Cluster(app.path, "--direct", listen=None, base=cluster.base, wait=False)
                 self.addCleanup(successor.close)
                 successor.wait_log("goes on with 2 workers")
                 successor.wait_ready()
@@ -75,7 +75,7 @@ class Coordinator(unittest.TestCase):
 
     def test_coordinator_is_upgraded_in_place(self):
         app = Program(self, "app.js", NODE_HTTP % (1, "0, '127.0.0.1'"))
-        with Cluster(app.path, "-i", "2", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", listen=None) as cluster:
             programs = program_pids(cluster)
             with Load(cluster, threads=2, fresh=True, pause=0.002) as load:
                 cluster.ok("upgrade", cluster.name)

@@ -46,14 +46,19 @@ if (cluster.isPrimary) {
 """
 
 
+BEHIND_A_WORKER = "--listen=127.0.0.1:0"
+
+
 class Leaving(unittest.TestCase):
+    way = BEHIND_A_WORKER
+
     def setUp(self):
         self.app = Program(self, "graceful.js", GRACEFUL)
         self.left = os.path.join(self.app.directory, "left")
         open(self.left, "w").close()
 
     def start(self, *flags):
-        return Cluster(self.app.path, "--env=LEFT=" + self.left, *flags, listen=None)
+        return Cluster(self.app.path, self.way, "--env=LEFT=" + self.left, *flags, listen=None)
 
     def last_words(self):
         with open(self.left) as words:
@@ -106,50 +111,63 @@ class Leaving(unittest.TestCase):
     def test_request_in_flight_is_answered_before_it_is_asked_to_leave(self):
         go = os.path.join(self.app.directory, "go")
         slow = "{ const t = setInterval(() => { if (fs.existsSync(%r)) { clearInterval(t); response.end('slow'); } }, 20) }"
-        self.app.deploy(GRACEFUL.replace("response.end('hello')", slow % go))
+        self.app.deploy(GRACEFUL.replace("=> response.end('hello')", "=> { if (request.url === '/') response.end(); else %s }" % slow % go))
         with self.start("-i", "1") as cluster, cluster.connect() as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
             wait_until(lambda: cluster.workers()[0]["connections"] == 1, "the connection is taken")
             reload = subprocess.Popen([BINARY, "reload", cluster.name, "--run-dir=" + cluster.base], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            cluster.wait_log("draining: the program gets no new connection")
+            wait_until(lambda: cluster.workers("draining"), "the old one drains")
             self.assertEqual(self.last_words(), [])
             open(go, "w").close()
             answer = connection.recv(4096)
             self.assertEqual(reload.wait(20), 0)
             self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer)
-            self.assertIn(b"\r\nConnection: close\r\n", answer)
+            # Behind a worker the connection stays, and moves to the successor's.
+            self.assertEqual(b"\r\nConnection: close\r\n" in answer, self.way == "--direct")
+
+
+class LeavingDirect(Leaving):
+    way = "--direct"
 
 
 class Ready(unittest.TestCase):
+    way = BEHIND_A_WORKER
+
     def test_program_is_ready_when_it_says_so(self):
         app = Program(self, "app.js", SAYS_READY % "setTimeout(() => process.send('ready'), 300);")
-        with Cluster(app.path, "-i", "2", "--wait-ready", listen=None) as cluster:
-            cluster.wait_log("serves: the program says 'ready'")
+        with Cluster(app.path, self.way, "-i", "2", "--wait-ready", listen=None) as cluster:
+            cluster.wait_log("the program says 'ready'")
             cluster.ok("reload", cluster.name)
 
     def test_silence_aborts_the_roll_and_the_incumbents_serve_on(self):
         app = Program(self, "app.js", SAYS_READY % "process.send('ready');")
-        with Cluster(app.path, "-i", "2", "--wait-ready", "--listen-timeout=2s", listen=None) as cluster:
+        with Cluster(app.path, self.way, "-i", "2", "--wait-ready", "--listen-timeout=4s", listen=None) as cluster:
             before = program_pids(cluster)
             app.deploy(SAYS_READY % "")
             with Load(cluster, threads=2, fresh=True, pause=0.005) as load:
                 code, _, err = cluster.cli("reload", cluster.name)
             self.assertEqual(code, 1)
-            self.assertIn("has not said that it is ready within --listen-timeout=2s", err)
+            self.assertIn("has not said that it is ready within --listen-timeout=4s", err)
             self.assertEqual(program_pids(cluster), before)
             self.assertEqual(load.lost, 0, load.failures)
 
     def test_silence_at_the_first_start_is_the_operators_affair(self):
         app = Program(self, "app.js", SAYS_READY % "")
-        with Cluster(app.path, "-i", "1", "--wait-ready", "--listen-timeout=1s", listen=None, wait=False) as cluster:
+        with Cluster(app.path, self.way, "-i", "1", "--wait-ready", "--listen-timeout=3s", listen=None, wait=False) as cluster:
             self.assertEqual(cluster.wait_exit(), 2)
             cluster.wait_log("has not said that it is ready within")
 
 
+class ReadyDirect(Ready):
+    way = "--direct"
+
+
 class OwnWorkers(unittest.TestCase):
+    way = BEHIND_A_WORKER
+
     def test_program_with_nodes_cluster_module_rolls_without_loss(self):
         app = Program(self, "app.js", CLUSTER_MODULE)
-        with Cluster(app.path, "-i", "2", listen=None) as cluster:
+        with Cluster(app.path, self.way, "-i", "2", listen=None) as cluster:
             with Load(cluster, threads=3, fresh=True, pause=0.002) as load:
                 for _ in range(2):
                     cluster.ok("reload", cluster.name)
@@ -157,12 +175,16 @@ class OwnWorkers(unittest.TestCase):
 
     def test_nobody_of_the_tree_stays_behind(self):
         app = Program(self, "app.js", CLUSTER_MODULE)
-        with Cluster(app.path, "-i", "1", listen=None) as cluster:
+        with Cluster(app.path, self.way, "-i", "1", listen=None) as cluster:
             (program,) = program_pids(cluster)
             os.kill(program, signal.SIGKILL)
             wait_until(lambda: program_pids(cluster) not in ([], [program]), "a replacement")
             self.assertEqual(group(program), [])
             cluster.ok("stop", cluster.name, "--now")
+
+
+class OwnWorkersDirect(OwnWorkers):
+    way = "--direct"
 
 
 def group(leader):

@@ -19,7 +19,7 @@ class Start(unittest.TestCase):
         return [json.loads(cluster.get()) for _ in range(count)]
 
     def test_all_workers_share_the_port_that_the_first_one_got(self):
-        with Cluster(node(self).path, "-i", "3", listen=None) as cluster:
+        with Cluster(node(self).path, "--direct", "-i", "3", listen=None) as cluster:
             self.assertEqual(cluster.name, "app")
             self.assertEqual(len(cluster.addresses), 1)
             answers = self.answers(cluster)
@@ -28,17 +28,17 @@ class Start(unittest.TestCase):
 
     def test_listen_decides_where_whatever_the_program_asks_for(self):
         app = node(self, where="3999")
-        with Cluster(app.path, "-i", "2", listen="127.0.0.1:0") as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", listen="127.0.0.1:0") as cluster:
             self.assertNotEqual(cluster.port, 3999)
             self.assertEqual({answer["slot"] for answer in self.answers(cluster)}, {"0", "1"})
 
     def test_port_is_told_to_who_asks_the_environment(self):
         app = node(self, where="process.env.PORT, '127.0.0.1'")
-        with Cluster(app.path, "-i", "2", listen="127.0.0.1:0") as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", listen="127.0.0.1:0") as cluster:
             self.assertEqual(json.loads(cluster.get())["version"], 1)
 
     def test_list_shows_the_program_and_no_figures_that_nobody_knows(self):
-        with Cluster(node(self).path, "-i", "1", listen=None) as cluster:
+        with Cluster(node(self).path, "--direct", "-i", "1", listen=None) as cluster:
             cluster.get()
             (row,) = [line for line in cluster.ok("list").splitlines() if " serving " in line]
             self.assertIn(" %d " % program_pids(cluster)[0], row)
@@ -47,7 +47,7 @@ class Start(unittest.TestCase):
             self.assertNotIn("latency", cluster.ok("describe", cluster.name))
 
     def test_everything_ends_with_the_cluster(self):
-        with Cluster(node(self).path, "-i", "2", listen=None) as cluster:
+        with Cluster(node(self).path, "--direct", "-i", "2", listen=None) as cluster:
             pids = program_pids(cluster)
             cluster.ok("stop", cluster.name)
             self.assertEqual(cluster.wait_exit(), 0)
@@ -56,7 +56,7 @@ class Start(unittest.TestCase):
 
 class Life(unittest.TestCase):
     def test_killed_program_is_replaced_and_the_others_serve(self):
-        with Cluster(node(self).path, "-i", "3", listen=None) as cluster:
+        with Cluster(node(self).path, "--direct", "-i", "3", listen=None) as cluster:
             with Load(cluster, threads=2, fresh=True, pause=0.002) as load:
                 for _ in range(3):
                     before = program_pids(cluster)
@@ -70,14 +70,14 @@ class Life(unittest.TestCase):
             self.assertEqual(load.counts["refused"] + load.counts["timeout"], 0, load.failures)
 
     def test_killed_launcher_takes_its_program_along(self):
-        with Cluster(node(self).path, "-i", "2", listen=None) as cluster:
+        with Cluster(node(self).path, "--direct", "-i", "2", listen=None) as cluster:
             worker = cluster.workers()[0]
             os.kill(worker["pid"], signal.SIGKILL)
             wait_until(lambda: not exists(worker["program_pid"]), "the program ends")
             wait_until(lambda: len(cluster.pids()) == 2, "a replacement")
 
     def test_rolls_lose_no_new_connection(self):
-        with Cluster(node(self).path, "-i", "2", listen=None) as cluster:
+        with Cluster(node(self).path, "--direct", "-i", "2", listen=None) as cluster:
             with Load(cluster, threads=4, fresh=True, pause=0.001) as load:
                 for _ in range(5):
                     cluster.ok("reload", cluster.name)
@@ -85,14 +85,14 @@ class Life(unittest.TestCase):
             self.assertGreater(load.counts["ok"], 100)
 
     def test_rolls_lose_no_request_of_keep_alive_clients_that_ask(self):
-        with Cluster(node(self).path, "-i", "2", listen=None) as cluster:
+        with Cluster(node(self).path, "--direct", "-i", "2", listen=None) as cluster:
             with Load(cluster, threads=4, fresh=False, pause=0.005) as load:
                 for _ in range(5):
                     cluster.ok("reload", cluster.name)
             self.assertEqual(load.lost, 0, load.failures)
 
     def test_scaling_loses_nothing(self):
-        with Cluster(node(self).path, "-i", "1", listen=None) as cluster:
+        with Cluster(node(self).path, "--direct", "-i", "1", listen=None) as cluster:
             with Load(cluster, threads=4, fresh=True, pause=0.001) as load:
                 for number in ("3", "1", "2"):
                     cluster.ok("scale", cluster.name, number)
@@ -101,7 +101,7 @@ class Life(unittest.TestCase):
 
     def test_new_version_is_deployed_and_bad_ones_abort(self):
         app = node(self, version=1)
-        with Cluster(app.path, "-i", "2", "--listen-timeout=4s", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", "--listen-timeout=4s", listen=None) as cluster:
             before = program_pids(cluster)
             for bad in ("this is no JavaScript", "process.exit(7)", "setInterval(() => {}, 1000)"):
                 with self.subTest(bad), Load(cluster, threads=2, fresh=True, pause=0.005) as load:

@@ -55,7 +55,7 @@ class Languages(unittest.TestCase):
 
     def test_python(self):
         app = Program(self, "app.py", PYTHON)
-        with Cluster(app.path, "-i", "2", "--listen=127.0.0.1:0", "--", "4567", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", "--listen=127.0.0.1:0", "--", "4567", listen=None) as cluster:
             slots = {cluster.get().split()[2] for _ in range(30)}
             self.assertEqual(slots, {b"0", b"1"})
             self.rolls_without_loss(cluster)
@@ -64,7 +64,7 @@ class Languages(unittest.TestCase):
 
     def test_python_in_plain_mode_stands_in_for_a_slot_that_went(self):
         app = Program(self, "app.py", PYTHON)
-        with Cluster(app.path, "-i", "3", "--mode=plain", "--", "0", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "3", "--mode=plain", "--", "0", listen=None) as cluster:
             with Load(cluster, threads=3, fresh=True, pause=0.002) as load:
                 cluster.ok("scale", cluster.name, "1")
                 cluster.ok("scale", cluster.name, "2")
@@ -75,20 +75,20 @@ class Languages(unittest.TestCase):
 
     def test_perl_with_children_that_accept(self):
         app = Program(self, "app.pl", PERL)
-        with Cluster(app.path, "-i", "2", "--kill-signal=TERM", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", "--kill-signal=TERM", listen=None) as cluster:
             self.assertEqual(cluster.get(), b"hello\n")
             self.rolls_without_loss(cluster)
 
     def test_shell_that_execs_another_program(self):
         app = Program(self, "app.py", PYTHON)
         shell = Program(self, "run.sh", "exec python3 %s 0\n" % app.path)
-        with Cluster(shell.path, "-i", "2", listen=None) as cluster:
+        with Cluster(shell.path, "--direct", "-i", "2", listen=None) as cluster:
             self.assertEqual({cluster.get().split()[2] for _ in range(20)}, {b"0", b"1"})
 
     def test_program_that_serves_nobody(self):
         app = Program(self, "app.sh", "trap 'exit 0' INT; while :; do read -t 1 < <(:) || wait; done\n")
         app.deploy("exec cat <(tail -f /dev/null)\n")
-        with Cluster(app.path, "-i", "2", "--ready=start", "--kill-signal=TERM", listen=None, wait=False) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", "--ready=start", "--kill-signal=TERM", listen=None, wait=False) as cluster:
             cluster.wait_log("is ready: 2 workers on no address")
             cluster.name = "app"
             before = program_pids(cluster)
@@ -100,7 +100,7 @@ class Inheriting(unittest.TestCase):
     """LISTEN_FDS: a static program, which no library reaches."""
 
     def test_it_serves_rolls_and_comes_back(self):
-        with Cluster(fixture("inheriting_server"), "-i", "2", "--name=static", "--kill-signal=TERM") as cluster:
+        with Cluster(fixture("inheriting_server"), "--direct", "-i", "2", "--name=static", "--kill-signal=TERM") as cluster:
             cluster.wait_log("it inherits 1 listener as LISTEN_FDS")
             cluster.wait_log("waits at the listeners that it has inherited")
             self.assertIn(int(cluster.get()), program_pids(cluster))
@@ -113,7 +113,7 @@ class Inheriting(unittest.TestCase):
             cluster.ok("reload", "static")
 
     def test_without_listen_there_is_nothing_to_inherit_and_the_log_says_so(self):
-        with Cluster(fixture("inheriting_server"), "-i", "1", listen=None, wait=False) as cluster:
+        with Cluster(fixture("inheriting_server"), "--direct", "-i", "1", listen=None, wait=False) as cluster:
             self.assertEqual(cluster.wait_exit(), 2)
             cluster.wait_log("it bypasses libc and there is no --listen")
 
@@ -122,7 +122,7 @@ class User(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
     def test_program_runs_as_its_user_and_keeps_its_port(self):
         app = Program(self, "app.py", PYTHON)
-        with Cluster(app.path, "-i", "2", "--user=nobody", "--interpreter=/usr/bin/python3", "--", "0", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "2", "--user=nobody", "--interpreter=/usr/bin/python3", "--", "0", listen=None) as cluster:
             self.assertEqual(int(cluster.get().split()[1]), pwd.getpwnam("nobody").pw_uid)
             with Load(cluster, threads=2, fresh=True, pause=0.002) as load:
                 cluster.ok("reload", cluster.name)
@@ -131,7 +131,7 @@ class User(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
     def test_privileged_port_for_an_unprivileged_program(self):
         app = Program(self, "app.py", PYTHON)
-        words = [app.path, "-i", "2", "--user=nobody", "--interpreter=/usr/bin/python3"]
+        words = [app.path, "--direct", "-i", "2", "--user=nobody", "--interpreter=/usr/bin/python3"]
         with Cluster(*words, "--", "81", listen=None, wait=False) as cluster:
             self.assertEqual(cluster.wait_exit(), 2)
             cluster.wait_log("127.0.0.1:81: a privileged port; with --user a program gets it only from --listen=127.0.0.1:81")
@@ -158,7 +158,7 @@ class Refused(unittest.TestCase):
 
     def test_port_in_use_by_another_cluster(self):
         app = Program(self, "app.py", PYTHON)
-        with Cluster(app.path, "-i", "1", "--", "0", listen=None) as first:
+        with Cluster(app.path, "--direct", "-i", "1", "--", "0", listen=None) as first:
             said = self.refused(app.path, "-i", "1", "--name=other", "--", str(first.port))
             self.assertIn("the address is in use by", said)
             self.assertEqual(len(first.get().split()), 3)
@@ -175,7 +175,7 @@ class Refused(unittest.TestCase):
         self.assertIn("--env=A: expected KEY=VALUE", self.refused(app.path, "--env=A"))
         self.assertIn("--kill-signal=SIGNO: no such signal", self.refused(app.path, "--kill-signal=SIGNO"))
         self.assertIn("--shutdown-with-message is for Node", self.refused(app.path, "--shutdown-with-message"))
-        self.assertIn("--probe is for native apps", self.refused(app.path, "--probe=/health"))
+        self.assertIn("--probe asks a worker, and none stands before", self.refused(app.path, "--direct", "--probe=/health"))
         self.assertIn("--cwd is for programs", self.refused("hello", "--cwd=/"))
 
     def test_syntax_error_and_death_before_it_listens(self):

@@ -15,7 +15,7 @@ for tool in benchmarks/load/libcount_allocations.so tools/load/uring-cluster-loa
     [ ! -e "$root/$tool" ] || [ -d "$root/$tool" ] || cp -L "$root/$tool" "$copies"
 done
 export UC_TOOLS=${UC_TOOLS:-$copies}
-cp -L "${UC_PROGRAMS:-$root/tests/exec/fixtures}/inheriting_server" "$copies"
+cp -L "${UC_PROGRAMS:-$root/tests/exec/fixtures}"/{inheriting,port}_server "$copies"
 chmod 755 "$copies"/*
 export UC_BINARY=$copies/uring-cluster UC_FIXTURES=$copies
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here:$root/tests/e2e

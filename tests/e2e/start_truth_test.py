@@ -116,7 +116,7 @@ class PartialStart(unittest.TestCase):
         self.assertTrue(view["running"])
         with socket.create_connection(("127.0.0.1", self.port), 20) as client:
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            self.assertTrue(client.recv(100).startswith(b"HTTP/1.0 200"))
+            self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200"))
         self.assertIn("code 3", view["slots"][1]["last_failure"])
         self.assertEqual(view["slots"][0]["last_failure"], "")
         self.assertRegex(self.shell.run("describe", "single").stdout, r"slot 1 is not live.*last failure \d+s ago: .*code 3")

@@ -30,7 +30,8 @@ std::string NameOf(const std::string& text) {
 }
 
 TEST(SiteNameTest, AddressesComeBack) {
-  for (const char* text : {"127.0.0.1:3000", "0.0.0.0:65535", "[::]:80", "[2001:db8::ff]:1"}) {
+  for (const char* text :
+       {"127.0.0.1:3000", "0.0.0.0:65535", "[::]:80", "[2001:db8::ff]:1", "[fe80::1%lo]:80"}) {
     EXPECT_EQ(StandsFor("/proc/self/fd/17/" + NameOf(text)), text);
   }
 }

@@ -127,7 +127,7 @@ class Door(hostile.HostileCase):
 
     def test_nobody_without_the_secret_is_heard_not_the_same_user_and_not_root(self):
         for user in ([], ["--user=nobody"]):
-            with Cluster(self.app.path, "-i", "1", PYTHON, *user, listen=None) as cluster:
+            with Cluster(self.app.path, "--direct", "-i", "1", PYTHON, *user, listen=None) as cluster:
                 name, secret = self.door_of(program_pids(cluster)[0])
                 with open("/proc/net/unix") as text:
                     self.assertIn("@" + name, text.read(), "the name is no secret")
@@ -144,7 +144,7 @@ class Door(hostile.HostileCase):
                 self.assertIn("URING_CLUSTER_SLOT", json.loads(cluster.get()))
 
     def test_knocks_without_the_secret_cost_the_launcher_little(self):
-        with Cluster(self.app.path, "-i", "1", PYTHON, "--user=nobody", listen=None) as cluster:
+        with Cluster(self.app.path, "--direct", "-i", "1", PYTHON, "--user=nobody", listen=None) as cluster:
             launcher, program = cluster.pids()[0], program_pids(cluster)[0]
             name, _ = self.door_of(program)
             with contextlib.ExitStack() as opened:
@@ -163,7 +163,7 @@ class Notify(hostile.HostileCase):
 
     def test_others_and_root_cannot_say_ready(self):
         app = Program(self, "app.py", "import signal; signal.pause()")
-        with Cluster(app.path, "-i", "1", PYTHON, "--user=nobody", "--wait-ready", "--listen-timeout=60s", listen=None,
+        with Cluster(app.path, "--direct", "-i", "1", PYTHON, "--user=nobody", "--wait-ready", "--listen-timeout=60s", listen=None,
                      wait=False) as cluster:
             found = cluster.wait_log(r"runs \S+ \(pid (\d+)\)")
             name = environment_of(int(found.group(1)))[b"NOTIFY_SOCKET"].decode()
@@ -184,20 +184,20 @@ class Ports(hostile.HostileCase):
 
     def test_no_privileged_port_that_listen_does_not_name(self):
         app = Program(self, "app.py", TAKES)
-        with Cluster(app.path, "-i", "1", PYTHON, "--user=nobody", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "1", PYTHON, "--user=nobody", listen=None) as cluster:
             for port in (1, 900, 1023):
                 self.assertEqual(cluster.get("/%d" % port), b"13")
                 self.assertEqual(cluster.get("/%d/listen" % port), b"13")
                 cluster.wait_log(r"127.0.0.1:%d: a privileged port; with --user .*--listen=127.0.0.1:%d" % (port, port))
             with socket.socket() as other:
                 other.bind(("127.0.0.1", 900))
-        with Cluster(app.path, "-i", "1", PYTHON, "--user=nobody", "--listen=127.0.0.1:901", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "1", PYTHON, "--user=nobody", "--listen=127.0.0.1:901", listen=None) as cluster:
             self.assertEqual(cluster.port, 901)
             self.assertIn(cluster.get("/902"), (b"13",))
 
     def test_each_address_is_told_and_given_back_when_nobody_listens(self):
         app = Program(self, "app.py", TAKES)
-        with Cluster(app.path, "-i", "1", PYTHON, "--user=nobody", listen=None) as cluster:
+        with Cluster(app.path, "--direct", "-i", "1", PYTHON, "--user=nobody", listen=None) as cluster:
             for port in (24101, 24102):
                 self.assertEqual(cluster.get("/%d" % port), b"0")
                 cluster.wait_log(r"127.0.0.1:%d is taken for the program" % port)
@@ -222,7 +222,7 @@ class Environment(hostile.HostileCase):
         path = os.path.join(app.directory, "apps.json")
         given = {"LD_PRELOAD": "/tmp/uc-evil.so", "LD_AUDIT": "/tmp/uc-evil.so", "GLIBC_TUNABLES": "x=y", "MALLOC_CHECK_": "3"}
         with open(path, "w") as out:
-            json.dump({"apps": [{"name": "app", "script": app.path, "uid": "nobody", "interpreter": "/usr/bin/python3",
+            json.dump({"apps": [{"name": "app", "script": app.path, "uid": "nobody", "listen": ["127.0.0.1:0"], "interpreter": "/usr/bin/python3",
                                  "env": given}]}, out)
         base = tempfile.mkdtemp(prefix="uc-hostile-")
         self.addCleanup(shutil.rmtree, base, ignore_errors=True)
@@ -254,7 +254,7 @@ class Environment(hostile.HostileCase):
         allowed = {"PATH", "LANG", "TZ", "TERM", "HOME", "USER", "LOGNAME", "SHELL", "LD_PRELOAD", "NOTIFY_SOCKET",
                    "NODE_APP_INSTANCE", "INSTANCE_ID", "pm_id", "UV_USE_IO_URING", "GIVEN"}
         who = pwd.getpwnam("nobody")
-        with Cluster(app.path, "-i", "1", PYTHON, "--user=nobody", "--env=GIVEN=1", listen=None, env=secret) as cluster:
+        with Cluster(app.path, "--direct", "-i", "1", PYTHON, "--user=nobody", "--env=GIVEN=1", listen=None, env=secret) as cluster:
             seen = json.loads(cluster.get())
             for name in seen:
                 self.assertTrue(name in allowed or name.startswith(("LC_", "URING_CLUSTER_")), name)
@@ -269,7 +269,7 @@ class Environment(hostile.HostileCase):
                                       capture_output=True, timeout=20)
                 self.assertNotEqual(look.returncode, 0)
                 self.assertNotIn(b"UC_SECRET", look.stdout)
-        with Cluster(app.path, "-i", "1", PYTHON, "--user=nobody", "--keep-env", listen=None, env=secret) as cluster:
+        with Cluster(app.path, "--direct", "-i", "1", PYTHON, "--user=nobody", "--keep-env", listen=None, env=secret) as cluster:
             seen = json.loads(cluster.get())
             self.assertEqual([seen["UC_SECRET"], seen["HOME"]], ["of root", who.pw_dir])
 
@@ -279,7 +279,7 @@ class Counters(hostile.HostileCase):
 
     def test_launcher_of_a_program_that_lies_goes_on(self):
         app = Program(self, "app.py", LIES)
-        with Cluster(app.path, "-i", "1", PYTHON, "--hang-timeout=1s", "--user=nobody") as cluster:
+        with Cluster(app.path, "--direct", "-i", "1", PYTHON, "--hang-timeout=1s", "--user=nobody") as cluster:
             before = cluster.pids()
             for number in (1 << 62, (1 << 64) - 1, 0, 1 << 40):
                 self.assertEqual(cluster.get("/%d" % number), b"lied")

@@ -101,7 +101,7 @@ class Matrix:
     def words(self, entry, folder):
         words = [word.replace("{npm}", self.npm) for word in entry.words]
         flags = ["-i", "2", "--cwd=" + folder, "--listen-timeout=20s", "--kill-timeout=10s"]
-        return words[:1] + flags + (["--front"] if self.way == "front" else []) + words[1:]
+        return words[:1] + flags + (["--direct"] if self.way == "direct" else []) + words[1:]
 
     def step(self, entry, cluster, what, do):
         loads = Loads(cluster.port, entry.kept)

@@ -15,9 +15,10 @@
 
 namespace uc::exec {
 
-// Of the last part of the path; then the address, network order in hexadecimal: 4 or 16 bytes, '-', the port.
+// Of the last part of the path; then the address, in hexadecimal as it stands in memory: 4 or 16 bytes, '-', the port, and
+// of IPv6 '-', the scope.
 inline constexpr char kSitePrefix[] = "uring-cluster-site-";
-inline constexpr size_t kSiteNameBytes = sizeof(kSitePrefix) + 2 * (16 + 2) + 1;
+inline constexpr size_t kSiteNameBytes = sizeof(kSitePrefix) + 2 * (16 + 2 + 4) + 2;
 
 // `out`: kSiteNameBytes. `address`: AF_INET or AF_INET6.
 inline void WriteSiteName(const sockaddr* address, char* out) {
@@ -30,6 +31,9 @@ inline void WriteSiteName(const sockaddr* address, char* out) {
   WriteHex(six ? static_cast<const void*>(&v6->sin6_addr) : &v4->sin_addr, bytes, ip);
   ip[2 * bytes] = '-';
   WriteHex(six ? &v6->sin6_port : &v4->sin_port, 2, ip + 2 * bytes + 1);
+  if (!six) return;
+  ip[2 * 16 + 1 + 4] = '-';
+  WriteHex(&v6->sin6_scope_id, 4, ip + 2 * 16 + 1 + 4 + 1);
 }
 
 // The size of the TCP address that the socket of this name stands for; 0: it is another socket. `size`: of `name`.
@@ -49,10 +53,12 @@ inline socklen_t ReadSiteName(const sockaddr* name, socklen_t size, sockaddr_sto
     v4->sin_family = AF_INET;
     return ReadHex(ip, 4, &v4->sin_addr) && ReadHex(ip + 9, 2, &v4->sin_port) ? sizeof(*v4) : 0;
   }
-  if (length == 2 * 16 + 1 + 4 && ip[32] == '-') {
+  if (length == 2 * 16 + 1 + 4 + 1 + 8 && ip[32] == '-' && ip[37] == '-') {
     auto* const v6 = reinterpret_cast<sockaddr_in6*>(address);
     v6->sin6_family = AF_INET6;
-    return ReadHex(ip, 16, &v6->sin6_addr) && ReadHex(ip + 33, 2, &v6->sin6_port) ? sizeof(*v6) : 0;
+    const bool read = ReadHex(ip, 16, &v6->sin6_addr) && ReadHex(ip + 33, 2, &v6->sin6_port) &&
+                      ReadHex(ip + 38, 4, &v6->sin6_scope_id);
+    return read ? sizeof(*v6) : 0;
   }
   return 0;
 }
