@@ -42,6 +42,7 @@ struct Worker {
   bool dismissed = false;                        // told to leave: its end is no crash
   bool prompt = false;                           // told to leave promptly
   bool inherited = false;                        // this coordinator has not spawned it
+  bool unheard = false;                          // it did not answer this coordinator yet
   bool perhaps_untold = false;                   // a row says that it drains, and nothing else does
   bool suspect = false;                          // steered round: work waits and it is silent
   bool suspect_told = false;                     // the log knows
@@ -86,7 +87,8 @@ struct Slot {
   std::string failure;
   absl::Time failed_at = absl::InfinitePast();
 };
-// At most two of {incumbent, successor, leaving} exist at any time.
+// At most two of {incumbent, successor, leaving} exist at any time; of three that a new coordinator
+// found two leave.
 
 }  // namespace uc::policy
 

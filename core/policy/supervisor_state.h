@@ -113,7 +113,8 @@ struct Supervisor::State {
 
   // --- A new coordinator: legacy.cc ---
   void Inherit(const Legacy& legacy);
-  void Inherit(const Legacy::Found& found);  // the youngest first
+  void Inherit(const Legacy::Found& found);  // who has clients first
+  void SettleInherited(Slot& slot);          // who stays, of several
   void InheritLive(const Legacy& legacy);
   // A worker that was believed to accept says that it does not.
   void LeavesAlready(const Place& place);

@@ -175,7 +175,7 @@ std::string HandOverHasASuccessor(const Moment& moment, const Action& action) {
 
 std::string HandOverComesAfterTheSoak(const Moment& moment, const Action& action) {
   const policy::Drain* const drain = HandOver(moment, action);
-  if (drain == nullptr || drain->worker.slot >= moment.view.wanted || moment.reborn) return "";
+  if (drain == nullptr || drain->worker.slot >= moment.view.wanted) return "";
   if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
   const Member* const leaves = moment.chronicle.Find(drain->worker);
   if (leaves != nullptr && leaves->state == WorkerState::kRestarting)
@@ -184,7 +184,9 @@ std::string HandOverComesAfterTheSoak(const Moment& moment, const Action& action
     if (other.id.generation <= drain->worker.generation || other.state != WorkerState::kServing) {
       continue;
     }
-    if (other.suspect) return absl::StrCat(ToText(action), ": its successor is silent");
+    if (other.suspect || other.unheard) {
+      return absl::StrCat(ToText(action), ": its successor is silent");
+    }
     const absl::Duration soaked = moment.now - other.well_since;
     if (soaked >= moment.options.soak) return "";
     return absl::StrCat(ToText(action), ": its successor has been well for ",
@@ -223,7 +225,10 @@ std::string HandOverHasHeirs(const Moment& moment, const Action& action) {
 std::string RetirementComesAfterTheGrace(const Moment& moment, const Action& action) {
   const policy::Drain* const drain = HandOver(moment, action);
   if (drain == nullptr || drain->worker.slot < moment.view.wanted) return "";
-  if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
+  const Member* const oldest = moment.chronicle.Acceptor(drain->worker.slot);
+  if (oldest != nullptr && oldest->id.generation < drain->worker.generation) {
+    return "";  // a successor that is sent away
+  }
   // Of two that a new coordinator found the older one leaves, the slot does not.
   if (moment.chronicle.At(drain->worker.slot).members.back().state == WorkerState::kServing &&
       moment.chronicle.At(drain->worker.slot).members.back().id != drain->worker) {

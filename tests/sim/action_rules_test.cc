@@ -106,6 +106,42 @@ TEST_F(ActionRulesTest, SilentSuccessorTakesNothingOver) {
   EXPECT_THAT(wrong, HasSubstr("silent"));
 }
 
+TEST_F(ActionRulesTest, NewCoordinatorLetsASuccessorSoakAnew) {
+  options_.soak = absl::Seconds(2);
+  Boot(1);
+  const policy::Legacy legacy = {1, 2, {{kFirst}, {{0, 2}}}, {}, {}};
+  EXPECT_THAT(
+      Reborn(legacy, legacy,
+             [](Actions* actions) {
+               actions->push_back(policy::Drain{kFirst, DrainKind::kHandOver, {}, {{0, 2}}});
+             }),
+      Falls("HandOverComesAfterTheSoak"));
+}
+
+TEST_F(ActionRulesTest, SuccessorThatDidNotAnswerTakesNothingOver) {
+  Boot(1);
+  policy::Legacy legacy = {1, 2, {{kFirst}, {{0, 2}}}, {}, {}};
+  const policy::Legacy belief = legacy;
+  legacy.workers[1].answered = false;
+  EXPECT_THAT(Reborn(legacy, belief, [](Actions*) {}), Falls("HandOverComesAfterTheSoak"));
+}
+
+TEST_F(ActionRulesTest, RebirthDoesNotKillTheOnlyOneThatServes) {
+  Boot(1);
+  const policy::Legacy legacy = {1,
+                                 3,
+                                 {{kFirst},
+                                  {{0, 2}, policy::WorkerState::kStarting},
+                                  {{0, 3}, policy::WorkerState::kStarting}},
+                                 {},
+                                 {}};
+  EXPECT_THAT(Reborn(legacy, legacy,
+                     [](Actions* actions) {
+                       *actions = {policy::Kill{kFirst, policy::KillReason::kAborted}};
+                     }),
+              Falls("RebirthKillsNobodyReady"));
+}
+
 TEST_F(ActionRulesTest, HeirsServe) {
   Boot(2);
   EXPECT_THAT(With(policy::Drain{kFirst, DrainKind::kPrompt, {}, {kNobody}}), Falls("HeirsServe"));

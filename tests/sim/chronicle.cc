@@ -16,6 +16,10 @@ struct Overloaded : F... {
 };
 template <typename... F>
 Overloaded(F...) -> Overloaded<F...>;
+// 2: it accepts; 1: it has only those of before.
+int HasClients(WorkerState state) {
+  return policy::Accepts(state) ? 2 : state == WorkerState::kDraining ? 1 : 0;
+}
 }  // namespace
 
 void Chronicle::Happened(absl::Time now, const policy::Event& event) {
@@ -233,8 +237,10 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy, Header head
     newest = std::max(newest, legacy.newest_generation);
   }
   std::vector<policy::Legacy::Found> workers = legacy.workers;
-  std::sort(workers.begin(), workers.end(),
-            [](const auto& a, const auto& b) { return a.worker.generation > b.worker.generation; });
+  std::sort(workers.begin(), workers.end(), [](const auto& a, const auto& b) {
+    const int more = HasClients(a.state) - HasClients(b.state);
+    return more != 0 ? more > 0 : a.worker.generation < b.worker.generation;
+  });
   for (const policy::Legacy::Found& found : workers) Inherit(now, found);
   for (const policy::SlotIndex slot : legacy.listeners) {
     if (slot < policy::kWorkersMax) slots_[slot].kept = true;
@@ -256,7 +262,7 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy, Header head
   reloads_.clear();
 }
 
-// The youngest come first.
+// Those with clients come first: of those that accept there may be a third one, and the seats are theirs.
 void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   const policy::WorkerId& id = found.worker;
   Member member;
@@ -266,9 +272,11 @@ void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   member.ready_at = policy::Accepts(found.state) ? std::min(found.ready_at, now) : found.ready_at;
   member.well_since = now;
   member.inherited = true;
+  member.unheard = !found.answered;
   member.dismissed = !policy::Accepts(found.state);
   if (id.slot >= policy::kWorkersMax || id.generation == 0 ||
-      id.generation > policy::kGenerationMax || At(id.slot).members.size() == 2) {
+      id.generation > policy::kGenerationMax ||
+      At(id.slot).members.size() >= (policy::Accepts(found.state) ? 3 : 2)) {
     impossible_.push_back(member);
     return;
   }
@@ -276,7 +284,10 @@ void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   if (policy::Accepts(found.state)) served_before_rebirth.push_back(id);
   if (found.state == WorkerState::kRestarting) restarting_before_rebirth.push_back(id);
   std::vector<Member>& members = slots_[id.slot].members;
-  members.insert(members.begin(), member);
+  const auto younger = std::find_if(members.begin(), members.end(), [&](const Member& other) {
+    return other.id.generation > id.generation;
+  });
+  members.insert(younger, member);
   for (const policy::SlotIndex slot : found.adopted) {
     if (slot < policy::kWorkersMax) slots_[slot].stand_ins.push_back(id);
   }
@@ -314,6 +325,7 @@ void Chronicle::ProgramEnded(absl::Time now, const policy::ProgramEnded& event) 
 void Chronicle::SaidLate(absl::Time now, const policy::LateHello& event) {
   Member* const member = Known(event.worker);
   if (member == nullptr || !member->inherited || !policy::Accepts(member->state)) return;
+  member->unheard = false;
   switch (event.phase) {
     case policy::LateHello::Phase::kProving:
       member->state = WorkerState::kProving;

@@ -36,6 +36,7 @@ struct Member {
   bool recycle_due = false;
   bool recycles = false;   // born to recycle another one, not by a roll that was asked for
   bool inherited = false;  // found by this coordinator
+  bool unheard = false;    // and has not answered it yet
 };
 
 // What is known of one slot.
@@ -99,7 +100,7 @@ class Chronicle {
   int Alive() const;
   const std::set<policy::CommandId>& open() const { return open_; }
   // Found by a new coordinator where nobody can be: in a slot or with a generation that there are not, or as a third
-  // one in its slot. They hold no slot, and have to end.
+  // one in its slot that accepts nothing, or a fourth one. They hold no slot, and have to end.
   const std::vector<Member>& impossible() const { return impossible_; }
 
   policy::Generation newest = 0;
