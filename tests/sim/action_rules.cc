@@ -73,8 +73,16 @@ std::string OnlyOurProcessesAreNamed(const Moment& moment, const Action& action)
 
 std::string FinishLeavesNobody(const Moment& moment, const Action& action) {
   if (!std::holds_alternative<policy::Finish>(action) || moment.processes == nullptr) return "";
-  if (moment.processes->alive.empty()) return "";
-  return absl::StrCat("generation ", moment.processes->alive.begin()->second, " lives on");
+  // What cannot be holds no slot: it was killed, and nobody waits for its end.
+  const std::vector<Member>& impossible = moment.chronicle.impossible();
+  for (const auto& [pid, generation] : moment.processes->alive) {
+    const bool killed =
+        std::any_of(impossible.begin(), impossible.end(), [&](const Member& member) {
+          return member.id.generation == generation && member.state == WorkerState::kKilled;
+        });
+    if (!killed) return absl::StrCat("generation ", generation, " lives on");
+  }
+  return "";
 }
 
 std::string ActionNamesALivingWorker(const Moment& moment, const Action& action) {
