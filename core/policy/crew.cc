@@ -33,6 +33,11 @@ bool AwaitsProgram(const Slot& slot) {
          !slot.incumbent->program_asked;
 }
 
+bool SuccessorMayWait(const Slot& slot, absl::Time now) {
+  if (Serves(slot)) return true;
+  return ServesOn(slot) && (slot.incumbent->program_asked || slot.spawn_at <= now);
+}
+
 Fitness FitnessOf(const Slot& slot) {
   if (Healthy(slot)) return Fitness::kHealthy;
   if (!Accepts(slot)) return Fitness::kNone;

@@ -46,6 +46,9 @@ bool Accepts(const Slot& slot);
 bool ServesOn(const Slot& slot);
 // The incumbent's program has ended, and it was not told yet to start it again.
 bool AwaitsProgram(const Slot& slot);
+// A successor has the time to settle and to soak: the incumbent serves, or its program has ended and
+// is started again, now or as soon as it is its turn.
+bool SuccessorMayWait(const Slot& slot, absl::Time now);
 // What a slot is to new connections, from the worst to the best.
 enum class Fitness {
   kNone,        // nobody accepts, or only for those that are there

@@ -120,17 +120,18 @@ void Supervisor::State::AdmitProven() {
     if (!slot.successor.has_value()) continue;
     Worker& worker = *slot.successor;
     if (worker.state != WorkerState::kProving || !worker.proven) continue;
-    if (now >= worker.settled_at || !Serves(slot)) crew.Admit(now, worker);
+    if (now >= worker.settled_at || !SuccessorMayWait(slot, now)) crew.Admit(now, worker);
   }
 }
 
-// A successor that soaks beside a healthy incumbent waits for the end of its soak; one that is the slot's
-// only hope does not.
+// A successor waits for the end of its soak; one that is the slot's only hope does not. The end of the old program is no
+// reason to hurry while it is started again at once: its worker keeps the requests that wait for it, and would have to
+// refuse them when it leaves.
 void Supervisor::State::PromoteSoaked() {
   for (Slot& slot : crew.slots()) {
     if (!slot.successor.has_value() || slot.successor->state != WorkerState::kServing) continue;
     const bool soaked = !slot.successor->suspect && now >= slot.successor->soaked_at;
-    if (soaked || !Serves(slot)) PromoteSuccessor(slot);
+    if (soaked || !SuccessorMayWait(slot, now)) PromoteSuccessor(slot);
   }
 }
 
@@ -143,7 +144,7 @@ void Supervisor::State::PromoteSuccessor(Slot& slot) {
   if (slot.leaving.has_value()) {
     if (Accepts(slot.leaving->state)) {
       crew.Drain(now, *slot.leaving, DrainKind::kHandOver, now + options.kill_timeout,
-                 {slot.incumbent->id});
+                 crew.HeirsFor(slot));
     }
     absl::StrAppend(&text, ", draining generation ", slot.leaving->id.generation);
   }
@@ -184,15 +185,23 @@ void Supervisor::State::EndRoll() {
 }
 
 void Supervisor::State::DismissSuccessor(Slot& slot) {
-  if (!SuccessorComes(slot) || !ServesOn(slot)) return;
+  if (!SuccessorComes(slot) || !ServesOn(slot)) return;  // it may be the slot's only hope
   Worker& worker = *slot.successor;
-  // The incumbent's program has just ended: a successor that serves follows it at once, roll or not (PromoteSoaked()).
-  if (worker.state == WorkerState::kServing && !Serves(slot)) return;
-  if (worker.state == WorkerState::kServing) {  // it accepts already, so it has to finish
-    crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,
-               Healthy(slot) ? std::vector<WorkerId>{slot.incumbent->id} : crew.HeirsBeside(slot));
+  if (worker.state == WorkerState::kServing && !Serves(slot)) {
+    worker.called_off = true;  // it serves in the incumbent's stead, or follows it: PromoteSoaked()
+    worker.soaked_at = absl::InfiniteFuture();
+  } else if (worker.state == WorkerState::kServing) {  // it accepts already, so it has to finish
+    crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout, crew.HeirsFor(slot));
   } else {
     crew.Kill(now, worker, KillReason::kAborted);
+  }
+}
+
+void Supervisor::State::DismissCalledOff() {
+  for (Slot& slot : crew.slots()) {
+    if (slot.successor.has_value() && slot.successor->called_off && Serves(slot)) {
+      DismissSuccessor(slot);
+    }
   }
 }
 

@@ -49,6 +49,8 @@ struct Worker {
   // In the successor's seat: it has answered its probe, if there is one; when it has been READY for long enough to be
   // admitted; and then healthy for long enough to take its slot over.
   bool proven = false;
+  // Its roll is over, and it only serves until the incumbent's program does again.
+  bool called_off = false;
   absl::Time settled_at = absl::InfiniteFuture();
   absl::Time soaked_at = absl::InfiniteFuture();
   std::string failure;         // why it could not start; empty: it did not fail

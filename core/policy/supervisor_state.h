@@ -162,6 +162,7 @@ struct Supervisor::State {
   void PromoteSuccessor(Slot& slot);
   // The incumbent serves on, and nobody is to follow it.
   void DismissSuccessor(Slot& slot);
+  void DismissCalledOff();
 
   // --- End: ending.cc ---
   void BeginEnding(const std::string& reason);  // all open commands fail with it

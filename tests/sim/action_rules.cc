@@ -28,6 +28,19 @@ const policy::Drain* HandOver(const Moment& moment, const Action& action) {
   return drain;
 }
 
+// A back-off is running, or the program has ended for good. Of three that a new coordinator found one serves.
+bool ProgramIsNotStartedAtOnce(const Moment& moment, const policy::WorkerId& id) {
+  if (moment.reborn && moment.chronicle.At(id.slot).members.size() > 2) return true;
+  for (const policy::Slot& slot : moment.view.slots) {
+    if (slot.index != id.slot) continue;
+    if (slot.spawn_at > moment.now) return true;
+    for (const policy::Seat seat : policy::kSeats) {
+      if ((slot.*seat).has_value() && (slot.*seat)->id == id) return (slot.*seat)->ended_for_good;
+    }
+  }
+  return false;
+}
+
 bool OlderOneServes(const Moment& moment, const policy::WorkerId& id) {
   const Member* const incumbent = moment.chronicle.Incumbent(id.slot);
   return incumbent != nullptr && incumbent->id.generation < id.generation;
@@ -172,8 +185,8 @@ std::string HandOverHasASuccessor(const Moment& moment, const Action& action) {
   for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
     if (other.id == drain->worker) continue;
     if (other.state == WorkerState::kServing) return "";
-    // Of two that a new coordinator found.
-    if (leaves != nullptr && leaves->state == WorkerState::kRestarting && moment.reborn &&
+    // Of two whose programs have ended one is enough.
+    if (leaves != nullptr && leaves->state == WorkerState::kRestarting &&
         other.state == WorkerState::kRestarting) {
       return "";
     }
@@ -186,12 +199,13 @@ std::string HandOverComesAfterTheSoak(const Moment& moment, const Action& action
   if (drain == nullptr || drain->worker.slot >= moment.view.wanted) return "";
   if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
   const Member* const leaves = moment.chronicle.Find(drain->worker);
-  if (leaves != nullptr && leaves->state == WorkerState::kRestarting)
-    return "";  // it does not serve
+  const bool hopeless = leaves != nullptr && leaves->state == WorkerState::kRestarting &&
+                        ProgramIsNotStartedAtOnce(moment, drain->worker);
   for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
     if (other.id.generation <= drain->worker.generation || other.state != WorkerState::kServing) {
       continue;
     }
+    if (hopeless) return "";  // it must not inherit if it is silent: HeirsServe
     if (other.suspect || other.unheard) {
       return absl::StrCat(ToText(action), ": its successor is silent");
     }
@@ -210,11 +224,13 @@ std::string HeirsServe(const Moment& moment, const Action& action) {
   for (const policy::WorkerId& heir : drain->heirs) {
     const Member* const member = moment.chronicle.Find(heir);
     if (heir == drain->worker) return absl::StrCat(ToText(action), ": it cannot be its own heir");
-    // Of two in a slot that a new coordinator found one stays, though its program has ended.
-    const bool serves = member != nullptr && (member->state == WorkerState::kServing ||
-                                              (moment.reborn && policy::Accepts(member->state)));
-    if (!serves) {
-      return absl::StrCat(ToText(action), ": ", ToText(heir), " does not serve");
+    if (member == nullptr || !policy::Accepts(member->state)) {
+      return absl::StrCat(ToText(action), ": ", ToText(heir), " does not accept");
+    }
+    // Better one that perhaps answers than nobody.
+    const bool healthy = member->state == WorkerState::kServing && !member->suspect;
+    if (!healthy && moment.chronicle.HealthyBeside(drain->worker.slot, moment.view.wanted)) {
+      return absl::StrCat(ToText(action), ": ", ToText(heir), " does not answer, and others do");
     }
     if (std::count(drain->heirs.begin(), drain->heirs.end(), heir) > 1) {
       return absl::StrCat(ToText(action), ": ", ToText(heir), " inherits twice");

@@ -417,8 +417,8 @@ const Member* Chronicle::Incumbent(policy::SlotIndex slot) const {
 }
 
 bool Chronicle::Healthy(policy::SlotIndex slot) const {
-  const Member* const incumbent = Incumbent(slot);
-  return incumbent != nullptr && !incumbent->suspect;
+  const Member* const acceptor = Acceptor(slot);
+  return acceptor != nullptr && acceptor->state == WorkerState::kServing && !acceptor->suspect;
 }
 
 bool Chronicle::HealthyBeside(policy::SlotIndex slot, policy::SlotIndex end) const {

@@ -86,6 +86,7 @@ class Chronicle {
   // The oldest that serves; nullptr: nobody does.
   const Member* Incumbent(policy::SlotIndex slot) const;
   bool Serves(policy::SlotIndex slot) const { return Incumbent(slot) != nullptr; }
+  // Its acceptor serves, and is not silent.
   bool Healthy(policy::SlotIndex slot) const;
   // A healthy one in another slot, of those below `end`.
   bool HealthyBeside(policy::SlotIndex slot, policy::SlotIndex end) const;
