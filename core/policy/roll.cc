@@ -9,6 +9,15 @@
 #include "core/policy/supervisor_state.h"
 
 namespace uc::policy {
+namespace {
+
+// Beside an incumbent that does not serve on, or not yet: it outlives an aborted roll.
+bool SuccessorStays(const Slot& slot) {
+  if (!SuccessorComes(slot)) return false;
+  return !ServesOn(slot) || (slot.successor->state == WorkerState::kServing && !Serves(slot));
+}
+
+}  // namespace
 
 void Supervisor::State::Begin(CommandId id, const Reload&) {
   ledger.Open(id);
@@ -164,14 +173,23 @@ void Supervisor::State::FinishRoll() {
 
 void Supervisor::State::AbortRoll(SlotIndex index, const std::string& reason) {
   if (roll->recycling.has_value()) return AbortRecycling(reason);
-  size_t renewed = roll->done;
+  size_t renewed = roll->done, taken = 0;
   for (const SlotIndex other : roll->current) {
     const Slot* const slot = crew.Find(other);
-    renewed += slot != nullptr && Serves(*slot) && roll->IsNew(*slot->incumbent);
+    if (slot == nullptr) continue;
+    const bool is_new = slot->incumbent.has_value() && roll->IsNew(*slot->incumbent);
+    renewed += Serves(*slot) && is_new;
+    const bool next = options.restarts.autorestart && (is_new || !slot->incumbent.has_value());
+    taken += !Serves(*slot) && (next || SuccessorStays(*slot));
   }
-  const std::string text = absl::StrCat(
-      "roll aborted at slot ", index, ": ", reason, "; ", renewed, " of ",
-      Counted(roll->total(), "slot"), " already run the new generation, all others are untouched");
+  std::string text =
+      absl::StrCat("roll aborted at slot ", index, ": ", reason, "; ", renewed, " of ",
+                   Counted(roll->total(), "slot"), " already run the new generation, ");
+  if (taken > 0) {
+    absl::StrAppend(&text, taken, taken == 1 ? " more gets" : " more get",
+                    " it because the old worker does not serve, ");
+  }
+  absl::StrAppend(&text, "all others are untouched");
   for (const CommandId id : roll->commands) ledger.Answer(id, Outcome::kFailed, text);
   EndRoll();
 }
@@ -187,7 +205,7 @@ void Supervisor::State::EndRoll() {
 void Supervisor::State::DismissSuccessor(Slot& slot) {
   if (!SuccessorComes(slot) || !ServesOn(slot)) return;  // it may be the slot's only hope
   Worker& worker = *slot.successor;
-  if (worker.state == WorkerState::kServing && !Serves(slot)) {
+  if (SuccessorStays(slot)) {
     worker.called_off = true;  // it serves in the incumbent's stead, or follows it: PromoteSoaked()
     worker.soaked_at = absl::InfiniteFuture();
   } else if (worker.state == WorkerState::kServing) {  // it accepts already, so it has to finish
