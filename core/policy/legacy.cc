@@ -43,6 +43,12 @@ int ClientsOf(WorkerState state) {
   return Accepts(state) ? 2 : state == WorkerState::kDraining ? 1 : 0;
 }
 
+// As the one that is to stay: it serves and has answered; its row says that it serves; its program has ended.
+int Worth(const Worker& worker) {
+  if (worker.state != WorkerState::kServing) return 0;
+  return worker.unheard ? 1 : 2;
+}
+
 // nullptr: there is none. A third one gets a seat only if it has clients to give away.
 Seat FreeSeat(const Slot& slot, WorkerState state) {
   const auto free = [&](Seat seat) { return !(slot.*seat).has_value(); };
@@ -150,7 +156,8 @@ void Supervisor::State::Inherit(const Legacy::Found& found) {
 }
 
 // A younger one that serves was soaking, or the older one had not been told to leave yet. Nobody knows, so it soaks
-// anew. Not if its program has ended; and of three in a slot, the oldest that serves has to be enough.
+// anew. Not if its program has ended; and of three in a slot the best has to be enough, the
+// oldest of equals.
 void Supervisor::State::SettleInherited(Slot& slot) {
   if (!slot.incumbent.has_value() || !slot.successor.has_value() ||
       !Accepts(slot.successor->state)) {
@@ -163,8 +170,8 @@ void Supervisor::State::SettleInherited(Slot& slot) {
     return;
   }
   for (const Seat seat : {&Slot::successor, &Slot::leaving}) {
-    if (Serves(slot) || !(slot.*seat).has_value()) continue;
-    if ((slot.*seat)->state == WorkerState::kServing) std::swap(slot.incumbent, slot.*seat);
+    if (!(slot.*seat).has_value() || Worth(*(slot.*seat)) <= Worth(*slot.incumbent)) continue;
+    std::swap(slot.incumbent, slot.*seat);
   }
   if (!slot.leaving.has_value()) std::swap(slot.successor, slot.leaving);
   const std::vector<WorkerId> heirs = crew.HeirsFor(slot);

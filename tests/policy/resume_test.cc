@@ -440,6 +440,17 @@ TEST_F(ResumeTest, OfThreeInASlotTheOneThatServesStays) {
   EXPECT_THAT(Asked(), IsEmpty());
 }
 
+TEST_F(ResumeTest, OfThreeInASlotOneThatAnsweredStays) {
+  Was(1, 9);
+  FoundSilent({0, 7});
+  Found({0, 8});
+  Found({0, 9});
+  Resume();
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 8}));
+  EXPECT_THAT(Asked(),
+              ElementsAre("drain 0/7 hand-over to 0/8", "drain 0/9 hand-over to 0/8", "live 0 on"));
+}
+
 TEST_F(ResumeTest, OfThreeInASlotItIsServedAnewWhenTwoHaveLeft) {
   Was(1, 9);
   for (const Generation generation : {7, 8, 9}) Found({0, generation});

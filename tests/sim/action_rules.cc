@@ -28,9 +28,8 @@ const policy::Drain* HandOver(const Moment& moment, const Action& action) {
   return drain;
 }
 
-// A back-off is running, or the program has ended for good. Of three that a new coordinator found one serves.
+// A back-off is running, or the program has ended for good.
 bool ProgramIsNotStartedAtOnce(const Moment& moment, const policy::WorkerId& id) {
-  if (moment.reborn && moment.chronicle.At(id.slot).members.size() > 2) return true;
   for (const policy::Slot& slot : moment.view.slots) {
     if (slot.index != id.slot) continue;
     if (slot.spawn_at > moment.now) return true;
@@ -199,8 +198,12 @@ std::string HandOverComesAfterTheSoak(const Moment& moment, const Action& action
   if (drain == nullptr || drain->worker.slot >= moment.view.wanted) return "";
   if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
   const Member* const leaves = moment.chronicle.Find(drain->worker);
-  const bool hopeless = leaves != nullptr && leaves->state == WorkerState::kRestarting &&
-                        ProgramIsNotStartedAtOnce(moment, drain->worker);
+  if (leaves == nullptr) return "";
+  const bool restarts = leaves->state == WorkerState::kRestarting;
+  // Of three that a new coordinator found the best one stays.
+  const bool third = moment.reborn && moment.chronicle.At(drain->worker.slot).members.size() > 2;
+  const bool hopeless = third ? restarts || leaves->unheard
+                              : restarts && ProgramIsNotStartedAtOnce(moment, drain->worker);
   for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
     if (other.id.generation <= drain->worker.generation || other.state != WorkerState::kServing) {
       continue;

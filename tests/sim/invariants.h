@@ -38,11 +38,12 @@ struct Moment {
   const Chronicle& chronicle;
   const View& view;
   absl::Span<const policy::Action> actions;
-  int serving_before = 0;  // of the wanted slots, with the event but before the actions
+  std::vector<policy::SlotIndex>
+      served_before;  // wanted ones, with the event but before the actions
   bool rolling_before = false;
-  int live_before = 0;                   // slots that were live and served
-  bool reborn = false;                   // no event: a new coordinator has looked around
-  const Processes* processes = nullptr;  // before the actions; nullptr: nobody has looked
+  std::vector<policy::SlotIndex> live_before;  // of all that served
+  bool reborn = false;                         // no event: a new coordinator has looked around
+  const Processes* processes = nullptr;        // before the actions; nullptr: nobody has looked
 };
 
 // All that is wanted has ended for good: what serves is on its way out.
