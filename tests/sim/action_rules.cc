@@ -363,30 +363,28 @@ std::string ProgramsAreStartedWhenTheyHaveEnded(const Moment& moment, const Acti
   return member->program_asked ? absl::StrCat(ToText(action), ": it was told already") : "";
 }
 
+// A roll renews all that are wanted, each of them once.
+static bool RollRenews(const Moment& moment, const Action& action, SlotIndex slot) {
+  const Story& story = moment.chronicle.At(slot);
+  return story.pardon ||
+         (std::holds_alternative<policy::Spawn>(action) && moment.view.rolling && !story.renewed);
+}
+
 std::string WhatEndedForGoodStaysDown(const Moment& moment, const Action& action) {
   const std::optional<SlotIndex> slot = StartsIn(action);
   if (!slot.has_value() || !moment.chronicle.At(*slot).over) return "";
-  if (moment.view.rolling || moment.rolling_before) return "";  // that renews all that are wanted
+  if (RollRenews(moment, action, *slot)) return "";
   return absl::StrCat(ToText(action), ": its program ended for good, and nobody has asked");
 }
 
 std::string QuickDeathsBackOff(const Moment& moment, const Action& action) {
   const std::optional<SlotIndex> slot = StartsIn(action);
-  if (!slot.has_value() || moment.view.rolling || moment.rolling_before) return "";
+  if (!slot.has_value() || RollRenews(moment, action, *slot)) return "";
   const Story& story = moment.chronicle.At(*slot);
-  // Who asks for a worker gets one at once.
-  if (story.quick_ends < 2 || story.last_end <= moment.chronicle.last_reload_or_restart ||
-      story.last_end <= moment.chronicle.last_scale) {
-    return "";
-  }
-  const policy::RestartOptions& options = moment.options.restarts;
-  absl::Duration least = options.backoff_first;
-  for (int end = 2; end < story.quick_ends && least < options.backoff_max; ++end) least *= 1.5;
-  if (story.quick_ends >= options.restarts_max) least = options.backoff_max;
-  least = std::max(std::min(least, options.backoff_max), options.restart_delay);
-  if (moment.now - story.last_end >= least) return "";
-  return absl::StrCat(ToText(action), ": ", absl::FormatDuration(moment.now - story.last_end),
-                      " after quick end ", story.quick_ends, ", not ", absl::FormatDuration(least));
+  const absl::Duration left = moment.chronicle.BackOffLeft(moment.now, story);
+  if (left == absl::ZeroDuration()) return "";
+  return absl::StrCat(ToText(action), ": ", absl::FormatDuration(left),
+                      " too early after quick end ", story.quick_ends);
 }
 
 std::string NothingComesAfterFinish(const Moment& moment, const Action& action) {

@@ -238,6 +238,38 @@ TEST_F(ActionRulesTest, QuickDeathsBackOff) {
   EXPECT_THAT(With(policy::Spawn{{0, 4}}, Death({0, 3})), Falls("QuickDeathsBackOff"));
 }
 
+TEST_F(ActionRulesTest, CommandsForgiveNoOtherSlotAndRefusedOnesNobody) {
+  const policy::Command commands[] = {policy::Scale{{}, 0}, policy::Scale{{}, 3},
+                                      policy::Restart{1}, policy::Restart{7}};
+  for (const policy::Command& command : commands) {
+    Boot(2);
+    Holds(Death(kFirst));
+    Holds(Given(command));
+    EXPECT_THAT(With(policy::Spawn{{0, 9}}, Death({0, 3})), Falls("QuickDeathsBackOff"));
+  }
+}
+
+TEST_F(ActionRulesTest, RollForgivesASlotOnce) {
+  Boot(2);
+  Holds(Given(policy::Reload{}));
+  Holds(Death(kSecond));
+  Holds(Death({1, 4}));
+  Pass(absl::Milliseconds(100));
+  Holds(Death({1, 5}));
+  EXPECT_THAT(With(policy::Spawn{{1, 9}}), Not(Falls("QuickDeathsBackOff")))
+      << "it may be its turn";
+  EXPECT_THAT(With(policy::Spawn{{1, 10}}, Death({1, 9})), Not(Falls("QuickDeathsBackOff")));
+  EXPECT_THAT(With(policy::Spawn{{1, 11}}, Death({1, 10})), Falls("QuickDeathsBackOff"));
+}
+
+TEST_F(ActionRulesTest, NewWorkerThatLoopsBesideTheOldOneBacksOff) {
+  Boot(1);
+  Holds(Given(policy::Reload{}));
+  Holds(policy::WorkerReady{{0, 2}});
+  Holds(Death({0, 2}));
+  EXPECT_THAT(With(policy::Spawn{{0, 4}}, Death({0, 3})), Falls("QuickDeathsBackOff"));
+}
+
 TEST_F(ActionRulesTest, ProgramsAreStartedWhenTheyHaveEnded) {
   Boot(2);
   EXPECT_THAT(With(policy::StartProgram{kFirst}), Falls("ProgramsAreStartedWhenTheyHaveEnded"));

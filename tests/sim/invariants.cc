@@ -118,13 +118,13 @@ Moment Invariants::At(absl::Time now, const policy::Event& event, const policy::
 
 std::string Invariants::Step(absl::Time now, const policy::Event& event,
                              const policy::Actions& actions, const View& view) {
-  chronicle_.Happened(now, event);
+  chronicle_.Happened(now, event, actions);
   return Judge(At(now, event, actions, view));
 }
 
 std::string Invariants::BrokenOff(absl::Time now, const policy::Event& event,
                                   const policy::Actions& actions, const View& view) {
-  chronicle_.Happened(now, event);
+  chronicle_.Happened(now, event, actions);
   return JudgeActions(At(now, event, actions, view));
 }
 
