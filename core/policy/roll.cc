@@ -195,10 +195,12 @@ void Supervisor::State::AbortRoll(SlotIndex index, const std::string& reason) {
 }
 
 void Supervisor::State::EndRoll() {
-  const std::vector<SlotIndex> current = std::move(roll->current);
-  roll.reset();
-  for (const SlotIndex index : current) {
-    if (Slot* const slot = crew.Find(index)) DismissSuccessor(*slot);
+  const Roll ended = *std::exchange(roll, std::nullopt);
+  for (const SlotIndex index : ended.current) {
+    Slot* const slot = crew.Find(index);
+    // One that this coordinator found is not of this roll, which has waited for its soak.
+    if (slot == nullptr || !slot->successor.has_value() || !ended.IsNew(*slot->successor)) continue;
+    DismissSuccessor(*slot);
   }
 }
 

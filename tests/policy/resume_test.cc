@@ -175,6 +175,22 @@ TEST_F(ResumeTest, ReloadWaitsForTheSoakOfWhoWasFound) {
   EXPECT_EQ(Answer(reload), "done: rolled 1 slot");
 }
 
+TEST_F(ResumeTest, AbortedReloadLeavesWhoSoaksSinceBefore) {
+  options_.soak = absl::Seconds(60);
+  options_.roll_width = 2;
+  Was(2, 9);
+  Found({0, 7});
+  Found({0, 9});
+  Found({1, 8});
+  Resume();
+  Give("reload");
+  Dies({1, 10});
+  EXPECT_THAT(LastAnswer(), HasSubstr("failed: roll aborted at slot 1"));
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Seconds(60));
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/7 hand-over to 0/9"));
+}
+
 TEST_F(ResumeTest, WhoWasNotReadyBeginsAnewAndThatIsNoCrash) {
   Was(3, 9);
   Found({0, 7});

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/policy/crew.h"
 #include "tests/policy/policy_text.h"
@@ -147,6 +148,44 @@ std::string RebirthKillsNobodyReady(const Moment& moment, const Action& action) 
     return "";
   }
   return absl::StrCat(ToText(action), ": it had got farther than that");
+}
+
+std::string NobodyIsKilledBeforeHisTime(const Moment& moment, const Action& action) {
+  const auto* kill = std::get_if<policy::Kill>(&action);
+  if (kill == nullptr) return "";
+  const bool exit = kill->reason == policy::KillReason::kLateExit;
+  if (!exit && kill->reason != policy::KillReason::kLateReady) return "";
+  const Member* const member = moment.chronicle.Find(kill->worker);
+  const bool fits = member != nullptr && (exit ? member->state == WorkerState::kDraining
+                                               : member->state == WorkerState::kStarting ||
+                                                     member->state == WorkerState::kProving);
+  if (!fits) return absl::StrCat(ToText(action), ": it has no time to keep");
+  const absl::Duration given = exit ? moment.options.kill_timeout : moment.options.listen_timeout;
+  const absl::Duration had = moment.now - member->since;
+  if (had >= given) return "";
+  return absl::StrCat(ToText(action), ": it had ", absl::FormatDuration(had), " of ",
+                      absl::FormatDuration(given));
+}
+
+std::string AbortedRollLeavesTheOldUntouched(const Moment& moment, const Action& action) {
+  const auto* drain = std::get_if<policy::Drain>(&action);
+  const auto* kill = std::get_if<policy::Kill>(&action);
+  if (drain == nullptr && kill == nullptr) return "";
+  const bool aborted =
+      std::any_of(moment.actions.begin(), moment.actions.end(), [](const Action& other) {
+        const auto* answer = std::get_if<policy::Acknowledge>(&other);
+        return answer != nullptr && absl::StartsWith(answer->text, "roll aborted");
+      });
+  const policy::WorkerId& id = drain != nullptr ? drain->worker : kill->worker;
+  const Member* const member = moment.chronicle.Find(id);
+  if (!aborted || member == nullptr || member->state != WorkerState::kServing ||
+      id.generation > moment.newest_before_roll || id.slot >= moment.view.wanted) {
+    return "";
+  }
+  for (const Member& other : moment.chronicle.At(id.slot).members) {
+    if (other.id.generation > id.generation && other.state == WorkerState::kServing) return "";
+  }
+  return absl::StrCat(ToText(action), ": it is older than the roll, and serves");
 }
 
 std::string SuccessorsProveThemselves(const Moment& moment, const Action& action) {

@@ -42,6 +42,26 @@ TEST_F(ActionRulesTest, ServingWorkersAreNotKilled) {
               Falls("ServingWorkersAreNotKilled"));
 }
 
+TEST_F(ActionRulesTest, NobodyIsKilledBeforeHisTime) {
+  Boot(2);
+  Holds(Given(policy::Reload{}));
+  now_ += options_.listen_timeout - absl::Milliseconds(1);
+  EXPECT_THAT(With(policy::Kill{{0, 3}, policy::KillReason::kLateReady}),
+              Falls("NobodyIsKilledBeforeHisTime"));
+  Boot(2);
+  Holds(Given(policy::Restart{0}));
+  now_ += options_.kill_timeout - absl::Milliseconds(1);
+  EXPECT_THAT(With(policy::Kill{kFirst, policy::KillReason::kLateExit}),
+              Falls("NobodyIsKilledBeforeHisTime"));
+}
+
+TEST_F(ActionRulesTest, AbortedRollLeavesTheOldUntouched) {
+  Boot(2);
+  Holds(Given(policy::Reload{}));
+  EXPECT_THAT(With(policy::Drain{kFirst, DrainKind::kPrompt, {}, {kSecond}}, Death({0, 3})),
+              Falls("AbortedRollLeavesTheOldUntouched"));
+}
+
 TEST_F(ActionRulesTest, SuccessorIsNotLetInWithoutProof) {
   options_.probing = true;
   Boot(2);

@@ -97,6 +97,7 @@ void Chronicle::Ready(absl::Time now, const policy::WorkerId& id) {
     member->well_since = now;
   } else {
     member->state = WorkerState::kProving;
+    member->since = now;
   }
 }
 
@@ -146,6 +147,7 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                    Member member;
                    member.id = a.worker;
                    member.entry = a.entry;
+                   member.since = now;
                    member.recycles = a.entry == policy::Entry::kOnAdmission && !rolling_;
                    Story& story = slots_[a.worker.slot];
                    // A successor is pardoned by its promotion.
@@ -173,6 +175,7 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                  },
                  [&](const policy::Drain& a) {
                    if (Member* const member = Known(a.worker); member != nullptr) {
+                     if (member->state != WorkerState::kDraining) member->since = now;
                      member->state = WorkerState::kDraining;
                      member->dismissed = true;
                    }
@@ -208,7 +211,6 @@ void Chronicle::Answered(const policy::Acknowledge& answer) {
   if (upgrade == answer.command) upgrade.reset();
   // A roll answers all its commands at its end.
   if (reloads_.erase(answer.command) == 1 && answer.outcome != policy::Outcome::kRefused) {
-    newest_before_roll = newest;
     RollBegins();  // the next one, if there is one
   }
 }
@@ -242,6 +244,7 @@ void Chronicle::Rolling(bool rolling) {
 }
 
 void Chronicle::RollBegins() {
+  newest_before_roll = newest;
   for (auto& [index, story] : slots_) story.renewed = false;
 }
 
@@ -322,7 +325,7 @@ void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   member.state = found.state;
   // Who is believed to serve is thought to have been ready by now.
   member.ready_at = policy::Accepts(found.state) ? std::min(found.ready_at, now) : found.ready_at;
-  member.well_since = now;
+  member.since = member.well_since = now;
   member.inherited = true;
   member.unheard = !found.answered;
   member.dismissed = !policy::Accepts(found.state);
@@ -392,6 +395,7 @@ void Chronicle::SaidLate(absl::Time now, const policy::LateHello& event) {
       return;
     case policy::LateHello::Phase::kDraining:
       member->state = WorkerState::kDraining;
+      member->since = now;
       member->dismissed = true;
       return;
   }

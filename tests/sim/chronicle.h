@@ -24,6 +24,8 @@ struct Member {
   policy::WorkerId id;
   policy::WorkerState state = policy::WorkerState::kStarting;
   policy::Entry entry = policy::Entry::kAtOnce;
+  absl::Time since =
+      absl::InfinitePast();  // of what it is given a time for: to start, to prove itself, to leave
   absl::Time ready_at = absl::InfiniteFuture();
   absl::Time well_since = absl::InfiniteFuture();  // it serves and is not silent
   bool suspect = false;
