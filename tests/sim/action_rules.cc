@@ -405,7 +405,7 @@ std::string ProgramsAreStartedWhenTheyHaveEnded(const Moment& moment, const Acti
 // A roll renews all that are wanted, each of them once.
 static bool RollRenews(const Moment& moment, const Action& action, SlotIndex slot) {
   const Story& story = moment.chronicle.At(slot);
-  return story.pardon ||
+  return story.pardons > 0 ||
          (std::holds_alternative<policy::Spawn>(action) && moment.view.rolling && !story.renewed);
 }
 

@@ -152,7 +152,9 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                    Story& story = slots_[a.worker.slot];
                    // A successor is pardoned by its promotion.
                    const bool first = rolling_ && !std::exchange(story.renewed, true);
-                   story.pardon |= first && a.entry == policy::Entry::kAtOnce;
+                   if (first && a.entry == policy::Entry::kAtOnce) {
+                     story.pardons = std::min(story.pardons + 1, 2);
+                   }
                    Started(now, story);
                    story.over = story.perhaps_over = false;
                    newest = std::max(newest, a.worker.generation);
@@ -250,7 +252,7 @@ void Chronicle::RollBegins() {
 
 void Chronicle::Started(absl::Time now, Story& story) {
   if (!story.over && BackOffLeft(now, story) == absl::ZeroDuration()) return;
-  story.pardon = false;
+  story.pardons = std::max(story.pardons - 1, 0);
   story.quick_ends = 0;
 }
 

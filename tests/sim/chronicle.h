@@ -59,7 +59,7 @@ struct Story {
   // The roll under way has spawned somebody here. It may have forgotten what was before, which shows only later: one
   // start without a back-off is pardoned for it.
   bool renewed = false;
-  bool pardon = false;
+  int pardons = 0;  // of this roll, and of those before it that it has not shown yet: two at most
   // The last one ended for good: nobody may be spawned unasked. And a weaker one: it may have done so.
   bool over = false;
   bool tried = false;  // a worker was spawned or found here
