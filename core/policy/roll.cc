@@ -133,9 +133,9 @@ void Supervisor::State::AdmitProven() {
   }
 }
 
-// A successor waits for the end of its soak; one that is the slot's only hope does not. The end of the old program is no
-// reason to hurry while it is started again at once: its worker keeps the requests that wait for it, and would have to
-// refuse them when it leaves.
+// A successor waits for the end of its soak; one that is the slot's only hope does not. The end of the old program is
+// no reason to hurry while it is started again at once: its worker keeps the requests that wait for it, and would have
+// to refuse them when it leaves.
 void Supervisor::State::PromoteSoaked() {
   for (Slot& slot : crew.slots()) {
     if (!slot.successor.has_value() || slot.successor->state != WorkerState::kServing) continue;
