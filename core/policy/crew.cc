@@ -33,10 +33,16 @@ bool AwaitsProgram(const Slot& slot) {
          !slot.incumbent->program_asked;
 }
 
+bool SuccessorMayWait(const Slot& slot, absl::Time now) {
+  if (Serves(slot)) return true;
+  return ServesOn(slot) && (slot.incumbent->program_asked || slot.spawn_at <= now);
+}
+
 Fitness FitnessOf(const Slot& slot) {
   if (Healthy(slot)) return Fitness::kHealthy;
-  if (Serves(slot)) return Fitness::kServes;
-  return Accepts(slot) ? Fitness::kRestarting : Fitness::kNone;
+  if (!Accepts(slot)) return Fitness::kNone;
+  const bool beside = slot.successor.has_value() && slot.successor->state == WorkerState::kServing;
+  return Serves(slot) || beside ? Fitness::kServes : Fitness::kRestarting;
 }
 
 bool SuccessorComes(const Slot& slot) {
@@ -107,7 +113,7 @@ bool Crew::MayStart() const {
 bool Crew::HasRoom(const Slot& slot) { return WorkerCount(slot) < 2; }
 
 void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, const Legacy::Found& found) {
-  UC_CHECK(!(slot.*seat).has_value() && HasRoom(slot));
+  UC_CHECK(!(slot.*seat).has_value() && (HasRoom(slot) || Accepts(found.state)));
   Worker worker;
   worker.id = found.worker;
   worker.state = found.state;
@@ -118,6 +124,7 @@ void Crew::Enrol(absl::Time now, Slot& slot, Seat seat, const Legacy::Found& fou
   // What was asked to leave, or has to begin anew, ends as no crash.
   worker.dismissed = !Accepts(found.state);
   worker.inherited = true;
+  worker.unheard = !found.answered;
   worker.perhaps_untold = found.state == WorkerState::kDraining;
   slot.*seat = worker;
   slot.closed = false;
@@ -197,6 +204,13 @@ std::vector<WorkerId> Crew::HeirsBeside(const Slot& slot) const {
     (other.wanted ? staying : retiring).push_back(other.incumbent->id);
   }
   return staying.empty() ? retiring : staying;
+}
+
+std::vector<WorkerId> Crew::HeirsFor(const Slot& slot) const {
+  std::vector<WorkerId> heirs;
+  if (!Healthy(slot)) heirs = HeirsBeside(slot);
+  if (heirs.empty() && Accepts(slot)) heirs = {slot.incumbent->id};
+  return heirs;
 }
 
 void Crew::Drain(absl::Time now, Worker& worker, DrainKind kind, absl::Time deadline,

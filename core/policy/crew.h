@@ -3,8 +3,9 @@
 // An act changes the table and asks for the Action in one go, so that the table and what was asked for
 // can never differ. What to do, and when, is the Supervisor's affair.
 //
-// Invariants: slots are in index order; at most two workers in a slot; a live slot's incumbent
-// accepts; no act names a worker that has gone or was killed.
+// Invariants: slots are in index order; at most two workers in a slot, but for a third one that a new
+// coordinator found and that leaves; a live slot's incumbent accepts; no act names a worker that has
+// gone or was killed.
 #ifndef CORE_POLICY_CREW_H_
 #define CORE_POLICY_CREW_H_
 
@@ -45,11 +46,14 @@ bool Accepts(const Slot& slot);
 bool ServesOn(const Slot& slot);
 // The incumbent's program has ended, and it was not told yet to start it again.
 bool AwaitsProgram(const Slot& slot);
+// A successor has the time to settle and to soak: the incumbent serves, or its program has ended and
+// is started again, now or as soon as it is its turn.
+bool SuccessorMayWait(const Slot& slot, absl::Time now);
 // What a slot is to new connections, from the worst to the best.
 enum class Fitness {
   kNone,        // nobody accepts, or only for those that are there
   kRestarting,  // a request waits until the program has been started again
-  kServes,      // a suspect: perhaps nobody answers
+  kServes,      // a suspect, or a successor beside one that restarts: perhaps nobody answers
   kHealthy,
 };
 Fitness FitnessOf(const Slot& slot);
@@ -101,6 +105,8 @@ class Crew {
              const std::vector<WorkerId>& heirs);
   // The healthy workers of all other wanted slots; without any, those of slots that are yet to retire.
   std::vector<WorkerId> HeirsBeside(const Slot& slot) const;
+  // Of one that leaves this slot and is not its incumbent: the incumbent, if it is healthy or nobody else is.
+  std::vector<WorkerId> HeirsFor(const Slot& slot) const;
   // Not twice: nothing happens to a worker that was killed already.
   void Kill(absl::Time now, Worker& worker, KillReason reason);
   void SetLive(Slot& slot, bool live);

@@ -38,6 +38,28 @@ uint32_t Wanted(const Legacy& legacy, const SupervisorOptions& options) {
   return wanted > 0 ? wanted : options.workers;
 }
 
+// 2: it has clients and takes more; 1: it has some; 0: it has none, or is to be killed.
+int ClientsOf(WorkerState state) {
+  return Accepts(state) ? 2 : state == WorkerState::kDraining ? 1 : 0;
+}
+
+// As the one that is to stay: it serves and has answered; its row says that it serves; its program has ended.
+int Worth(const Worker& worker) {
+  if (worker.state != WorkerState::kServing) return 0;
+  return worker.unheard ? 1 : 2;
+}
+
+// nullptr: there is none. A third one gets a seat only if it has clients to give away.
+Seat FreeSeat(const Slot& slot, WorkerState state) {
+  const auto free = [&](Seat seat) { return !(slot.*seat).has_value(); };
+  if (Accepts(state)) {
+    const auto seat = std::find_if(std::begin(kSeats), std::end(kSeats), free);
+    return seat == std::end(kSeats) ? nullptr : *seat;
+  }
+  if (!Crew::HasRoom(slot)) return nullptr;
+  return *std::find_if(std::rbegin(kSeats), std::rend(kSeats), free);
+}
+
 Generation Newest(const Legacy& legacy) {
   Generation newest = legacy.newest_generation <= kGenerationMax ? legacy.newest_generation : 0;
   for (const Legacy::Found& found : legacy.workers) {
@@ -58,7 +80,13 @@ void Supervisor::State::Inherit(const Legacy& legacy) {
     return a.worker.generation > b.worker.generation;
   });
   crew.SetNextGeneration(Newest(legacy) + 1);
-  for (const Legacy::Found& found : workers) Inherit(found);
+  // Who has clients gets its seat first, the oldest first.
+  std::vector<Legacy::Found> seated(workers.rbegin(), workers.rend());
+  std::stable_sort(seated.begin(), seated.end(), [](const auto& a, const auto& b) {
+    return ClientsOf(a.state) > ClientsOf(b.state);
+  });
+  for (const Legacy::Found& found : seated) Inherit(found);
+  for (Slot& slot : crew.slots()) SettleInherited(slot);
   for (const SlotIndex slot : legacy.listeners) {
     if (slot < kWorkersMax) custody.Keep(slot, std::nullopt);
   }
@@ -81,11 +109,11 @@ void Supervisor::State::Inherit(const Legacy& legacy) {
 // What is live may be untrue: the one before may have died before it took the bit of a dead worker away, and a worker
 // of a slot that nobody wants may have died while there was no coordinator.
 void Supervisor::State::InheritLive(const Legacy& legacy) {
-  const absl::Span<const Slot> slots = std::as_const(crew).slots();
-  const bool served = std::any_of(slots.begin(), slots.end(), Serves);
+  Fitness best = Fitness::kRestarting;
+  for (const Slot& slot : crew.slots()) best = std::max(best, FitnessOf(slot));
   for (Slot& slot : crew.slots()) {
     // ReviewLive() speaks of these: all that serve, and where nobody does all that are restarting.
-    if (slot.wanted && (served ? Serves(slot) : Accepts(slot))) continue;
+    if (slot.wanted && FitnessOf(slot) == best) continue;
     if (Accepts(slot)) slot.retire_at = now + options.retire_grace;
     if (slot.index < options.workers_max) actions.push_back(SetLive{slot.index, false});
   }
@@ -106,46 +134,50 @@ void Supervisor::State::Inherit(const Legacy::Found& found) {
   }
   Slot& slot = crew.FindOrAdd(found.worker.slot);
   slot.wanted = slot.index < wanted;
-  if (!Crew::HasRoom(slot)) {  // a third one: some coordinator before the last did not see it
+  const Seat seat = FreeSeat(slot, found.state);
+  if (seat == nullptr) {  // some coordinator before the last did not see it, or rows are damaged
     actions.push_back(Kill{found.worker, KillReason::kAborted});
     return;
   }
-  const Seat free_seat = !slot.leaving.has_value()     ? &Slot::leaving
-                         : !slot.successor.has_value() ? &Slot::successor
-                                                       : &Slot::incumbent;
+  crew.Enrol(now, slot, seat, found);
   switch (found.state) {
-    case WorkerState::kServing:
-    case WorkerState::kRestarting:  // SpawnDue() has its program started
-      if (!slot.incumbent.has_value()) {
-        crew.Enrol(now, slot, &Slot::incumbent, found);
-        return;
-      }
-      // The program of the younger one has ended just after its promotion; the older one still
-      // serves.
-      if (found.state == WorkerState::kServing && !Serves(slot)) {
-        slot.*free_seat = std::exchange(slot.incumbent, std::nullopt);
-        crew.Enrol(now, slot, &Slot::incumbent, found);
-        crew.Drain(now, *(slot.*free_seat), DrainKind::kHandOver, now + options.kill_timeout,
-                   {slot.incumbent->id});
-        return;
-      }
-      // The younger one was soaking, or this one had not been told to leave yet.
-      crew.Enrol(now, slot, free_seat, found);
-      crew.Drain(now, *(slot.*free_seat), DrainKind::kHandOver, now + options.kill_timeout,
-                 {slot.incumbent->id});
+    case WorkerState::kServing:  // SettleInherited() goes on
+    case WorkerState::kRestarting:
+    case WorkerState::kDraining:
       return;
     case WorkerState::kStarting:
     case WorkerState::kProving:
-      crew.Enrol(now, slot, free_seat, found);
-      crew.Kill(now, *(slot.*free_seat), KillReason::kAborted);
-      return;
-    case WorkerState::kDraining:
-      crew.Enrol(now, slot, free_seat, found);
+      crew.Kill(now, *(slot.*seat), KillReason::kAborted);
       return;
     case WorkerState::kKilled:  // whether that was done is not known; twice does no harm
-      crew.Enrol(now, slot, free_seat, found);
       actions.push_back(Kill{found.worker, KillReason::kAborted});
       return;
+  }
+}
+
+// A younger one that serves was soaking, or the older one had not been told to leave yet. Nobody knows, so it soaks
+// anew. Not if its program has ended; and of three in a slot the best has to be enough, the
+// oldest of equals.
+void Supervisor::State::SettleInherited(Slot& slot) {
+  if (!slot.incumbent.has_value() || !slot.successor.has_value() ||
+      !Accepts(slot.successor->state)) {
+    return;
+  }
+  const bool third = slot.leaving.has_value() && Accepts(slot.leaving->state);
+  if (!third && slot.successor->state == WorkerState::kServing) {
+    Worker& worker = *slot.successor;
+    worker.soaked_at = worker.unheard ? absl::InfiniteFuture() : now + options.soak;
+    return;
+  }
+  for (const Seat seat : {&Slot::successor, &Slot::leaving}) {
+    if (!(slot.*seat).has_value() || Worth(*(slot.*seat)) <= Worth(*slot.incumbent)) continue;
+    std::swap(slot.incumbent, slot.*seat);
+  }
+  if (!slot.leaving.has_value()) std::swap(slot.successor, slot.leaving);
+  const std::vector<WorkerId> heirs = crew.HeirsFor(slot);
+  for (const Seat seat : {&Slot::successor, &Slot::leaving}) {
+    if (!(slot.*seat).has_value() || !Accepts((slot.*seat)->state)) continue;
+    crew.Drain(now, *(slot.*seat), DrainKind::kHandOver, now + options.kill_timeout, heirs);
   }
 }
 
@@ -175,12 +207,15 @@ void Supervisor::State::On(const LateHello& event) {
       break;
     case Phase::kServing:
       if (place.worker().state == WorkerState::kRestarting) On(WorkerReady{event.worker});
+      if (accepts && std::exchange(place.worker().unheard, false) &&
+          place.seat == &Slot::successor) {
+        place.worker().soaked_at = now + options.soak;
+      }
       break;
   }
   if (!drains || !place.worker().perhaps_untold || ending.has_value()) return;
-  std::vector<WorkerId> heirs = crew.HeirsBeside(*place.slot);
-  if (Healthy(*place.slot)) heirs = {place.slot->incumbent->id};
-  crew.Drain(now, place.worker(), DrainKind::kPrompt, place.worker().deadline, heirs);
+  crew.Drain(now, place.worker(), DrainKind::kPrompt, place.worker().deadline,
+             crew.HeirsFor(*place.slot));
 }
 
 void Supervisor::State::LeavesAlready(const Place& place) {

@@ -53,9 +53,10 @@ void Supervisor::State::SuccessorFailed(Slot& slot, const std::string& reason) {
   if (worker.state == WorkerState::kProving) {  // it has no clients, and is to get none
     worker.failure = text;
     crew.Kill(now, worker, KillReason::kAborted);
+  } else {  // it accepts, so it has to finish
+    crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout, crew.HeirsFor(slot));
   }
   StartFailed(worker, Fault::kOperator, text);
-  DismissSuccessor(slot);
 }
 
 void Supervisor::State::DismissEnded() {

@@ -9,6 +9,15 @@
 #include "core/policy/supervisor_state.h"
 
 namespace uc::policy {
+namespace {
+
+// Beside an incumbent that does not serve on, or not yet: it outlives an aborted roll.
+bool SuccessorStays(const Slot& slot) {
+  if (!SuccessorComes(slot)) return false;
+  return !ServesOn(slot) || (slot.successor->state == WorkerState::kServing && !Serves(slot));
+}
+
+}  // namespace
 
 void Supervisor::State::Begin(CommandId id, const Reload&) {
   ledger.Open(id);
@@ -120,17 +129,18 @@ void Supervisor::State::AdmitProven() {
     if (!slot.successor.has_value()) continue;
     Worker& worker = *slot.successor;
     if (worker.state != WorkerState::kProving || !worker.proven) continue;
-    if (now >= worker.settled_at || !Serves(slot)) crew.Admit(now, worker);
+    if (now >= worker.settled_at || !SuccessorMayWait(slot, now)) crew.Admit(now, worker);
   }
 }
 
-// A successor that soaks beside a healthy incumbent waits for the end of its soak; one that is the slot's
-// only hope does not.
+// A successor waits for the end of its soak; one that is the slot's only hope does not. The end of the old program is
+// no reason to hurry while it is started again at once: its worker keeps the requests that wait for it, and would have
+// to refuse them when it leaves.
 void Supervisor::State::PromoteSoaked() {
   for (Slot& slot : crew.slots()) {
     if (!slot.successor.has_value() || slot.successor->state != WorkerState::kServing) continue;
     const bool soaked = !slot.successor->suspect && now >= slot.successor->soaked_at;
-    if (soaked || !Serves(slot)) PromoteSuccessor(slot);
+    if (soaked || !SuccessorMayWait(slot, now)) PromoteSuccessor(slot);
   }
 }
 
@@ -143,7 +153,7 @@ void Supervisor::State::PromoteSuccessor(Slot& slot) {
   if (slot.leaving.has_value()) {
     if (Accepts(slot.leaving->state)) {
       crew.Drain(now, *slot.leaving, DrainKind::kHandOver, now + options.kill_timeout,
-                 {slot.incumbent->id});
+                 crew.HeirsFor(slot));
     }
     absl::StrAppend(&text, ", draining generation ", slot.leaving->id.generation);
   }
@@ -163,36 +173,55 @@ void Supervisor::State::FinishRoll() {
 
 void Supervisor::State::AbortRoll(SlotIndex index, const std::string& reason) {
   if (roll->recycling.has_value()) return AbortRecycling(reason);
-  size_t renewed = roll->done;
+  size_t renewed = roll->done, taken = 0;
   for (const SlotIndex other : roll->current) {
     const Slot* const slot = crew.Find(other);
-    renewed += slot != nullptr && Serves(*slot) && roll->IsNew(*slot->incumbent);
+    if (slot == nullptr) continue;
+    const bool is_new = slot->incumbent.has_value() && roll->IsNew(*slot->incumbent);
+    renewed += Serves(*slot) && is_new;
+    const bool next = options.restarts.autorestart && (is_new || !slot->incumbent.has_value());
+    taken += !Serves(*slot) && (next || SuccessorStays(*slot));
   }
-  const std::string text = absl::StrCat(
-      "roll aborted at slot ", index, ": ", reason, "; ", renewed, " of ",
-      Counted(roll->total(), "slot"), " already run the new generation, all others are untouched");
+  std::string text =
+      absl::StrCat("roll aborted at slot ", index, ": ", reason, "; ", renewed, " of ",
+                   Counted(roll->total(), "slot"), " already run the new generation, ");
+  if (taken > 0) {
+    absl::StrAppend(&text, taken, taken == 1 ? " more gets" : " more get",
+                    " it because the old worker does not serve, ");
+  }
+  absl::StrAppend(&text, "all others are untouched");
   for (const CommandId id : roll->commands) ledger.Answer(id, Outcome::kFailed, text);
   EndRoll();
 }
 
 void Supervisor::State::EndRoll() {
-  const std::vector<SlotIndex> current = std::move(roll->current);
-  roll.reset();
-  for (const SlotIndex index : current) {
-    if (Slot* const slot = crew.Find(index)) DismissSuccessor(*slot);
+  const Roll ended = *std::exchange(roll, std::nullopt);
+  for (const SlotIndex index : ended.current) {
+    Slot* const slot = crew.Find(index);
+    // One that this coordinator found is not of this roll, which has waited for its soak.
+    if (slot == nullptr || !slot->successor.has_value() || !ended.IsNew(*slot->successor)) continue;
+    DismissSuccessor(*slot);
   }
 }
 
 void Supervisor::State::DismissSuccessor(Slot& slot) {
-  if (!SuccessorComes(slot) || !ServesOn(slot)) return;
+  if (!SuccessorComes(slot) || !ServesOn(slot)) return;  // it may be the slot's only hope
   Worker& worker = *slot.successor;
-  // The incumbent's program has just ended: a successor that serves follows it at once, roll or not (PromoteSoaked()).
-  if (worker.state == WorkerState::kServing && !Serves(slot)) return;
-  if (worker.state == WorkerState::kServing) {  // it accepts already, so it has to finish
-    crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout,
-               Healthy(slot) ? std::vector<WorkerId>{slot.incumbent->id} : crew.HeirsBeside(slot));
+  if (SuccessorStays(slot)) {
+    worker.called_off = true;  // it serves in the incumbent's stead, or follows it: PromoteSoaked()
+    worker.soaked_at = absl::InfiniteFuture();
+  } else if (worker.state == WorkerState::kServing) {  // it accepts already, so it has to finish
+    crew.Drain(now, worker, DrainKind::kHandOver, now + options.kill_timeout, crew.HeirsFor(slot));
   } else {
     crew.Kill(now, worker, KillReason::kAborted);
+  }
+}
+
+void Supervisor::State::DismissCalledOff() {
+  for (Slot& slot : crew.slots()) {
+    if (slot.successor.has_value() && slot.successor->called_off && Serves(slot)) {
+      DismissSuccessor(slot);
+    }
   }
 }
 

@@ -42,12 +42,15 @@ struct Worker {
   bool dismissed = false;                        // told to leave: its end is no crash
   bool prompt = false;                           // told to leave promptly
   bool inherited = false;                        // this coordinator has not spawned it
+  bool unheard = false;                          // it did not answer this coordinator yet
   bool perhaps_untold = false;                   // a row says that it drains, and nothing else does
   bool suspect = false;                          // steered round: work waits and it is silent
   bool suspect_told = false;                     // the log knows
   // In the successor's seat: it has answered its probe, if there is one; when it has been READY for long enough to be
   // admitted; and then healthy for long enough to take its slot over.
   bool proven = false;
+  // Its roll is over, and it only serves until the incumbent's program does again.
+  bool called_off = false;
   absl::Time settled_at = absl::InfiniteFuture();
   absl::Time soaked_at = absl::InfiniteFuture();
   std::string failure;         // why it could not start; empty: it did not fail
@@ -86,7 +89,8 @@ struct Slot {
   std::string failure;
   absl::Time failed_at = absl::InfinitePast();
 };
-// At most two of {incumbent, successor, leaving} exist at any time.
+// At most two of {incumbent, successor, leaving} exist at any time; of three that a new coordinator
+// found two leave.
 
 }  // namespace uc::policy
 

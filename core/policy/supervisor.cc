@@ -43,6 +43,7 @@ void Supervisor::State::Settle() {
   KillTheLate();
   if (!ending.has_value()) {
     AdmitProven();
+    DismissCalledOff();
     PromoteSoaked();
     DismissEnded();
     ReviewLive();

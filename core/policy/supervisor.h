@@ -60,6 +60,7 @@ struct Legacy {
     WorkerState state = WorkerState::kServing;
     absl::Time ready_at = absl::InfiniteFuture();
     std::vector<SlotIndex> adopted;  // the slots whose listeners it serves besides its own
+    bool answered = true;            // false: `state` is its row's; its LateHello may follow
   };
   uint32_t workers_wanted = 1;
   Generation newest_generation = 0;  // that was ever given

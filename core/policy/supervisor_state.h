@@ -113,7 +113,8 @@ struct Supervisor::State {
 
   // --- A new coordinator: legacy.cc ---
   void Inherit(const Legacy& legacy);
-  void Inherit(const Legacy::Found& found);  // the youngest first
+  void Inherit(const Legacy::Found& found);  // who has clients first
+  void SettleInherited(Slot& slot);          // who stays, of several
   void InheritLive(const Legacy& legacy);
   // A worker that was believed to accept says that it does not.
   void LeavesAlready(const Place& place);
@@ -161,6 +162,7 @@ struct Supervisor::State {
   void PromoteSuccessor(Slot& slot);
   // The incumbent serves on, and nobody is to follow it.
   void DismissSuccessor(Slot& slot);
+  void DismissCalledOff();
 
   // --- End: ending.cc ---
   void BeginEnding(const std::string& reason);  // all open commands fail with it

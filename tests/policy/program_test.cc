@@ -261,14 +261,108 @@ TEST_F(ProgramTest, RollRenewsItsWorkerAndTheSuccessorDoesNotSoak) {
   EXPECT_THAT(Live(), ElementsAre(0));
 }
 
-TEST_F(ProgramTest, ThatEndsDuringTheSoakMakesWayAtOnce) {
+TEST_F(ProgramTest, ThatEndsDuringTheSoakIsStartedAgainAndTheSoakGoesOn) {
   options_.soak = absl::Seconds(3);
+  BootLong(1);
+  const CommandId reload = Give("reload");
+  Ready({0, 2});
+  ProgramDies({0, 1});
+  EXPECT_THAT(Asked(), ElementsAre("start program 0/1"));
+  EXPECT_THAT(Live(), ElementsAre(0));
+  Pass(absl::Seconds(2));
+  Ready({0, 1});
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_TRUE(Serving(0));
+  Pass(absl::Seconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/1 hand-over to 0/2"));
+  Leaves({0, 1});
+  EXPECT_EQ(Answer(reload), "done: rolled 1 slot");
+}
+
+TEST_F(ProgramTest, ThatEndsBeforeTheSuccessorHasSettledIsStartedAgain) {
+  options_.settle = absl::Seconds(1);
   BootLong(1);
   Give("reload");
   Ready({0, 2});
   ProgramDies({0, 1});
+  EXPECT_THAT(Asked(), ElementsAre("start program 0/1"));
+  Pass(absl::Seconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("admit 0/2", "drain 0/1 hand-over to 0/2"));
+}
+
+TEST_F(ProgramTest, ThatBacksOffDuringTheSoakMakesWayAtOnce) {
+  options_.soak = absl::Seconds(3);
+  BootKept(1);
+  Give("reload");
+  Ready({0, 2});
+  ProgramDies({0, 1});
+  EXPECT_THAT(Asked(), ElementsAre("start program 0/1"));
+  ProgramDies({0, 1});
   EXPECT_THAT(Asked(), ElementsAre("drain 0/1 hand-over to 0/2"));
   EXPECT_EQ(Incumbent(0), (WorkerId{0, 2}));
+}
+
+TEST_F(ProgramTest, SilentSuccessorOfOneThatBacksOffIsNotTheHeirWhileOthersAnswer) {
+  for (const uint32_t workers : {1, 2}) {
+    options_.soak = absl::Seconds(3);
+    BootKept(workers);
+    Give("reload");
+    const WorkerId successor = Successor(0);
+    Ready(successor);
+    Observed(successor, Health::kSuspect);
+    ProgramDies({0, 1});
+    ProgramDies({0, 1});
+    EXPECT_THAT(Asked(), Contains(workers == 1 ? "drain 0/1 hand-over to 0/2"
+                                               : "drain 0/1 hand-over to 1/2"));
+  }
+}
+
+TEST_F(ProgramTest, OfASuccessorThatSoaksBesideOneThatRestartsSendsItAway) {
+  options_.soak = absl::Seconds(3);
+  BootLong(1);
+  const CommandId reload = Give("reload");
+  Ready({0, 2});
+  ProgramDies({0, 1});
+  ProgramExits({0, 2}, 1);
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/2 hand-over to 0/1")) << "it keeps what it gets";
+  EXPECT_THAT(Answer(reload), HasSubstr("failed: roll aborted at slot 0"));
+  Ready({0, 1});
+  Leaves({0, 2});
+  EXPECT_TRUE(Serving(0));
+  EXPECT_THAT(Live(), ElementsAre(0));
+}
+
+TEST_F(ProgramTest, WhenTheRollIsAbortedTheSuccessorServesUntilItDoesAgain) {
+  options_.soak = absl::Seconds(3);
+  options_.roll_width = 2;
+  BootLong(2);
+  Give("reload");
+  Ready({0, 3});
+  ProgramDies({0, 1});
+  Dies({1, 4});
+  EXPECT_THAT(LastAnswer(), HasSubstr("; 0 of 2 slots already run the new generation, 1 more "
+                                      "gets it because the old worker does not serve, "
+                                      "all others are untouched"));
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Seconds(5));
+  EXPECT_THAT(Asked(), IsEmpty()) << "it does not soak any more";
+  Ready({0, 1});
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/3 hand-over to 0/1", "live 0 on"));
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 1}));
+}
+
+TEST_F(ProgramTest, WhenTheRollIsAbortedTheSuccessorFollowsOneThatBacksOff) {
+  options_.soak = absl::Seconds(3);
+  options_.roll_width = 2;
+  BootLong(2);
+  Give("reload");
+  Ready({0, 3});
+  ProgramDies({0, 1});
+  Dies({1, 4});
+  ProgramDies({0, 1}, "did not listen within 10s");
+  EXPECT_THAT(Asked(), ElementsAre("start program 0/1")) << "the first quick death";
+  ProgramDies({0, 1}, "did not listen within 10s");
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "drain 0/1 hand-over to 0/3"));
 }
 
 TEST_F(ProgramTest, OfASoakingSuccessorAbortsTheRoll) {

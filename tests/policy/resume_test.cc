@@ -22,6 +22,11 @@ class ResumeTest : public ClusterStory {
              std::vector<SlotIndex> adopted = {}) {
     legacy_.workers.push_back({worker, state, now_ - absl::Hours(1), std::move(adopted)});
   }
+  // It did not answer; this is what its row says.
+  void FoundSilent(WorkerId worker, WorkerState state = WorkerState::kServing) {
+    Found(worker, state);
+    legacy_.workers.back().answered = false;
+  }
   void FoundKept(std::vector<SlotIndex> slots) { legacy_.listeners = std::move(slots); }
 };
 
@@ -71,17 +76,119 @@ TEST_F(ResumeTest, NewCommandsWorkAsEver) {
               ElementsAre("live 1 off", "drain 1/11 hand-over to 0/10", "adopt 1 by 0/10"));
 }
 
-TEST_F(ResumeTest, OfTwoThatServeInASlotTheYoungerStays) {
+TEST_F(ResumeTest, OfTwoThatServeInASlotTheYoungerTakesOver) {
   Was(1, 9);
   Found({0, 7});
   Found({0, 9});
   FoundKept({0});
   Resume();
-  EXPECT_THAT(Asked(), ElementsAre("drain 0/7 hand-over to 0/9", "live 0 on"));
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on", "drain 0/7 hand-over to 0/9"));
   EXPECT_FALSE(supervisor_->rolling());
   Leaves({0, 7});
   EXPECT_THAT(Asked(), IsEmpty());
   EXPECT_EQ(Incumbent(0), (WorkerId{0, 9}));
+}
+
+TEST_F(ResumeTest, SuccessorSoaksAnew) {
+  options_.soak = absl::Seconds(60);
+  Was(1, 9);
+  Found({0, 7});
+  Found({0, 9});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("live 0 on"));
+  Pass(absl::Seconds(59));
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 7}));
+  Pass(absl::Seconds(1));
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/7 hand-over to 0/9"));
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 9}));
+}
+
+TEST_F(ResumeTest, SuccessorThatDiesInItsSoakLeavesTheIncumbentUntouched) {
+  options_.soak = absl::Seconds(60);
+  Was(1, 9);
+  Found({0, 7});
+  Found({0, 9});
+  Resume();
+  Dies({0, 9});
+  Pass(absl::Hours(1));
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_TRUE(Serving(0));
+  EXPECT_EQ(At(0).restart_count, 0u);
+}
+
+TEST_F(ResumeTest, SoakingSuccessorTakesOverAtOnceWhenTheIncumbentDies) {
+  options_.soak = absl::Seconds(60);
+  Was(1, 9);
+  Found({0, 7});
+  Found({0, 9});
+  Resume();
+  Dies({0, 7});
+  EXPECT_THAT(Asked(), ElementsAre("live 0 off", "live 0 on"));
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 9}));
+}
+
+TEST_F(ResumeTest, SuccessorThatDoesNotAnswerTakesNothingOver) {
+  for (const absl::Duration soak : {absl::ZeroDuration(), absl::Seconds(60)}) {
+    options_.soak = soak;
+    legacy_ = {};
+    Was(1, 9);
+    Found({0, 7});
+    FoundSilent({0, 9});
+    Resume();
+    EXPECT_THAT(Asked(), ElementsAre("live 0 on")) << "its row says that it serves";
+    Pass(absl::Hours(1));
+    EXPECT_EQ(Incumbent(0), (WorkerId{0, 7}));
+    SaysLate({0, 9}, LateHello::Phase::kServing);
+    Pass(soak);
+    EXPECT_EQ(Incumbent(0), (WorkerId{0, 9}));
+    EXPECT_EQ(Leaving(0), (WorkerId{0, 7}));
+  }
+}
+
+TEST_F(ResumeTest, SuccessorThatHangsIsKilledAndTheIncumbentServesOn) {
+  Was(1, 9);
+  Found({0, 7});
+  FoundSilent({0, 9});
+  Resume();
+  Observed({0, 9}, Health::kStuck);
+  EXPECT_THAT(Asked(), ElementsAre("kill 0/9 stuck"));
+  Dies({0, 9}, "killed by SIGKILL");
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_TRUE(Serving(0));
+}
+
+TEST_F(ResumeTest, ReloadWaitsForTheSoakOfWhoWasFound) {
+  options_.soak = absl::Seconds(3);
+  Was(1, 9);
+  Found({0, 7});
+  Found({0, 9});
+  Resume();
+  const CommandId reload = Give("reload");
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Seconds(3));
+  Leaves({0, 7});
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/10 on-admission"));
+  Ready({0, 10});
+  Pass(absl::Seconds(3));
+  Leaves({0, 9});
+  EXPECT_EQ(Answer(reload), "done: rolled 1 slot");
+}
+
+TEST_F(ResumeTest, AbortedReloadLeavesWhoSoaksSinceBefore) {
+  options_.soak = absl::Seconds(60);
+  options_.roll_width = 2;
+  Was(2, 9);
+  Found({0, 7});
+  Found({0, 9});
+  Found({1, 8});
+  Resume();
+  Give("reload");
+  Dies({1, 10});
+  EXPECT_THAT(LastAnswer(), HasSubstr("failed: roll aborted at slot 1"));
+  EXPECT_THAT(Asked(), IsEmpty());
+  Pass(absl::Seconds(60));
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/7 hand-over to 0/9"));
 }
 
 TEST_F(ResumeTest, WhoWasNotReadyBeginsAnewAndThatIsNoCrash) {
@@ -306,15 +413,76 @@ TEST_F(ResumeTest, OfTwoStandInsOneLetsGo) {
   EXPECT_THAT(Asked(), ElementsAre("release 2 by 1/8", "live 2 off", "live 0 on", "live 1 on"));
 }
 
-TEST_F(ResumeTest, ThirdWorkerOfASlotGoes) {
+TEST_F(ResumeTest, OfThreeThatServeInASlotTheOldestStaysAndTheOthersHaveTheirTime) {
+  Was(1, 9);
+  for (const Generation generation : {7, 8, 9}) Found({0, generation});
+  Resume();
+  EXPECT_THAT(Asked(),
+              ElementsAre("drain 0/8 hand-over to 0/7", "drain 0/9 hand-over to 0/7", "live 0 on"));
+  Leaves({0, 8});
+  Pass(options_.kill_timeout);
+  EXPECT_THAT(Asked(), ElementsAre("kill 0/9 late-exit"));
+  Dies({0, 9}, "killed by SIGKILL");
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_TRUE(Serving(0));
+}
+
+TEST_F(ResumeTest, OnlyOneThatServesIsNotKilledForTheSakeOfYoungerOnes) {
   Was(1, 9);
   Found({0, 7});
+  Found({0, 8}, WorkerState::kStarting);
+  Found({0, 9}, WorkerState::kProving);
+  Resume();
+  EXPECT_THAT(Asked(), UnorderedElementsAre("kill 0/9 aborted", "kill 0/8 aborted", "live 0 on"));
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 7}));
+  legacy_.workers[1].state = WorkerState::kDraining;
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("kill 0/9 aborted", "live 0 on"));
+  EXPECT_EQ(Leaving(0), (WorkerId{0, 8}));
+}
+
+TEST_F(ResumeTest, OfThreeInASlotTheOneThatServesStays) {
+  Was(2, 9);
+  Found({1, 3});
+  Found({0, 7}, WorkerState::kRestarting);
+  Found({0, 8});
+  Found({0, 9}, WorkerState::kRestarting);
+  Resume();
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 8}));
+  EXPECT_THAT(Asked(), ElementsAre("drain 0/7 hand-over to 0/8", "drain 0/9 hand-over to 0/8",
+                                   "live 0 on", "live 1 on"));
+  Leaves({0, 7});
+  Leaves({0, 9});
+  EXPECT_THAT(Asked(), IsEmpty());
+}
+
+TEST_F(ResumeTest, OfThreeInASlotOneThatAnsweredStays) {
+  Was(1, 9);
+  FoundSilent({0, 7});
   Found({0, 8});
   Found({0, 9});
   Resume();
-  EXPECT_THAT(Asked(), ElementsAre("drain 0/8 hand-over to 0/9", "kill 0/7 aborted", "live 0 on"));
-  Dies({0, 7}, "killed by SIGKILL");
-  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 8}));
+  EXPECT_THAT(Asked(),
+              ElementsAre("drain 0/7 hand-over to 0/8", "drain 0/9 hand-over to 0/8", "live 0 on"));
+}
+
+TEST_F(ResumeTest, OfThreeInASlotItIsServedAnewWhenTwoHaveLeft) {
+  Was(1, 9);
+  for (const Generation generation : {7, 8, 9}) Found({0, generation});
+  Resume();
+  Dies({0, 7});
+  EXPECT_THAT(Asked(), ElementsAre("live 0 off")) << "two in a slot, no third";
+  Leaves({0, 8});
+  EXPECT_THAT(Asked(), ElementsAre("spawn 0/10"));
+}
+
+TEST_F(ResumeTest, FourthWorkerOfASlotGoes) {
+  Was(1, 9);
+  for (const Generation generation : {6, 7, 8, 9}) Found({0, generation});
+  Resume();
+  EXPECT_THAT(Asked(), ElementsAre("kill 0/9 aborted", "drain 0/7 hand-over to 0/6",
+                                   "drain 0/8 hand-over to 0/6", "live 0 on"));
 }
 
 TEST_F(ResumeTest, ListenersOfAWorkerThatWasSilentComeLater) {

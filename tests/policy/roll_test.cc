@@ -80,8 +80,23 @@ TEST_F(RollTest, AbortsWhenTheNewWorkerDiesBeforeTheOldOneHasLeft) {
   Ready({0, 3});
   Dies({0, 3});
   EXPECT_THAT(LastAnswer(), HasSubstr("failed: roll aborted at slot 0: generation 3, just ready"));
+  EXPECT_THAT(LastAnswer(), HasSubstr("; 0 of 2 slots already run the new generation, 1 more "
+                                      "gets it because the old worker does not serve"));
   EXPECT_THAT(Asked(), ElementsAre("live 0 off", "spawn 0/4"));
   EXPECT_EQ(Incumbent(1), (WorkerId{1, 2})) << "untouched";
+}
+
+TEST_F(RollTest, AbortedRollTellsOfTheSuccessorThatStays) {
+  options_.roll_width = 2;
+  Boot(3);
+  Give("reload");
+  Dies({0, 1});
+  Dies({1, 5});
+  EXPECT_THAT(LastAnswer(),
+              HasSubstr("; 0 of 3 slots already run the new generation, 1 more "
+                        "gets it because the old worker does not serve, all others are untouched"));
+  Ready({0, 4});
+  EXPECT_EQ(Incumbent(0), (WorkerId{0, 4}));
 }
 
 TEST_F(RollTest, CrashLoopingSlotGetsTheNewBuildWithoutBackOff) {

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/policy/crew.h"
 #include "tests/policy/policy_text.h"
@@ -26,6 +27,18 @@ const policy::Drain* HandOver(const Moment& moment, const Action& action) {
     return nullptr;
   }
   return drain;
+}
+
+// A back-off is running, or the program has ended for good.
+bool ProgramIsNotStartedAtOnce(const Moment& moment, const policy::WorkerId& id) {
+  for (const policy::Slot& slot : moment.view.slots) {
+    if (slot.index != id.slot) continue;
+    if (slot.spawn_at > moment.now) return true;
+    for (const policy::Seat seat : policy::kSeats) {
+      if ((slot.*seat).has_value() && (slot.*seat)->id == id) return (slot.*seat)->ended_for_good;
+    }
+  }
+  return false;
 }
 
 bool OlderOneServes(const Moment& moment, const policy::WorkerId& id) {
@@ -73,8 +86,16 @@ std::string OnlyOurProcessesAreNamed(const Moment& moment, const Action& action)
 
 std::string FinishLeavesNobody(const Moment& moment, const Action& action) {
   if (!std::holds_alternative<policy::Finish>(action) || moment.processes == nullptr) return "";
-  if (moment.processes->alive.empty()) return "";
-  return absl::StrCat("generation ", moment.processes->alive.begin()->second, " lives on");
+  // What cannot be holds no slot: it was killed, and nobody waits for its end.
+  const std::vector<Member>& impossible = moment.chronicle.impossible();
+  for (const auto& [pid, generation] : moment.processes->alive) {
+    const bool killed =
+        std::any_of(impossible.begin(), impossible.end(), [&](const Member& member) {
+          return member.id.generation == generation && member.state == WorkerState::kKilled;
+        });
+    if (!killed) return absl::StrCat("generation ", generation, " lives on");
+  }
+  return "";
 }
 
 std::string ActionNamesALivingWorker(const Moment& moment, const Action& action) {
@@ -129,6 +150,44 @@ std::string RebirthKillsNobodyReady(const Moment& moment, const Action& action) 
   return absl::StrCat(ToText(action), ": it had got farther than that");
 }
 
+std::string NobodyIsKilledBeforeHisTime(const Moment& moment, const Action& action) {
+  const auto* kill = std::get_if<policy::Kill>(&action);
+  if (kill == nullptr) return "";
+  const bool exit = kill->reason == policy::KillReason::kLateExit;
+  if (!exit && kill->reason != policy::KillReason::kLateReady) return "";
+  const Member* const member = moment.chronicle.Find(kill->worker);
+  const bool fits = member != nullptr && (exit ? member->state == WorkerState::kDraining
+                                               : member->state == WorkerState::kStarting ||
+                                                     member->state == WorkerState::kProving);
+  if (!fits) return absl::StrCat(ToText(action), ": it has no time to keep");
+  const absl::Duration given = exit ? moment.options.kill_timeout : moment.options.listen_timeout;
+  const absl::Duration had = moment.now - member->since;
+  if (had >= given) return "";
+  return absl::StrCat(ToText(action), ": it had ", absl::FormatDuration(had), " of ",
+                      absl::FormatDuration(given));
+}
+
+std::string AbortedRollLeavesTheOldUntouched(const Moment& moment, const Action& action) {
+  const auto* drain = std::get_if<policy::Drain>(&action);
+  const auto* kill = std::get_if<policy::Kill>(&action);
+  if (drain == nullptr && kill == nullptr) return "";
+  const bool aborted =
+      std::any_of(moment.actions.begin(), moment.actions.end(), [](const Action& other) {
+        const auto* answer = std::get_if<policy::Acknowledge>(&other);
+        return answer != nullptr && absl::StartsWith(answer->text, "roll aborted");
+      });
+  const policy::WorkerId& id = drain != nullptr ? drain->worker : kill->worker;
+  const Member* const member = moment.chronicle.Find(id);
+  if (!aborted || member == nullptr || member->state != WorkerState::kServing ||
+      id.generation > moment.newest_before_roll || id.slot >= moment.view.wanted) {
+    return "";
+  }
+  for (const Member& other : moment.chronicle.At(id.slot).members) {
+    if (other.id.generation > id.generation && other.state == WorkerState::kServing) return "";
+  }
+  return absl::StrCat(ToText(action), ": it is older than the roll, and serves");
+}
+
 std::string SuccessorsProveThemselves(const Moment& moment, const Action& action) {
   if (const auto* spawn = std::get_if<policy::Spawn>(&action)) {
     const bool beside = moment.chronicle.Accepts(spawn->worker.slot);
@@ -164,8 +223,8 @@ std::string HandOverHasASuccessor(const Moment& moment, const Action& action) {
   for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
     if (other.id == drain->worker) continue;
     if (other.state == WorkerState::kServing) return "";
-    // Of two that a new coordinator found.
-    if (leaves != nullptr && leaves->state == WorkerState::kRestarting && moment.reborn &&
+    // Of two whose programs have ended one is enough.
+    if (leaves != nullptr && leaves->state == WorkerState::kRestarting &&
         other.state == WorkerState::kRestarting) {
       return "";
     }
@@ -175,16 +234,23 @@ std::string HandOverHasASuccessor(const Moment& moment, const Action& action) {
 
 std::string HandOverComesAfterTheSoak(const Moment& moment, const Action& action) {
   const policy::Drain* const drain = HandOver(moment, action);
-  if (drain == nullptr || drain->worker.slot >= moment.view.wanted || moment.reborn) return "";
+  if (drain == nullptr || drain->worker.slot >= moment.view.wanted) return "";
   if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
   const Member* const leaves = moment.chronicle.Find(drain->worker);
-  if (leaves != nullptr && leaves->state == WorkerState::kRestarting)
-    return "";  // it does not serve
+  if (leaves == nullptr) return "";
+  const bool restarts = leaves->state == WorkerState::kRestarting;
+  // Of three that a new coordinator found the best one stays.
+  const bool third = moment.reborn && moment.chronicle.At(drain->worker.slot).members.size() > 2;
+  const bool hopeless = third ? restarts || leaves->unheard
+                              : restarts && ProgramIsNotStartedAtOnce(moment, drain->worker);
   for (const Member& other : moment.chronicle.At(drain->worker.slot).members) {
     if (other.id.generation <= drain->worker.generation || other.state != WorkerState::kServing) {
       continue;
     }
-    if (other.suspect) return absl::StrCat(ToText(action), ": its successor is silent");
+    if (hopeless) return "";  // it must not inherit if it is silent: HeirsServe
+    if (other.suspect || other.unheard) {
+      return absl::StrCat(ToText(action), ": its successor is silent");
+    }
     const absl::Duration soaked = moment.now - other.well_since;
     if (soaked >= moment.options.soak) return "";
     return absl::StrCat(ToText(action), ": its successor has been well for ",
@@ -200,11 +266,13 @@ std::string HeirsServe(const Moment& moment, const Action& action) {
   for (const policy::WorkerId& heir : drain->heirs) {
     const Member* const member = moment.chronicle.Find(heir);
     if (heir == drain->worker) return absl::StrCat(ToText(action), ": it cannot be its own heir");
-    // Of two in a slot that a new coordinator found one stays, though its program has ended.
-    const bool serves = member != nullptr && (member->state == WorkerState::kServing ||
-                                              (moment.reborn && policy::Accepts(member->state)));
-    if (!serves) {
-      return absl::StrCat(ToText(action), ": ", ToText(heir), " does not serve");
+    if (member == nullptr || !policy::Accepts(member->state)) {
+      return absl::StrCat(ToText(action), ": ", ToText(heir), " does not accept");
+    }
+    // Better one that perhaps answers than nobody.
+    const bool healthy = member->state == WorkerState::kServing && !member->suspect;
+    if (!healthy && moment.chronicle.HealthyBeside(drain->worker.slot, moment.view.wanted)) {
+      return absl::StrCat(ToText(action), ": ", ToText(heir), " does not answer, and others do");
     }
     if (std::count(drain->heirs.begin(), drain->heirs.end(), heir) > 1) {
       return absl::StrCat(ToText(action), ": ", ToText(heir), " inherits twice");
@@ -223,7 +291,10 @@ std::string HandOverHasHeirs(const Moment& moment, const Action& action) {
 std::string RetirementComesAfterTheGrace(const Moment& moment, const Action& action) {
   const policy::Drain* const drain = HandOver(moment, action);
   if (drain == nullptr || drain->worker.slot < moment.view.wanted) return "";
-  if (OlderOneServes(moment, drain->worker)) return "";  // a successor that is sent away
+  const Member* const oldest = moment.chronicle.Acceptor(drain->worker.slot);
+  if (oldest != nullptr && oldest->id.generation < drain->worker.generation) {
+    return "";  // a successor that is sent away
+  }
   // Of two that a new coordinator found the older one leaves, the slot does not.
   if (moment.chronicle.At(drain->worker.slot).members.back().state == WorkerState::kServing &&
       moment.chronicle.At(drain->worker.slot).members.back().id != drain->worker) {
@@ -331,30 +402,28 @@ std::string ProgramsAreStartedWhenTheyHaveEnded(const Moment& moment, const Acti
   return member->program_asked ? absl::StrCat(ToText(action), ": it was told already") : "";
 }
 
+// A roll renews all that are wanted, each of them once.
+static bool RollRenews(const Moment& moment, const Action& action, SlotIndex slot) {
+  const Story& story = moment.chronicle.At(slot);
+  return story.pardons > 0 ||
+         (std::holds_alternative<policy::Spawn>(action) && moment.view.rolling && !story.renewed);
+}
+
 std::string WhatEndedForGoodStaysDown(const Moment& moment, const Action& action) {
   const std::optional<SlotIndex> slot = StartsIn(action);
   if (!slot.has_value() || !moment.chronicle.At(*slot).over) return "";
-  if (moment.view.rolling || moment.rolling_before) return "";  // that renews all that are wanted
+  if (RollRenews(moment, action, *slot)) return "";
   return absl::StrCat(ToText(action), ": its program ended for good, and nobody has asked");
 }
 
 std::string QuickDeathsBackOff(const Moment& moment, const Action& action) {
   const std::optional<SlotIndex> slot = StartsIn(action);
-  if (!slot.has_value() || moment.view.rolling || moment.rolling_before) return "";
+  if (!slot.has_value() || RollRenews(moment, action, *slot)) return "";
   const Story& story = moment.chronicle.At(*slot);
-  // Who asks for a worker gets one at once.
-  if (story.quick_ends < 2 || story.last_end <= moment.chronicle.last_reload_or_restart ||
-      story.last_end <= moment.chronicle.last_scale) {
-    return "";
-  }
-  const policy::RestartOptions& options = moment.options.restarts;
-  absl::Duration least = options.backoff_first;
-  for (int end = 2; end < story.quick_ends && least < options.backoff_max; ++end) least *= 1.5;
-  if (story.quick_ends >= options.restarts_max) least = options.backoff_max;
-  least = std::max(std::min(least, options.backoff_max), options.restart_delay);
-  if (moment.now - story.last_end >= least) return "";
-  return absl::StrCat(ToText(action), ": ", absl::FormatDuration(moment.now - story.last_end),
-                      " after quick end ", story.quick_ends, ", not ", absl::FormatDuration(least));
+  const absl::Duration left = moment.chronicle.BackOffLeft(moment.now, story);
+  if (left == absl::ZeroDuration()) return "";
+  return absl::StrCat(ToText(action), ": ", absl::FormatDuration(left),
+                      " too early after quick end ", story.quick_ends);
 }
 
 std::string NothingComesAfterFinish(const Moment& moment, const Action& action) {

@@ -42,6 +42,26 @@ TEST_F(ActionRulesTest, ServingWorkersAreNotKilled) {
               Falls("ServingWorkersAreNotKilled"));
 }
 
+TEST_F(ActionRulesTest, NobodyIsKilledBeforeHisTime) {
+  Boot(2);
+  Holds(Given(policy::Reload{}));
+  now_ += options_.listen_timeout - absl::Milliseconds(1);
+  EXPECT_THAT(With(policy::Kill{{0, 3}, policy::KillReason::kLateReady}),
+              Falls("NobodyIsKilledBeforeHisTime"));
+  Boot(2);
+  Holds(Given(policy::Restart{0}));
+  now_ += options_.kill_timeout - absl::Milliseconds(1);
+  EXPECT_THAT(With(policy::Kill{kFirst, policy::KillReason::kLateExit}),
+              Falls("NobodyIsKilledBeforeHisTime"));
+}
+
+TEST_F(ActionRulesTest, AbortedRollLeavesTheOldUntouched) {
+  Boot(2);
+  Holds(Given(policy::Reload{}));
+  EXPECT_THAT(With(policy::Drain{kFirst, DrainKind::kPrompt, {}, {kSecond}}, Death({0, 3})),
+              Falls("AbortedRollLeavesTheOldUntouched"));
+}
+
 TEST_F(ActionRulesTest, SuccessorIsNotLetInWithoutProof) {
   options_.probing = true;
   Boot(2);
@@ -104,6 +124,42 @@ TEST_F(ActionRulesTest, SilentSuccessorTakesNothingOver) {
   const std::string wrong = With(policy::Drain{kFirst, DrainKind::kHandOver, {}, {{0, 2}}});
   EXPECT_THAT(wrong, Falls("HandOverComesAfterTheSoak"));
   EXPECT_THAT(wrong, HasSubstr("silent"));
+}
+
+TEST_F(ActionRulesTest, NewCoordinatorLetsASuccessorSoakAnew) {
+  options_.soak = absl::Seconds(2);
+  Boot(1);
+  const policy::Legacy legacy = {1, 2, {{kFirst}, {{0, 2}}}, {}, {}};
+  EXPECT_THAT(
+      Reborn(legacy, legacy,
+             [](Actions* actions) {
+               actions->push_back(policy::Drain{kFirst, DrainKind::kHandOver, {}, {{0, 2}}});
+             }),
+      Falls("HandOverComesAfterTheSoak"));
+}
+
+TEST_F(ActionRulesTest, SuccessorThatDidNotAnswerTakesNothingOver) {
+  Boot(1);
+  policy::Legacy legacy = {1, 2, {{kFirst}, {{0, 2}}}, {}, {}};
+  const policy::Legacy belief = legacy;
+  legacy.workers[1].answered = false;
+  EXPECT_THAT(Reborn(legacy, belief, [](Actions*) {}), Falls("HandOverComesAfterTheSoak"));
+}
+
+TEST_F(ActionRulesTest, RebirthDoesNotKillTheOnlyOneThatServes) {
+  Boot(1);
+  const policy::Legacy legacy = {1,
+                                 3,
+                                 {{kFirst},
+                                  {{0, 2}, policy::WorkerState::kStarting},
+                                  {{0, 3}, policy::WorkerState::kStarting}},
+                                 {},
+                                 {}};
+  EXPECT_THAT(Reborn(legacy, legacy,
+                     [](Actions* actions) {
+                       *actions = {policy::Kill{kFirst, policy::KillReason::kAborted}};
+                     }),
+              Falls("RebirthKillsNobodyReady"));
 }
 
 TEST_F(ActionRulesTest, HeirsServe) {
@@ -199,6 +255,38 @@ TEST_F(ActionRulesTest, CommandsAreAnsweredOnce) {
 TEST_F(ActionRulesTest, QuickDeathsBackOff) {
   Boot(2);
   Holds(Death(kFirst));
+  EXPECT_THAT(With(policy::Spawn{{0, 4}}, Death({0, 3})), Falls("QuickDeathsBackOff"));
+}
+
+TEST_F(ActionRulesTest, CommandsForgiveNoOtherSlotAndRefusedOnesNobody) {
+  const policy::Command commands[] = {policy::Scale{{}, 0}, policy::Scale{{}, 3},
+                                      policy::Restart{1}, policy::Restart{7}};
+  for (const policy::Command& command : commands) {
+    Boot(2);
+    Holds(Death(kFirst));
+    Holds(Given(command));
+    EXPECT_THAT(With(policy::Spawn{{0, 9}}, Death({0, 3})), Falls("QuickDeathsBackOff"));
+  }
+}
+
+TEST_F(ActionRulesTest, RollForgivesASlotOnce) {
+  Boot(2);
+  Holds(Given(policy::Reload{}));
+  Holds(Death(kSecond));
+  Holds(Death({1, 4}));
+  Pass(absl::Milliseconds(100));
+  Holds(Death({1, 5}));
+  EXPECT_THAT(With(policy::Spawn{{1, 9}}), Not(Falls("QuickDeathsBackOff")))
+      << "it may be its turn";
+  EXPECT_THAT(With(policy::Spawn{{1, 10}}, Death({1, 9})), Not(Falls("QuickDeathsBackOff")));
+  EXPECT_THAT(With(policy::Spawn{{1, 11}}, Death({1, 10})), Falls("QuickDeathsBackOff"));
+}
+
+TEST_F(ActionRulesTest, NewWorkerThatLoopsBesideTheOldOneBacksOff) {
+  Boot(1);
+  Holds(Given(policy::Reload{}));
+  Holds(policy::WorkerReady{{0, 2}});
+  Holds(Death({0, 2}));
   EXPECT_THAT(With(policy::Spawn{{0, 4}}, Death({0, 3})), Falls("QuickDeathsBackOff"));
 }
 

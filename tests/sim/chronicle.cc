@@ -1,6 +1,7 @@
 #include "tests/sim/chronicle.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "core/policy/crew.h"
@@ -16,9 +17,26 @@ struct Overloaded : F... {
 };
 template <typename... F>
 Overloaded(F...) -> Overloaded<F...>;
+// 2: it accepts; 1: it has only those of before.
+int HasClients(WorkerState state) {
+  return policy::Accepts(state) ? 2 : state == WorkerState::kDraining ? 1 : 0;
+}
+
+// A successor that fails beside its incumbent is the roll's misfortune, not the slot's. One beside whom the old one
+// drains, or a successor has not come far enough to take its place, is the slot's own.
+bool IsSlotsOwn(const Story& story, const Member& member) {
+  return std::all_of(story.members.begin(), story.members.end(), [&](const Member& other) {
+    if (other.id == member.id) return true;
+    if (other.id.generation < member.id.generation) return other.dismissed;
+    const bool comes = other.entry == policy::Entry::kOnAdmission && !other.promoted;
+    return comes && (other.state == WorkerState::kStarting ||
+                     other.state == WorkerState::kProving || policy::Accepts(member.state));
+  });
+}
 }  // namespace
 
-void Chronicle::Happened(absl::Time now, const policy::Event& event) {
+void Chronicle::Happened(absl::Time now, const policy::Event& event,
+                         absl::Span<const policy::Action> actions) {
   std::visit(Overloaded{
                  [&](const policy::SpawnFailed& e) { Ended(now, e.worker, std::nullopt); },
                  [&](const policy::WorkerExited& e) { Ended(now, e.worker, e.exit_code); },
@@ -47,7 +65,13 @@ void Chronicle::Happened(absl::Time now, const policy::Event& event) {
                    member->refused = true;
                  },
                  [&](const policy::HealthObserved& e) { Observed(now, e); },
-                 [&](const policy::CommandGiven& e) { Given(now, e); },
+                 [&](const policy::CommandGiven& e) {
+                   Given(e, std::any_of(actions.begin(), actions.end(), [&](const auto& action) {
+                           const auto* answer = std::get_if<policy::Acknowledge>(&action);
+                           return answer != nullptr && answer->command == e.id &&
+                                  answer->outcome == policy::Outcome::kRefused;
+                         }));
+                 },
                  [&](const policy::UpgradeFailed& e) {
                    if (upgrade == e.command) upgrade.reset();
                  },
@@ -73,6 +97,7 @@ void Chronicle::Ready(absl::Time now, const policy::WorkerId& id) {
     member->well_since = now;
   } else {
     member->state = WorkerState::kProving;
+    member->since = now;
   }
 }
 
@@ -98,22 +123,21 @@ void Chronicle::Observed(absl::Time now, const policy::HealthObserved& event) {
   }
 }
 
-void Chronicle::Given(absl::Time now, const policy::CommandGiven& event) {
+void Chronicle::Given(const policy::CommandGiven& event, bool refused) {
   open_.insert(event.id);
   stop_given |= std::holds_alternative<policy::Stop>(event.command);
-  if (std::holds_alternative<policy::Scale>(event.command)) {
-    last_scale = now;
-    Woken(std::nullopt);
-  }
-  if (std::holds_alternative<policy::Reload>(event.command)) {
-    reloads_.insert(event.id);
-    Woken(std::nullopt);
-    last_reload_or_restart = now;
-  }
-  if (const auto* restart = std::get_if<policy::Restart>(&event.command)) {
-    DoubtKilled(*restart);
-    Woken(restart->slot);
-    last_reload_or_restart = now;
+  if (std::holds_alternative<policy::Reload>(event.command)) reloads_.insert(event.id);
+  const auto* restart = std::get_if<policy::Restart>(&event.command);
+  if (restart != nullptr) DoubtKilled(*restart);
+  if (refused) return;
+  // Whoever is asked to serve begins anew. A roll does that slot by slot, and new slots have no past.
+  const bool scale = std::holds_alternative<policy::Scale>(event.command);
+  for (auto& [index, story] : slots_) {
+    const bool woken = (scale && story.perhaps_over) ||
+                       (restart != nullptr && index == restart->slot.value_or(index));
+    if (!woken) continue;
+    story.over = false;
+    story.quick_ends = 0;
   }
 }
 
@@ -123,11 +147,19 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                    Member member;
                    member.id = a.worker;
                    member.entry = a.entry;
+                   member.since = now;
                    member.recycles = a.entry == policy::Entry::kOnAdmission && !rolling_;
-                   slots_[a.worker.slot].over = slots_[a.worker.slot].perhaps_over = false;
+                   Story& story = slots_[a.worker.slot];
+                   // A successor is pardoned by its promotion.
+                   const bool first = rolling_ && !std::exchange(story.renewed, true);
+                   if (first && a.entry == policy::Entry::kAtOnce) {
+                     story.pardons = std::min(story.pardons + 1, 2);
+                   }
+                   Started(now, story);
+                   story.over = story.perhaps_over = false;
                    newest = std::max(newest, a.worker.generation);
-                   slots_[a.worker.slot].members.push_back(member);
-                   slots_[a.worker.slot].tried = true;
+                   story.members.push_back(member);
+                   story.tried = true;
                  },
                  [&](const policy::StartEnded&) { ++start_tells; },
                  [&](const policy::Probe& a) {
@@ -141,9 +173,11 @@ void Chronicle::AskedFor(absl::Time now, const policy::Action& action) {
                  },
                  [&](const policy::StartProgram& a) {
                    if (Member* const member = Known(a.worker)) member->program_asked = true;
+                   Started(now, slots_[a.worker.slot]);
                  },
                  [&](const policy::Drain& a) {
                    if (Member* const member = Known(a.worker); member != nullptr) {
+                     if (member->state != WorkerState::kDraining) member->since = now;
                      member->state = WorkerState::kDraining;
                      member->dismissed = true;
                    }
@@ -179,13 +213,17 @@ void Chronicle::Answered(const policy::Acknowledge& answer) {
   if (upgrade == answer.command) upgrade.reset();
   // A roll answers all its commands at its end.
   if (reloads_.erase(answer.command) == 1 && answer.outcome != policy::Outcome::kRefused) {
-    newest_before_roll = newest;
+    RollBegins();  // the next one, if there is one
   }
 }
 
 void Chronicle::Progress(absl::Time now) {
-  size_t progress = static_cast<size_t>(ServingBelow(wanted_));
+  NotePromotions();
+  size_t progress = 0;
   for (auto& [index, story] : slots_) {
+    // A successor beside one that restarts is not the slot's worker yet.
+    const Member* const acceptor = Acceptor(index);
+    progress += index < wanted_ && acceptor != nullptr && acceptor->state == WorkerState::kServing;
     story.tried = !story.members.empty() || (story.tried && index < wanted_);
     progress += story.tried && index < wanted_;
   }
@@ -203,18 +241,41 @@ void Chronicle::Wanted(uint32_t wanted) {
 }
 
 void Chronicle::Rolling(bool rolling) {
+  if (rolling && !rolling_) RollBegins();
   rolling_ = rolling;
-  // A roll may forget what was before.
-  if (rolling) {
-    for (auto& [index, story] : slots_) story.quick_ends = 0;
-  }
 }
 
-void Chronicle::Woken(std::optional<policy::SlotIndex> slot) {
+void Chronicle::RollBegins() {
+  newest_before_roll = newest;
+  for (auto& [index, story] : slots_) story.renewed = false;
+}
+
+void Chronicle::Started(absl::Time now, Story& story) {
+  if (!story.over && BackOffLeft(now, story) == absl::ZeroDuration()) return;
+  story.pardons = std::max(story.pardons - 1, 0);
+  story.quick_ends = 0;
+}
+
+absl::Duration Chronicle::BackOffLeft(absl::Time now, const Story& story) const {
+  if (story.quick_ends < 2) return absl::ZeroDuration();
+  absl::Duration least = options_.backoff_first;
+  for (int end = 2; end < story.quick_ends && least < options_.backoff_max; ++end) least *= 1.5;
+  if (story.quick_ends >= options_.restarts_max) least = options_.backoff_max;
+  least = std::max(std::min(least, options_.backoff_max), options_.restart_delay);
+  return std::max(absl::ZeroDuration(), least - (now - story.last_end));
+}
+
+// A roll forgives when the new worker takes over.
+void Chronicle::NotePromotions() {
   for (auto& [index, story] : slots_) {
-    if (index != slot.value_or(index)) continue;
-    story.over = false;
-    story.quick_ends = 0;
+    for (Member& member : story.members) {
+      if (member.state != WorkerState::kServing) continue;
+      const bool comes = member.entry == policy::Entry::kOnAdmission && !member.promoted;
+      if (comes && Acceptor(index) == &member) {
+        member.promoted = true;
+        if (!member.recycles) story.quick_ends = 0;
+      }
+    }
   }
 }
 
@@ -233,8 +294,10 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy, Header head
     newest = std::max(newest, legacy.newest_generation);
   }
   std::vector<policy::Legacy::Found> workers = legacy.workers;
-  std::sort(workers.begin(), workers.end(),
-            [](const auto& a, const auto& b) { return a.worker.generation > b.worker.generation; });
+  std::sort(workers.begin(), workers.end(), [](const auto& a, const auto& b) {
+    const int more = HasClients(a.state) - HasClients(b.state);
+    return more != 0 ? more > 0 : a.worker.generation < b.worker.generation;
+  });
   for (const policy::Legacy::Found& found : workers) Inherit(now, found);
   for (const policy::SlotIndex slot : legacy.listeners) {
     if (slot < policy::kWorkersMax) slots_[slot].kept = true;
@@ -256,7 +319,7 @@ void Chronicle::Reborn(absl::Time now, const policy::Legacy& legacy, Header head
   reloads_.clear();
 }
 
-// The youngest come first.
+// Those with clients come first: of those that accept there may be a third one, and the seats are theirs.
 void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   const policy::WorkerId& id = found.worker;
   Member member;
@@ -264,11 +327,13 @@ void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   member.state = found.state;
   // Who is believed to serve is thought to have been ready by now.
   member.ready_at = policy::Accepts(found.state) ? std::min(found.ready_at, now) : found.ready_at;
-  member.well_since = now;
+  member.since = member.well_since = now;
   member.inherited = true;
+  member.unheard = !found.answered;
   member.dismissed = !policy::Accepts(found.state);
   if (id.slot >= policy::kWorkersMax || id.generation == 0 ||
-      id.generation > policy::kGenerationMax || At(id.slot).members.size() == 2) {
+      id.generation > policy::kGenerationMax ||
+      At(id.slot).members.size() >= (policy::Accepts(found.state) ? 3 : 2)) {
     impossible_.push_back(member);
     return;
   }
@@ -276,7 +341,10 @@ void Chronicle::Inherit(absl::Time now, const policy::Legacy::Found& found) {
   if (policy::Accepts(found.state)) served_before_rebirth.push_back(id);
   if (found.state == WorkerState::kRestarting) restarting_before_rebirth.push_back(id);
   std::vector<Member>& members = slots_[id.slot].members;
-  members.insert(members.begin(), member);
+  const auto younger = std::find_if(members.begin(), members.end(), [&](const Member& other) {
+    return other.id.generation > id.generation;
+  });
+  members.insert(younger, member);
   for (const policy::SlotIndex slot : found.adopted) {
     if (slot < policy::kWorkersMax) slots_[slot].stand_ins.push_back(id);
   }
@@ -314,6 +382,7 @@ void Chronicle::ProgramEnded(absl::Time now, const policy::ProgramEnded& event) 
 void Chronicle::SaidLate(absl::Time now, const policy::LateHello& event) {
   Member* const member = Known(event.worker);
   if (member == nullptr || !member->inherited || !policy::Accepts(member->state)) return;
+  member->unheard = false;
   switch (event.phase) {
     case policy::LateHello::Phase::kProving:
       member->state = WorkerState::kProving;
@@ -328,6 +397,7 @@ void Chronicle::SaidLate(absl::Time now, const policy::LateHello& event) {
       return;
     case policy::LateHello::Phase::kDraining:
       member->state = WorkerState::kDraining;
+      member->since = now;
       member->dismissed = true;
       return;
   }
@@ -346,18 +416,22 @@ void Chronicle::EndedUnasked(absl::Time now, Story& story, const Member& ended,
     story.over = true;
   }
   // What was done is no failure: it ends the row, unless a successor is on its way after a short life.
-  if (done || member->unclear) {
+  const bool followed =
+      std::any_of(story.members.begin(), story.members.end(), [&](const Member& other) {
+        return other.id.generation > id.generation && other.state != WorkerState::kDraining &&
+               other.state != WorkerState::kKilled;
+      });
+  if ((done && !followed) || member->unclear) {
     story.quick_ends = 0;
   } else if (!member->dismissed && !member->retired && id.slot < wanted_) {
     const bool good = life >= std::max(options_.min_uptime, options_.backoff_first);
-    // A successor that fails beside its incumbent is the roll's misfortune, not the slot's.
-    const bool beside = story.members.size() > 1;
+    const bool counts = IsSlotsOwn(story, ended);
     if (good) {
       story.quick_ends = 0;
-    } else if (!beside) {
+    } else if (counts) {
       ++story.quick_ends;
     }
-    if (good || !beside) story.last_end = now;
+    if (good || counts) story.last_end = now;
   }
 }
 
@@ -405,8 +479,8 @@ const Member* Chronicle::Incumbent(policy::SlotIndex slot) const {
 }
 
 bool Chronicle::Healthy(policy::SlotIndex slot) const {
-  const Member* const incumbent = Incumbent(slot);
-  return incumbent != nullptr && !incumbent->suspect;
+  const Member* const acceptor = Acceptor(slot);
+  return acceptor != nullptr && acceptor->state == WorkerState::kServing && !acceptor->suspect;
 }
 
 bool Chronicle::HealthyBeside(policy::SlotIndex slot, policy::SlotIndex end) const {

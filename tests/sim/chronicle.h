@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "core/policy/action.h"
 #include "core/policy/event.h"
 #include "core/policy/slot.h"
@@ -23,6 +24,8 @@ struct Member {
   policy::WorkerId id;
   policy::WorkerState state = policy::WorkerState::kStarting;
   policy::Entry entry = policy::Entry::kAtOnce;
+  absl::Time since =
+      absl::InfinitePast();  // of what it is given a time for: to start, to prove itself, to leave
   absl::Time ready_at = absl::InfiniteFuture();
   absl::Time well_since = absl::InfiniteFuture();  // it serves and is not silent
   bool suspect = false;
@@ -35,7 +38,9 @@ struct Member {
   bool retired = false;  // its slot was not wanted at some time of its life
   bool recycle_due = false;
   bool recycles = false;   // born to recycle another one, not by a roll that was asked for
+  bool promoted = false;   // a successor that has followed its incumbent
   bool inherited = false;  // found by this coordinator
+  bool unheard = false;    // and has not answered it yet
 };
 
 // What is known of one slot.
@@ -51,6 +56,10 @@ struct Story {
   // Ends that nobody asked for, each within min_uptime, in a row; and the last one.
   int quick_ends = 0;
   absl::Time last_end = absl::InfinitePast();
+  // The roll under way has spawned somebody here. It may have forgotten what was before, which shows only later: one
+  // start without a back-off is pardoned for it.
+  bool renewed = false;
+  int pardons = 0;  // of this roll, and of those before it that it has not shown yet: two at most
   // The last one ended for good: nobody may be spawned unasked. And a weaker one: it may have done so.
   bool over = false;
   bool tried = false;  // a worker was spawned or found here
@@ -64,12 +73,16 @@ class Chronicle {
  public:
   explicit Chronicle(const policy::RestartOptions& options) : options_(options) {}
 
-  void Happened(absl::Time now, const policy::Event& event);
+  // `actions`: those that follow; a command that they refuse changes nothing.
+  void Happened(absl::Time now, const policy::Event& event,
+                absl::Span<const policy::Action> actions);
   void AskedFor(absl::Time now, const policy::Action& action);
   // Said after each step.
   void Wanted(uint32_t wanted);
   // Said before each step's actions: a roll that was asked for is under way.
   void Rolling(bool rolling);
+  // What is left of the back-off of this slot.
+  absl::Duration BackOffLeft(absl::Time now, const Story& story) const;
   // Said after each step, behind Wanted().
   void Progress(absl::Time now);
   // The coordinator has died; another one found this.
@@ -85,6 +98,7 @@ class Chronicle {
   // The oldest that serves; nullptr: nobody does.
   const Member* Incumbent(policy::SlotIndex slot) const;
   bool Serves(policy::SlotIndex slot) const { return Incumbent(slot) != nullptr; }
+  // Its acceptor serves, and is not silent.
   bool Healthy(policy::SlotIndex slot) const;
   // A healthy one in another slot, of those below `end`.
   bool HealthyBeside(policy::SlotIndex slot, policy::SlotIndex end) const;
@@ -99,7 +113,7 @@ class Chronicle {
   int Alive() const;
   const std::set<policy::CommandId>& open() const { return open_; }
   // Found by a new coordinator where nobody can be: in a slot or with a generation that there are not, or as a third
-  // one in its slot. They hold no slot, and have to end.
+  // one in its slot that accepts nothing, or a fourth one. They hold no slot, and have to end.
   const std::vector<Member>& impossible() const { return impossible_; }
 
   policy::Generation newest = 0;
@@ -113,9 +127,6 @@ class Chronicle {
   // The end of the start, or of the last take-over: said so often; and when there was progress last.
   int start_tells = 0;
   absl::Time start_progress_at = absl::InfinitePast();
-  // Of commands that may start workers without back-off.
-  absl::Time last_reload_or_restart = absl::InfinitePast();
-  absl::Time last_scale = absl::InfinitePast();
 
  private:
   Member* Known(const policy::WorkerId& id);
@@ -123,7 +134,7 @@ class Chronicle {
   void Ready(absl::Time now, const policy::WorkerId& id);
   void Kept(policy::SlotIndex slot);
   void Observed(absl::Time now, const policy::HealthObserved& event);
-  void Given(absl::Time now, const policy::CommandGiven& event);
+  void Given(const policy::CommandGiven& event, bool refused);
   void DoubtKilled(const policy::Restart& restart);
   void Ended(absl::Time now, const policy::WorkerId& id, std::optional<int> exit_code);
   void ProgramEnded(absl::Time now, const policy::ProgramEnded& event);
@@ -131,8 +142,10 @@ class Chronicle {
   // Nobody asked for this end, of a worker or of its program, after so long a life.
   void EndedUnasked(absl::Time now, Story& story, const Member& member,
                     std::optional<int> exit_code, absl::Duration life);
-  // Whoever is asked to serve in this slot begins anew.
-  void Woken(std::optional<policy::SlotIndex> slot);
+  void RollBegins();
+  // A worker or a program of this slot.
+  void Started(absl::Time now, Story& story);
+  void NotePromotions();
   void Answered(const policy::Acknowledge& answer);
 
   const policy::RestartOptions options_;

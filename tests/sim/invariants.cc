@@ -35,6 +35,8 @@ constexpr ActionRule kActionRules[] = {
     UC_RULE(GenerationsAreNew),
     UC_RULE(RebirthKillsNobodyReady),
     UC_RULE(ServingWorkersAreNotKilled),
+    UC_RULE(NobodyIsKilledBeforeHisTime),
+    UC_RULE(AbortedRollLeavesTheOldUntouched),
     UC_RULE(SuccessorsProveThemselves),
     UC_RULE(HandOverHasASuccessor),
     UC_RULE(HandOverComesAfterTheSoak),
@@ -106,24 +108,26 @@ Invariants::Invariants(const policy::SupervisorOptions& options)
 
 Moment Invariants::At(absl::Time now, const policy::Event& event, const policy::Actions& actions,
                       const View& view) {
-  const int serving = chronicle_.ServingBelow(view.wanted);
-  const auto live = static_cast<int>(std::count_if(
-      chronicle_.slots().begin(), chronicle_.slots().end(),
-      [&](const auto& slot) { return slot.second.live && chronicle_.Serves(slot.first); }));
-  Moment moment = {now, event, options_, chronicle_, view, actions, serving, rolling_, live};
+  Moment moment = {now, event, options_, chronicle_, view, actions, {}, rolling_};
+  moment.newest_before_roll = chronicle_.newest_before_roll;
+  for (const auto& [index, story] : chronicle_.slots()) {
+    if (!chronicle_.Serves(index)) continue;
+    if (index < view.wanted) moment.served_before.push_back(index);
+    if (story.live) moment.live_before.push_back(index);
+  }
   if (processes_.has_value()) moment.processes = &*processes_;
   return moment;
 }
 
 std::string Invariants::Step(absl::Time now, const policy::Event& event,
                              const policy::Actions& actions, const View& view) {
-  chronicle_.Happened(now, event);
+  chronicle_.Happened(now, event, actions);
   return Judge(At(now, event, actions, view));
 }
 
 std::string Invariants::BrokenOff(absl::Time now, const policy::Event& event,
                                   const policy::Actions& actions, const View& view) {
-  chronicle_.Happened(now, event);
+  chronicle_.Happened(now, event, actions);
   return JudgeActions(At(now, event, actions, view));
 }
 
@@ -164,7 +168,7 @@ std::string Invariants::Judge(const Moment& moment) {
 }
 
 std::string Invariants::Recovered(absl::Time now, const View& view) const {
-  Moment moment = {now, policy::Woke{}, options_, chronicle_, view, {}, 0, rolling_, 0};
+  Moment moment = {now, policy::Woke{}, options_, chronicle_, view, {}, {}, rolling_};
   if (processes_.has_value()) moment.processes = &*processes_;
   for (const StepRule& rule : kRecoveryRules) {
     const std::string wrong = rule.holds(moment);

@@ -38,11 +38,13 @@ struct Moment {
   const Chronicle& chronicle;
   const View& view;
   absl::Span<const policy::Action> actions;
-  int serving_before = 0;  // of the wanted slots, with the event but before the actions
+  std::vector<policy::SlotIndex>
+      served_before;  // wanted ones, with the event but before the actions
   bool rolling_before = false;
-  int live_before = 0;                   // slots that were live and served
-  bool reborn = false;                   // no event: a new coordinator has looked around
-  const Processes* processes = nullptr;  // before the actions; nullptr: nobody has looked
+  policy::Generation newest_before_roll = 0;
+  std::vector<policy::SlotIndex> live_before;  // of all that served
+  bool reborn = false;                         // no event: a new coordinator has looked around
+  const Processes* processes = nullptr;        // before the actions; nullptr: nobody has looked
 };
 
 // All that is wanted has ended for good: what serves is on its way out.
@@ -52,6 +54,8 @@ bool AllStopped(const Moment& moment);
 std::string ActionNamesALivingWorker(const Moment& moment, const policy::Action& action);
 std::string GenerationsAreNew(const Moment& moment, const policy::Action& action);
 std::string ServingWorkersAreNotKilled(const Moment& moment, const policy::Action& action);
+std::string NobodyIsKilledBeforeHisTime(const Moment& moment, const policy::Action& action);
+std::string AbortedRollLeavesTheOldUntouched(const Moment& moment, const policy::Action& action);
 std::string SuccessorsProveThemselves(const Moment& moment, const policy::Action& action);
 std::string HandOverHasASuccessor(const Moment& moment, const policy::Action& action);
 std::string HandOverComesAfterTheSoak(const Moment& moment, const policy::Action& action);

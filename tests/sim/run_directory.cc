@@ -40,7 +40,7 @@ std::optional<Legacy::Found> Judge(Generation generation, const Keeper& keeper, 
                          keeper.hello->adopted};
   }
   if (row == nullptr) return std::nullopt;
-  return Legacy::Found{{row->slot, generation}, StateOf(*row), keeper.ready_at, {}};
+  return Legacy::Found{{row->slot, generation}, StateOf(*row), keeper.ready_at, {}, false};
 }
 
 }  // namespace

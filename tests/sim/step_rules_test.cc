@@ -126,6 +126,22 @@ TEST_F(StepRulesTest, ServingFallsOnlyForAReason) {
               Falls("ServingFallsOnlyForAReason"));
 }
 
+TEST_F(StepRulesTest, RestartOfOneSlotAndAStuckWorkerTakeNoOtherSlot) {
+  const auto take_second = [](Actions* actions) {
+    actions->push_back(policy::SetLive{1, false});
+    actions->push_back(policy::Drain{kSecond, DrainKind::kPrompt});
+  };
+  Boot(3);
+  EXPECT_THAT(Doctored(Given(policy::Restart{0}), take_second),
+              Falls("ServingFallsOnlyForAReason"));
+  Boot(3);
+  EXPECT_THAT(Doctored(Seen(kFirst, Health::kStuck), take_second),
+              Falls("ServingFallsOnlyForAReason"));
+  Boot(2);
+  EXPECT_THAT(Doctored(Seen(kFirst, Health::kStuck), take_second),
+              Falls("LiveSetIsNotEmptiedByChoice"));
+}
+
 TEST_F(StepRulesTest, RollHasItsWidth) {
   Boot(2);
   EXPECT_THAT(With(policy::Spawn{{1, 9}, policy::Entry::kOnAdmission}, Given(policy::Reload{})),

@@ -27,13 +27,12 @@ std::string RebirthKnowsEverybody(const Moment& moment) {
         });
     if (member == nullptr || !known) return absl::StrCat(ToText(id), " is forgotten");
     if (policy::Accepts(member->state)) continue;
-    const Member& youngest = moment.chronicle.At(id.slot).members.back();
     const std::vector<policy::WorkerId>& restarting = moment.chronicle.restarting_before_rebirth;
-    // One that serves is better than one that restarts, be it older.
     const bool restarts = std::find(restarting.begin(), restarting.end(), id) != restarting.end();
-    if (restarts && moment.chronicle.Serves(id.slot)) continue;
-    const bool followed = youngest.id != id && (youngest.state == WorkerState::kServing ||
-                                                (restarts && policy::Accepts(youngest.state)));
+    const std::vector<Member>& members = moment.chronicle.At(id.slot).members;
+    const bool followed = std::any_of(members.begin(), members.end(), [&](const Member& other) {
+      return other.state == WorkerState::kServing || (restarts && policy::Accepts(other.state));
+    });
     if (!followed && id.slot < moment.view.wanted) {
       return absl::StrCat(ToText(id), " has to leave, though its slot is wanted");
     }

@@ -260,6 +260,10 @@ bool World::Program(const Happening& happening, Process& process, policy::Event*
     case Kind::kProgramLate: {
       const bool known = std::exchange(process.end_is_known, true) || process.draining;
       if (known || process.program == Is::kServes || !coordinated_) return false;
+      if (!process.admitted) {  // as in ProgramEnds()
+        Plan(now_ + random_.Milliseconds(0, 50), Kind::kExit, worker, happening.good);
+        return false;
+      }
       // A coordinator knows by its own table whether it was told.
       const bool serves = process.row_state == static_cast<uint32_t>(policy::WorkerState::kServing);
       if (!serves) return false;
