@@ -243,6 +243,7 @@ policy::Legacy LegacyOf(const scoreboard::Layout& layout, absl::Span<const Forme
   for (const FormerWorker& former : workers) {
     legacy.newest_generation = std::max(legacy.newest_generation, former.found.worker.generation);
     legacy.workers.push_back(former.found);
+    legacy.workers.back().answered = former.hello.has_value();
   }
   return legacy;
 }

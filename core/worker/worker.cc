@@ -34,7 +34,7 @@ constexpr rlim_t kDescriptorReserve =
 constexpr int kDeferAcceptSeconds = 1;
 // Of a connection whose peer does not read. What the kernel would take on top (2.5 MB of each on this machine's loopback) is
 // work for nothing that others wait for, and memory that no limit of ours counts.
-constexpr int kUnsentBytesMax = 128 * 1024;
+constexpr int kUnsentBytesMax = 256 * 1024;
 
 // What the descriptors allow.
 uint32_t ConnectionsPossible() {

@@ -71,6 +71,7 @@ TEST_F(GreetTest, WorkerWhoseNumberWasNeverEnteredIsGoneOnWith) {
   EXPECT_EQ(greeted.workers[0].process.pid, worker);
   EXPECT_EQ(greeted.workers[0].found.worker.slot, 1u);
   EXPECT_TRUE(greeted.workers[0].greeted);
+  EXPECT_TRUE(LegacyOf(layout(), greeted.workers).workers[0].answered);
   EXPECT_EQ(row(0).pid.load(), worker);
   EXPECT_EQ(row(0).process_start.load(), scoreboard::ProcessStart(worker));
 }
@@ -80,6 +81,7 @@ TEST_F(GreetTest, StoppedWorkerIsGoneOnWithByItsRow) {
   const Greeted greeted = Greet(absl::Milliseconds(50));
   ASSERT_EQ(greeted.workers.size(), 1u);
   EXPECT_FALSE(greeted.workers[0].greeted);
+  EXPECT_FALSE(LegacyOf(layout(), greeted.workers).workers[0].answered);
 }
 
 TEST_F(GreetTest, WorkerInNoRowIsAStrangerAndLeaves) {
