@@ -9,7 +9,7 @@ namespace uc::front {
 namespace {
 
 constexpr uint16_t kDebuggerFirst = 9229;
-constexpr uint16_t kDebuggers = 100;
+constexpr uint16_t kDebuggers = 63;  // 9292 is where rack listens by default
 
 bool IsWildcard(const net::Address& address) {
   if (address.family() == AF_INET6) {

@@ -70,12 +70,12 @@ TEST(SiteChoice, TheFirstThatIsNotOnTheLoopbackElseTheFirst) {
 
 TEST(SiteChoice, ADebuggerIsNeverTheSiteUnlessItsPortIsNamed) {
   for (const absl::string_view debugger :
-       {"127.0.0.1:9229", "0.0.0.0:9229", "[::1]:9230", "127.0.0.1:9328"}) {
+       {"127.0.0.1:9229", "0.0.0.0:9229", "[::1]:9230", "127.0.0.1:9291"}) {
     EXPECT_EQ(SiteOf(debugger), "none");
     EXPECT_EQ(SiteOf(absl::StrCat(debugger, ", 127.0.0.1:3000")), "127.0.0.1:3000");
   }
   EXPECT_EQ(SiteOf("0.0.0.0:9228"), "0.0.0.0:9228");
-  EXPECT_EQ(SiteOf("0.0.0.0:9329"), "0.0.0.0:9329");
+  EXPECT_EQ(SiteOf("0.0.0.0:9292"), "0.0.0.0:9292");
   EXPECT_EQ(SiteOf(Where::kProgram, {9229}, "0.0.0.0:9229"), "0.0.0.0:9229");
   EXPECT_EQ(SiteOf("127.0.0.1:9229 any, 0.0.0.0:9230 any"), "0.0.0.0:9230") << "chance";
 }
