@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -27,12 +28,14 @@
 #include "core/base/log.h"
 #include "core/base/usable_cores.h"
 #include "core/coordinator/coordinator.h"
+#include "core/coordinator/left_programs.h"
 #include "core/coordinator/upgrade.h"
 #include "core/exec/carried.h"
 #include "core/exec/environment.h"
 #include "core/exec/launcher.h"
 #include "core/front/proxy.h"
 #include "core/link/message.h"
+#include "core/link/worker_mark.h"
 #include "tools/cluster_directory.h"
 #include "tools/linger.h"
 #include "tools/listen_flag.h"
@@ -417,6 +420,27 @@ absl::StatusOr<worker::WorkerOptions> ToWorkerOptions(const StartRequest& reques
   return options;
 }
 
+// What a program of a cluster has started ends with it: this one, too. `directory`: of the cluster that is to be started.
+absl::Status CheckSurroundings(const std::string& directory) {
+  const char* const variable = getenv(link::kWorkerMarkVariable);
+  if (variable == nullptr || coordinator::IsRehearsal() || coordinator::IsUpgraded()) {
+    return absl::OkStatus();
+  }
+  const std::optional<link::WorkerMark> mark = link::ParseWorkerMark(variable);
+  if (!mark.has_value()) return absl::OkStatus();
+  constexpr absl::string_view kCure =
+      "'systemd-run --user --scope' and the like give it a life of its own";
+  if (mark->directory == coordinator::MarkedDirectory(directory)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "a program of this very cluster cannot start it: the coordinator would end with that "
+        "program; ",
+        kCure));
+  }
+  PrintError(absl::StrCat("started by a program of the cluster in ", mark->directory,
+                          ", this cluster ends with that program; ", kCure));
+  return absl::OkStatus();
+}
+
 int RunStart(StartRequest request) {
   const absl::StatusOr<std::string> without_front = DecideFront(request);
   if (!without_front.ok()) {
@@ -440,6 +464,10 @@ int RunStart(StartRequest request) {
       PrepareClusterDirectory(request.base_directory, options->name);
   if (!directory.ok()) {
     PrintError(directory.status().message());
+    return kExitOperator;
+  }
+  if (absl::Status status = CheckSurroundings(*directory); !status.ok()) {
+    PrintError(status.message());
     return kExitOperator;
   }
   options->directory = *directory;

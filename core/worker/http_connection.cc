@@ -380,7 +380,8 @@ void HttpConnection::RetainRequest() {
 }
 
 [[gnu::hot]] http::ConnectionField HttpConnection::DecideClose(http::BodyFraming framing) {
-  if ((service_.draining && !service_.moving) || peer_ended() || continue_due_) close_after_ = true;
+  // Not because the peer has ended: requests of it may be held, and OnEnd() comes behind them.
+  if ((service_.draining && !service_.moving) || continue_due_) close_after_ = true;
   if (framing == http::BodyFraming::kUntilClose) close_after_ = true;
   return close_after_                         ? http::ConnectionField::kClose
          : state().request.minor_version == 0 ? http::ConnectionField::kKeepAlive

@@ -438,6 +438,25 @@ class WhatALauncherHasStarted(Case):
         self.gone(groups)
 
 
+class StartedByAProgram(Case):
+    """What a program starts ends with it; a cluster that it starts is no exception."""
+
+    def marked(self, base, name):
+        return {"URING_CLUSTER_WORKER": "%d 7 %d %s/%s" % (os.getpid(), os.getpid(), os.path.realpath(base), name)}
+
+    def test_a_program_cannot_start_its_own_cluster(self):
+        other = self.cluster("hello", "-i", "1", "--name=other")
+        own = self.cluster("hello", "--name=web", base=other.base, env=self.marked(other.base, "web"), wait=False)
+        self.assertEqual(own.wait_exit(), 2)
+        self.assertIn("a program of this very cluster cannot start it", own.lines[-1])
+
+    def test_of_another_one_the_start_says_when_it_ends(self):
+        first = self.cluster("hello", "-i", "1", "--name=first")
+        second = self.cluster("hello", "-i", "1", "--name=second", base=first.base, env=self.marked(first.base, "first"))
+        second.wait_log("this cluster ends with that program")
+        self.assertEqual(second.get(), first.get())
+
+
 class UpgradeToAnything(Case):
     def test_program_that_only_ends_with_0_is_not_believed(self):
         folder = Program(self, "uring-cluster", "")

@@ -182,6 +182,19 @@ TEST_F(HttpTest, AFirstRequestMayBeLargerThanWhatIsReadAtOnce) {
   EXPECT_EQ(client.Get("/hello").body, "hello");
 }
 
+TEST_F(HttpTest, RequestsBehindOneThatTakesTimeAreAnsweredToWhoHasEndedItsSending) {
+  Raise<Actor>();
+  for (const char* const first : {"/defer?50", "/stream?100000", "/size?3000000", "/hello"}) {
+    Client client = Connect();
+    client.Say(absl::StrCat("GET ", first, " HTTP/1.1\r\nHost: test\r\n\r\n", kHello, kHello));
+    client.EndSending();
+    EXPECT_EQ(client.Hear().status, 200) << first;
+    EXPECT_EQ(client.Hear().body, "hello") << first;
+    EXPECT_EQ(client.Hear().body, "hello") << first;
+    EXPECT_EQ(client.AwaitEnd(), Ending::kFin) << first;
+  }
+}
+
 TEST_F(HttpTest, WhoEndsItsSendingStillGetsAllAnswers) {
   Raise<Actor>();
   Client client = Connect();
