@@ -13,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/scoreboard/histogram.h"
+#include "core/scoreboard/process_start.h"
 #include "tools/cluster_directory.h"
 #include "tools/flag_walk.h"
 #include "tools/printable.h"
@@ -59,6 +60,12 @@ std::string ConditionName(uint32_t condition) {
       return "stopped";
   }
   return "unknown";
+}
+
+// Where no coordinator lives, nobody takes a dead worker out of its row.
+bool HasGone(const scoreboard::WorkerRow& row) {
+  const uint64_t start = row.process_start.load(std::memory_order_relaxed);
+  return start != 0 && scoreboard::ProcessStart(row.pid.load(std::memory_order_relaxed)) != start;
 }
 
 WorkerView ViewWorker(const scoreboard::Layout& layout, uint32_t index, uint32_t state,
@@ -315,8 +322,9 @@ absl::StatusOr<ClusterView> ViewCluster(const std::string& directory, absl::Time
   for (uint32_t row = 0; row < scoreboard::kWorkerRows; ++row) {
     const uint32_t state = layout.workers[row].state.load(std::memory_order_acquire);
     // Without a number it is just being spawned.
-    if (state != 0 && layout.workers[row].pid.load(std::memory_order_relaxed) > 0)
-      view.workers.push_back(ViewWorker(layout, row, state, now));
+    if (state == 0 || layout.workers[row].pid.load(std::memory_order_relaxed) <= 0) continue;
+    view.workers.push_back(ViewWorker(layout, row, state, now));
+    if (!view.running && HasGone(layout.workers[row])) view.workers.back().state = "gone";
   }
   std::sort(view.workers.begin(), view.workers.end(), [](const WorkerView& a, const WorkerView& b) {
     return std::pair(a.slot, a.generation) < std::pair(b.slot, b.generation);

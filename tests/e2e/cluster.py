@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -32,6 +33,26 @@ def wait_until(condition, what, patience=PATIENCE):
         if time.monotonic() > until:
             raise AssertionError("did not happen within %.0f s: %s" % (patience, what))
         select.select([], [], [], 0.02)
+
+
+def free_ports(count=1):
+    """Ports next to each other that nobody has, and that no outgoing connection of this machine can get meanwhile."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        end = int(file.read().split()[0])
+    while True:
+        first = random.randrange(10000, max(end, 20000) - count)
+        try:
+            for port in range(first, first + count):
+                for family, host in ((socket.AF_INET6, "::1"), (socket.AF_INET, "")):
+                    with socket.socket(family) as probe:
+                        probe.bind((host, port))
+            return list(range(first, first + count))
+        except OSError:
+            continue
+
+
+def free_port():
+    return free_ports()[0]
 
 
 def exists(pid):

@@ -2,10 +2,9 @@
 
 import os
 import signal
-import socket
 import unittest
 
-from cluster import Cluster, exists, fixture, wait_until
+from cluster import Cluster, exists, fixture, free_port, wait_until
 from load import Load
 from program import PYTHON_TELLS, Program, program_pids
 
@@ -59,9 +58,7 @@ class OwnPort(unittest.TestCase):
         self.assertFalse([pid for pid in programs if exists(pid)])
 
     def test_its_own_port_can_be_said(self):
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
+        port = free_port()
         with Cluster(STATIC, "-i", "1", "--kill-signal=TERM", listen="127.0.0.1:0=%d" % port) as cluster:
             cluster.wait_log("the program listens at 127.0.0.1:%d by itself" % port)
             self.assertIn(int(cluster.get()), program_pids(cluster))

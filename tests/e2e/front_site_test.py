@@ -7,7 +7,7 @@ import signal
 import socket
 import unittest
 
-from cluster import GET, Cluster, read_response, wait_until
+from cluster import GET, Cluster, free_ports, read_response, wait_until
 from load import Load
 from program import NODE_TELLS, PYTHON_TELLS, Program, front, program_pids
 
@@ -55,25 +55,6 @@ async def main():
         await server.serve_forever()
 asyncio.run(main())
 """
-
-
-def free_ports(count):
-    """Ports that nobody has, next to each other."""
-    while True:
-        held = []
-        try:
-            first = None
-            for i in range(count):
-                one = socket.socket(socket.AF_INET6)
-                held.append(one)
-                one.bind(("::", first + i if first else 0))
-                first = first or one.getsockname()[1]
-            return [first + i for i in range(count)]
-        except (OSError, OverflowError):
-            continue
-        finally:
-            for one in held:
-                one.close()
 
 
 def get(port, host="127.0.0.1"):

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import unittest
 
-from cluster import Cluster, read_all, read_response, wait_until
+from cluster import Cluster, free_port, read_all, read_response, wait_until
 from program import Program, program_pids
 
 ECHO = """
@@ -105,7 +105,7 @@ class Raw(unittest.TestCase):
         folder = tempfile.mkdtemp(prefix="uc-raw-")
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         path = os.path.join(folder, "server")
-        for listens, address in (("'%s'" % path, "unix:" + path), ("%d, '127.0.0.1'" % self.free_port(), None)):
+        for listens, address in (("'%s'" % path, "unix:" + path), ("%d, '127.0.0.1'" % free_port(), None)):
             with self.subTest(listens):
                 server = subprocess.Popen(["node", "-e", ECHO % listens])
                 self.addCleanup(server.wait)
@@ -114,11 +114,6 @@ class Raw(unittest.TestCase):
                 wait_until(lambda: self.listens(address), "the server listens")
                 with Cluster("proxy", address, "-i", "1") as cluster:
                     self.echo_through(cluster)
-
-    def free_port(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
 
     def listens(self, address):
         family = socket.AF_UNIX if address.startswith("unix:") else socket.AF_INET

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import unittest
 
-from cluster import BINARY, Cluster, exists, wait_until
+from cluster import BINARY, Cluster, exists, free_port, wait_until
 from load import Load
 from program import Program, program_pids
 
@@ -31,12 +31,6 @@ for _ in range(2):
 while True:
     signal.pause()
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Case(unittest.TestCase):
@@ -436,6 +430,17 @@ class WhatALauncherHasStarted(Case):
         self.assertEqual(heir.get(), b"ok")
         heir.wait_log("had started")
         self.gone(groups)
+
+
+class WithoutACoordinator(Case):
+    def test_list_tells_who_has_gone_from_who_serves(self):
+        cluster = self.cluster("hello", "-i", "2")
+        first, second = cluster.pids()
+        self.kill(cluster)
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: not exists(first), "it has gone")
+        self.assertEqual({worker["pid"]: worker["state"] for worker in cluster.view()["workers"]},
+                         {first: "gone", second: "serving"})
 
 
 class StartedByAProgram(Case):

@@ -12,7 +12,7 @@ import tempfile
 import types
 import unittest
 
-from cluster import BINARY, Cluster, wait_until
+from cluster import BINARY, Cluster, free_port, wait_until
 from load import Load
 
 # Slot 0 serves. Slot 1 waits until slot 0 is known to serve, and does then what it is told, until there is a cure.
@@ -79,12 +79,6 @@ class Shell:
             self.run("stop", cluster["name"], "--now")
         shutil.rmtree(self.base, ignore_errors=True)
         shutil.rmtree(self.base + "-state", ignore_errors=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class PartialStart(unittest.TestCase):
